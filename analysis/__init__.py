@@ -1,0 +1,1 @@
+"""MLflow runs to pandas frames, verdicts, tables and reports. Never imports Ray."""

@@ -1,0 +1,1 @@
+"""What to run: studies, search spaces and ladders."""

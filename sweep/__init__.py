@@ -1,0 +1,1 @@
+"""How a study runs: Ray Tune, tracking, progress, planning and the command line."""

@@ -1,0 +1,142 @@
+"""Frozen, tagged configs and the registries that name them.
+
+A config bears identity and nothing else: no path, device or worker count. `kind` tells configs of one
+registry apart, so that two different classes with equal fields can never share a key.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Any, Union
+
+from pydantic import BaseModel, ConfigDict, Discriminator, Tag, ValidationError
+
+
+class Config(BaseModel):
+    """Base of every config: frozen, refuses unknown keys and non-finite numbers."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
+
+    def canonical(self) -> dict[str, Any]:
+        """Plain JSON data that holds every field, defaults included."""
+        return self.model_dump(mode="json")
+
+
+class Registry:
+    """Names of one kind of thing (families, policies, sources), each with the class that configures it.
+
+    Args:
+        noun: what is registered, in the singular, for messages.
+        entries: kind -> "module:Class"; modules are imported when first asked for.
+    """
+
+    def __init__(self, noun: str, entries: Mapping[str, str]) -> None:
+        self.noun = noun
+        self._entries = dict(entries)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def __contains__(self, kind: object) -> bool:
+        return kind in self._entries
+
+    def get(self, kind: str) -> type[Any]:
+        """The config class named `kind`.
+
+        Raises:
+            ValueError: no such kind; the message lists the kinds and the nearest one.
+        """
+        if kind not in self._entries:
+            raise ValueError(f"unknown {self.noun} {kind!r}{suggest(kind, self._entries)}")
+        module, _, name = self._entries[kind].partition(":")
+        cls: type[Any] = getattr(importlib.import_module(module), name)
+        return cls
+
+    def union(self) -> Any:
+        """A pydantic type that parses any registered config by its `kind`."""
+        members = tuple(Annotated[self.get(kind), Tag(kind)] for kind in self)
+        return Annotated[Union[members], Discriminator(_kind_of)]  # noqa: UP007 - built at run time
+
+
+def _kind_of(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return value.get("kind")
+    return getattr(value, "kind", None)
+
+
+def suggest(word: str, known: Sequence[str] | Mapping[str, Any] | Iterator[str]) -> str:
+    """The tail of a "no such name" message: the nearest known name, and all of them."""
+    names = sorted(known)
+    near = difflib.get_close_matches(word, names, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    return f"{hint} (known: {', '.join(names)})"
+
+
+def canonical_json(value: Any) -> str:
+    """The one JSON text of plain data: sorted keys, no spaces, no NaN.
+
+    Raises:
+        ValueError: a number is not finite.
+        TypeError: something has no JSON form.
+    """
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=True)
+
+
+def explain(error: ValidationError, root: type[BaseModel]) -> str:
+    """One line for a pydantic error: dotted place, what is wrong there, what would be right.
+
+    Args:
+        error: what validating raised.
+        root: the class that was being validated, to find the names that would be right.
+    """
+    first = error.errors()[0]
+    place, model = _walk(root, first["loc"])
+    message = str(first["msg"]).removeprefix("Value error, ")
+    context = first.get("ctx", {})
+    if first["type"] == "extra_forbidden":
+        message = "unknown key" + suggest(str(first["loc"][-1]), model.model_fields if model else [])
+    elif first["type"] == "union_tag_invalid":
+        known = [tag.strip("' ") for tag in str(context["expected_tags"]).split(",")]
+        message = f"unknown kind {context['tag']!r}{suggest(str(context['tag']), known)}"
+    elif first["type"] == "union_tag_not_found":
+        message = "needs a mapping with the key `kind`"
+    elif first["type"] != "value_error" and not isinstance(first["input"], (dict, list, BaseModel)):
+        message = f"{message[0].lower()}{message[1:]}, not {first['input']!r}"
+    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    return f"{place}: {message}{more}" if place else f"{message}{more}"
+
+
+def _walk(root: type[BaseModel], loc: tuple[int | str, ...]) -> tuple[str, type[BaseModel] | None]:
+    """The dotted path of `loc` without the tags pydantic inserts, and the model that holds its end."""
+    parts: list[str] = []
+    model: type[BaseModel] | None = root
+    annotation: Any = root
+    for part in loc:
+        tagged = _tagged(annotation, part)
+        if tagged is not None:
+            annotation = model = tagged
+            continue
+        parts.append(str(part))
+        fields = getattr(annotation, "model_fields", {})
+        if part in fields:
+            model = annotation
+            annotation = fields[part].annotation
+        elif isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            model = annotation
+    return ".".join(parts), model
+
+
+def _tagged(annotation: Any, tag: int | str) -> type[BaseModel] | None:
+    """The member that `tag` names, where `annotation` is a union built by `Registry.union`."""
+    for member in getattr(annotation, "__args__", ()):
+        found = _tagged(member, tag)
+        if found is not None:
+            return found
+        for meta in getattr(member, "__metadata__", ()):
+            if isinstance(meta, Tag) and meta.tag == tag:
+                origin: type[BaseModel] = member.__origin__
+                return origin
+    return None

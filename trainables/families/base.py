@@ -1,0 +1,208 @@
+"""FAMILY CONTRACT: what is fitted, sampled and judged.
+
+A family turns a corpus into a model, a model into a batch, and judges a model on held-out real rows.
+It knows nothing of policies, generations or stores. Rules that `trainables.testing` checks:
+
+- Deterministic: equal config, world, corpus and stream give equal payloads on one machine type.
+- Every random number comes from the stream it is handed; no global generator is touched.
+- Held-out rows are in no batch that `real` returns and take no part in fitting anything.
+- `fit` starts from a fresh initialisation; nothing leaks from the previous generation but its rows.
+- A loss or weight that is not finite raises `Diverged`, never a record.
+- Config modules import neither torch nor transformers; methods import what they need.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+
+from trainables.config import Config
+from trainables.corpus import Corpus
+from trainables.lineage import Stream, make_key
+from trainables.store import Payload, Store
+
+
+class Diverged(Exception):
+    """Training or sampling gave something that is not finite; the message says what."""
+
+
+@dataclass(frozen=True)
+class World:
+    """What a cell fixes besides the family's config.
+
+    Attributes:
+        rows: N, rows of batch 0.
+        replicates: independent recursions side by side.
+        seed: root seed.
+        store: for what a family derives once from real data (tokenizers, features, caches).
+    """
+
+    rows: int
+    replicates: int
+    seed: int
+    store: Store
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How a model did on held-out real rows.
+
+    Attributes:
+        test_loss: the family's loss, lower is better; a mean over replicates.
+        metrics: further figures; with replicates `x` is the mean and `x_se` its standard error.
+        replicates: every replicate's value by metric name, shape [replicates].
+        files: pictures and samples to show, by file name.
+    """
+
+    test_loss: float
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    replicates: Mapping[str, np.ndarray] = field(default_factory=dict)
+    files: Mapping[str, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one generation costs, for planning.
+
+    Attributes:
+        parameters: of the model.
+        fit_flops: floating-point operations of fitting one row, over all epochs.
+        sample_flops: of sampling one row.
+        row_bytes: of a stored row.
+        tokens_per_row: tokens (language), pixels (images), atoms (molecules), 1 elsewhere.
+    """
+
+    parameters: int
+    fit_flops: float
+    sample_flops: float
+    row_bytes: float
+    tokens_per_row: float = 1.0
+
+
+class FamilyConfig(Config, ABC):
+    """Base of every family's config. Subclasses add `kind: Literal[...]` and defaults for every field.
+
+    Class attributes say which part of a recursion a field can change, so that a change recomputes no
+    more than it must: `data_fields` shape the real rows, `sampling_fields` only the synthetic ones,
+    `evaluation_fields` only the records. All others shape the model.
+    """
+
+    kind: str
+    default_rows: ClassVar[int] = 100
+    default_generations: ClassVar[int] = 5
+    vectorised: ClassVar[bool] = False
+    abilities: ClassVar[frozenset[str]] = frozenset()
+    data_fields: ClassVar[frozenset[str]] = frozenset()
+    sampling_fields: ClassVar[frozenset[str]] = frozenset()
+    evaluation_fields: ClassVar[frozenset[str]] = frozenset()
+
+    def data_identity(self) -> dict[str, Any]:
+        """What real rows are made of: data fields, and a digest of any file's content. Light to compute.
+
+        Raises:
+            ValueError: the data can't be read; one line says which and why.
+        """
+        return {"kind": self.kind} | self._part(self.data_fields)
+
+    def fit_identity(self) -> dict[str, Any]:
+        """What, besides the corpus (whose key holds the data's identity), decides a model."""
+        other = self.data_fields | self.sampling_fields | self.evaluation_fields
+        return {k: v for k, v in self.canonical().items() if k not in other}
+
+    def sampling_identity(self) -> dict[str, Any]:
+        """What, besides the model, decides a batch."""
+        return self._part(self.sampling_fields)
+
+    def evaluation_identity(self) -> dict[str, Any]:
+        """What, besides the model, decides a record."""
+        return self._part(self.sampling_fields | self.evaluation_fields)
+
+    def check(self, rows: int, replicates: int) -> None:
+        """Refuse what can't work, before anything is read.
+
+        Raises:
+            ValueError: one line that starts with the field's name.
+        """
+        if replicates > 1 and not self.vectorised:
+            raise ValueError(f"replicates: {self.kind} runs one recursion per cell; use several seeds instead")
+
+    def available_rows(self) -> int | None:
+        """Real training rows the source holds, None for endless. May read the data."""
+        return None
+
+    def size_label(self) -> str:
+        """How tables name this size: "0.41M", "dim 10"."""
+        return ""
+
+    @abstractmethod
+    def cost(self, rows: int) -> Cost:
+        """What a generation on `rows` rows costs, from the config alone."""
+
+    @abstractmethod
+    def build(self, world: World) -> Family:
+        """The family at work."""
+
+    def _part(self, names: frozenset[str]) -> dict[str, Any]:
+        return {k: v for k, v in self.canonical().items() if k in names}
+
+
+class Family(ABC):
+    """A family at work for one cell. Built once per recursion; may cache, must not depend on call order."""
+
+    def __init__(self, config: FamilyConfig, world: World) -> None:
+        self.config = config
+        self.world = world
+        self.truth = Stream(
+            make_key("truth", data=config.data_identity(), replicates=world.replicates, seed=world.seed)
+        )
+        """Randomness of the real world: true parameters, the order of real rows. Shared by all policies."""
+
+    @abstractmethod
+    def real(self, start: int, rows: int) -> Payload:
+        """Real training rows `start` to `start + rows` in the seed's own order; batch 0 starts at 0.
+
+        Disjoint ranges give disjoint rows, so the reserve is what lies behind batch 0.
+        """
+
+    @abstractmethod
+    def fit(self, corpus: Corpus, stream: Stream) -> Payload:
+        """A model fitted from scratch on the corpus.
+
+        Raises:
+            Diverged: the loss or a weight is not finite.
+        """
+
+    @abstractmethod
+    def evaluate(self, model: Payload, stream: Stream) -> Evaluation:
+        """The model's loss on held-out real rows, and further metrics."""
+
+    @abstractmethod
+    def sample(self, model: Payload, rows: int, stream: Stream, bias: float = 1.0) -> Payload:
+        """A batch of `rows` rows from the model; `bias` is λ of MAD's sampling bias.
+
+        Raises:
+            Diverged: the model gives no valid rows.
+        """
+
+    def edit(self, model: Payload, real: Payload, threshold: float, stream: Stream) -> Payload:
+        """Real rows with their likely parts resampled (ability `edit`)."""
+        raise TypeError(f"{self.config.kind} can't edit rows")
+
+    def judge(self, kind: str, real: Payload, synthetic: Payload | None, stream: Stream) -> Payload:
+        """A judge fitted on real rows (ability `score`): `reference`, or `detector` against `synthetic`."""
+        raise TypeError(f"{self.config.kind} has no {kind} judge")
+
+    def score(self, kind: str, judge: Payload, batch: Payload, stream: Stream) -> np.ndarray:
+        """Scores of a batch's rows, higher is more real: [rows], or [replicates, rows] where vectorised.
+
+        `kind` is `reference`, `detector` (probabilities in (0, 1)), or `first` (the judge is model 1).
+        """
+        raise TypeError(f"{self.config.kind} can't score rows")
+
+    def take(self, batch: Payload, index: np.ndarray) -> Payload:
+        """The batch's rows at `index` ([k] or [replicates, k]); needed for selections (ability `score`)."""
+        raise TypeError(f"{self.config.kind} can't select rows")

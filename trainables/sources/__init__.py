@@ -1,0 +1,1 @@
+"""Real data, each source embedded, read from a file, or loaded from the hub."""

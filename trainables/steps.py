@@ -1,0 +1,143 @@
+"""The steps of a cell and their keys, from the config alone: no data, no model, no store.
+
+Whoever plans a study knows from here which steps its cells share.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from trainables.cell import Cell
+from trainables.lineage import make_key
+from trainables.policies import FRESH, Draw, Recipe
+
+
+@dataclass(frozen=True)
+class BatchStep:
+    """A batch to be made: real rows (`recipe` None) or model `number`'s, as `recipe` wants them."""
+
+    number: int
+    key: str
+    rows: int
+    start: int = 0
+    recipe: Recipe | None = None
+
+
+@dataclass(frozen=True)
+class Step:
+    """One generation: what it draws on, and the keys of its model and record."""
+
+    generation: int
+    recipe: Recipe
+    draws: tuple[Draw, ...]
+    model: str
+    record: str
+
+
+class Steps:
+    """Steps of one cell, each computed when first asked for."""
+
+    def __init__(self, cell: Cell) -> None:
+        self.cell = cell
+        self._steps: dict[int, Step] = {}
+        self._batches: dict[int, BatchStep] = {}
+
+    @cached_property
+    def _data(self) -> dict[str, Any]:
+        return self.cell.family.data_identity()
+
+    @cached_property
+    def _fit(self) -> dict[str, Any]:
+        return self.cell.family.fit_identity()
+
+    def real(self, start: int, rows: int, number: int = 0) -> BatchStep:
+        """Rows `start` to `start + rows` of the real training rows."""
+        cell = self.cell
+        key = make_key("real", data=self._data, replicates=cell.replicates, rows=rows, seed=cell.seed, start=start)
+        return BatchStep(number=number, key=key, rows=rows, start=start)
+
+    def batch(self, number: int) -> BatchStep:
+        """Batch 0 (real) or j (sampled from model j as generation j + 1's recipe says)."""
+        if number not in self._batches:
+            self._batches[number] = self.real(0, self.cell.rows) if number == 0 else self._synthetic(number)
+        return self._batches[number]
+
+    def drawn(self, draw: Draw) -> list[BatchStep]:
+        """The batches that a draw names."""
+        if draw.batches == (FRESH,):
+            return [self.real(self.cell.rows + draw.start, draw.rows or 0, FRESH)]
+        return [self.batch(number) for number in draw.batches]
+
+    def step(self, generation: int) -> Step:
+        """Generation `generation` (1, 2, …)."""
+        for earlier in range(len(self._steps) + 1, generation):
+            self._make(earlier)
+        return self._make(generation)
+
+    def _make(self, generation: int) -> Step:
+        if generation not in self._steps:
+            recipe = self.cell.recipe(generation)
+            draws = self._canonical(recipe)
+            resolved = [self._resolved(draw) for draw in draws]
+            model = make_key("model", draws=resolved, fit=self._fit, seed=self.cell.seed)
+            record = make_key("record", evaluation=self.cell.family.evaluation_identity(), model=model)
+            self._steps[generation] = Step(generation, recipe, draws, model, record)
+        return self._steps[generation]
+
+    def _synthetic(self, number: int) -> BatchStep:
+        recipe = self.cell.recipe(number + 1)
+        sampling, selection = recipe.sampling, recipe.selection
+        assert sampling is not None  # a recipe from generation 2 on always samples
+        parts: dict[str, Any] = {
+            "model": self._make(number).model,
+            "sampler": self.cell.family.sampling_identity(),
+            "sampling": sampling.canonical(),
+        }
+        if sampling.edit is not None:
+            parts["edits"] = self.real(0, sampling.rows).key
+        if selection is not None:
+            parts |= {"judge": self.judge_key(selection.judge, number), "selection": selection.canonical()}
+        rows = selection.keep if selection else sampling.rows
+        return BatchStep(number, make_key("batch", **parts), rows, recipe=recipe)
+
+    def judge_key(self, judge: str, number: int) -> str:
+        """The lineage key of who scores batch `number`: model 1, or a judge fitted on real rows.
+
+        A detector is fitted on batch 0 against model 1's samples, once for the whole recursion.
+        """
+        first = self._make(1).model
+        if judge == "first":
+            return first
+        against = first if judge == "detector" else None
+        return make_key("judge", against=against, fit=self._fit, judge=judge, real=self.batch(0).key)
+
+    def _canonical(self, recipe: Recipe) -> tuple[Draw, ...]:
+        """The recipe's draws in one order and form, so that equal corpora have equal keys.
+
+        A draw of whole batches becomes one draw a batch, a subsample of everything becomes the whole,
+        weights are relative to the largest.
+        """
+        heaviest = max(draw.weight for draw in recipe.draws)
+        flat: list[Draw] = []
+        for draw in recipe.draws:
+            weight = draw.weight / heaviest
+            if draw.batches == (FRESH,):
+                flat.append(draw.model_copy(update={"weight": weight}))
+                continue
+            whole = draw.how == "all" or (draw.how in ("subsample", "first") and draw.rows == self._size(draw))
+            if whole:
+                flat += [Draw(batches=(number,), weight=weight) for number in draw.batches]
+            else:
+                flat.append(draw.model_copy(update={"weight": weight}))
+        return tuple(sorted(flat, key=lambda d: (d.batches, d.how, d.start, d.rows or 0, d.weight)))
+
+    def _size(self, draw: Draw) -> int:
+        return sum(self.batch(number).rows for number in draw.batches)
+
+    def _resolved(self, draw: Draw) -> dict[str, Any]:
+        parts = draw.canonical() | {"batches": [batch.key for batch in self.drawn(draw)]}
+        if draw.how == "scored":
+            parts["judge"] = self.judge_key("detector", max(draw.batches))
+        return parts
