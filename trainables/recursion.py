@@ -209,7 +209,9 @@ class Recursion:
 
     def _scores(self, judge: str, number: int, batch: Payload) -> np.ndarray:
         key = self.steps.judge_key(judge, number)
-        held = self.model(1) if judge == "first" else self.store.once("judge", key, lambda: self._make_judge(judge, key))
+        held = (
+            self.model(1) if judge == "first" else self.store.once("judge", key, lambda: self._make_judge(judge, key))
+        )
         return self.family.score(judge, held, batch, Stream(key).child("score"))
 
     def _make_judge(self, judge: str, key: str) -> Payload:
