@@ -134,6 +134,14 @@ class FamilyConfig(Config, ABC):
         """Real training rows the source holds, None for endless. May read the data."""
         return None
 
+    @classmethod
+    def tiny(cls) -> tuple[FamilyConfig, int]:
+        """A config and a number of rows that fit, sample and evaluate in well under a second, embedded data only.
+
+        `trainables.testing` runs its suites, and every policy, on it. Override where the defaults are heavy.
+        """
+        return cls(), min(cls.default_rows, 50)
+
     def size_label(self) -> str:
         """How tables name this size: "0.41M", "dim 10"."""
         return ""
@@ -167,6 +175,13 @@ class Family(ABC):
 
         Disjoint ranges give disjoint rows, so the reserve is what lies behind batch 0.
         """
+
+    def held_out(self) -> Payload | None:
+        """The held-out real rows in the form of `real`, or None where held-out risk has a closed form.
+
+        `trainables.testing` checks that none of them is among the rows that `real` returns.
+        """
+        return None
 
     @abstractmethod
     def fit(self, corpus: Corpus, stream: Stream) -> Payload:
