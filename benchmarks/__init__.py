@@ -1,0 +1,1 @@
+"""Side-by-side measurements against peers, printed as ratios; not part of the test run."""
