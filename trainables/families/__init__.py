@@ -7,6 +7,7 @@ FAMILIES = Registry(
     "family",
     {
         "gaussian": "trainables.families.gaussian:GaussianConfig",
+        "language": "trainables.families.language.config:LanguageConfig",
     },
 )
 

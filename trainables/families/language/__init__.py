@@ -1,0 +1,1 @@
+"""`language`: causal language models, fitted on token rows, sampled from BOS."""

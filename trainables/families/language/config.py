@@ -1,0 +1,159 @@
+"""`LanguageConfig`: everything that decides a language recursion, flat, with defaults for a laptop."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from pydantic import Field, model_validator
+
+from trainables.config import suggest
+from trainables.families.base import Cost, FamilyConfig, World
+from trainables.families.language.sizes import SIZES, Shape, feed_forward, parameters, shape
+from trainables.sources.text import TEXTS, Pydoc, TextSource
+
+if TYPE_CHECKING:
+    from trainables.families.language.family import Language
+
+    AnyText = TextSource
+else:
+    AnyText = TEXTS.union()
+
+SPECIAL = 2
+"""Tokens that are no bytes: BOS (0), EOS (1)."""
+
+MIN_VOCABULARY = 256 + SPECIAL
+
+
+class LanguageConfig(FamilyConfig):
+    """A causal language model fitted from scratch on token rows.
+
+    A row is one sequence of tokens. `fixed_length`: exactly `context` tokens, cut from the documents
+    packed one after another with EOS between them; a sampled row is `context` tokens from BOS on.
+    `documents`: one document with its EOS, at most `context` tokens; a row is sampled until EOS.
+    BOS is put before every row when a model reads it, and is not part of the row: a model's density is
+    over exactly the rows it is fitted on, sampled into and judged by.
+
+    Attributes:
+        source: where the text comes from.
+        vocabulary: tokens of the byte-level BPE, trained on the training documents only.
+        context: tokens of a row.
+        sequences: what a row is.
+        validation, test: shares of the documents held out, by content hash.
+        architecture: a causal `model_type` of transformers.
+        size: a named shape; `width`, `layers`, `heads`, `intermediate` override its parts.
+        overrides: further fields of the architecture's own config.
+        epochs: passes over the corpus; `steps` fixes the number of updates instead, whatever the corpus.
+        batch: rows of an update.
+        learning_rate: peak of a cosine with `warmup` (share of all updates), down to
+            `final_learning_rate` (share of the peak).
+        clip: largest norm of the gradient.
+        precision: bfloat16 autocast or not; `auto` takes it on a GPU that has it.
+        temperature, top_k, top_p: of sampling; 0 and 1 leave the distribution whole.
+        test_rows: held-out rows judged at most.
+    """
+
+    kind: Literal["language"] = "language"
+    source: AnyText = Pydoc()
+    vocabulary: int = Field(default=512, ge=MIN_VOCABULARY, le=2**31 - 1)
+    context: int = Field(default=64, ge=2)
+    sequences: Literal["fixed_length", "documents"] = "fixed_length"
+    validation: float = Field(default=0.1, ge=0, lt=0.5)
+    test: float = Field(default=0.1, gt=0, lt=0.5)
+    architecture: str = "gpt2"
+    size: str = "0.1M"
+    width: int | None = Field(default=None, ge=1)
+    layers: int | None = Field(default=None, ge=1)
+    heads: int | None = Field(default=None, ge=1)
+    intermediate: int | None = Field(default=None, ge=1)
+    overrides: dict[str, Any] = Field(default_factory=dict)
+    epochs: float = Field(default=4.0, gt=0)
+    steps: int | None = Field(default=None, ge=1)
+    batch: int = Field(default=16, ge=1)
+    learning_rate: float = Field(default=5e-3, gt=0)
+    final_learning_rate: float = Field(default=0.1, ge=0, le=1)
+    warmup: float = Field(default=0.1, ge=0, lt=1)
+    weight_decay: float = Field(default=0.1, ge=0)
+    clip: float = Field(default=1.0, gt=0)
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    temperature: float = Field(default=1.0, gt=0)
+    top_k: int = Field(default=0, ge=0)
+    top_p: float = Field(default=1.0, gt=0, le=1)
+    test_rows: int = Field(default=256, ge=1)
+
+    default_rows: ClassVar[int] = 400
+    default_generations: ClassVar[int] = 4
+    data_fields: ClassVar[frozenset[str]] = frozenset(
+        {"source", "vocabulary", "context", "sequences", "validation", "test"}
+    )
+    sampling_fields: ClassVar[frozenset[str]] = frozenset({"temperature", "top_k", "top_p"})
+    evaluation_fields: ClassVar[frozenset[str]] = frozenset({"test_rows"})
+
+    @model_validator(mode="after")
+    def _known(self) -> LanguageConfig:
+        if self.size not in SIZES:
+            raise ValueError(f"size: unknown size {self.size!r}{suggest(self.size, SIZES)}")
+        if self.shape.width % self.shape.heads:
+            raise ValueError(f"heads: {self.shape.heads} heads do not divide a width of {self.shape.width}")
+        if self.architecture == "gpt2" and self.positions < self.context:
+            raise ValueError(
+                f"context: {self.context} tokens exceed the {self.positions} positions of size {self.size}"
+            )
+        return self
+
+    @cached_property
+    def shape(self) -> Shape:
+        """Dimensions after the overriding fields."""
+        named = shape(self.size, self.architecture)
+        width = self.width or named.width
+        inner = named.intermediate if width == named.width else feed_forward(self.architecture, width)
+        return Shape(
+            width=width,
+            layers=self.layers or named.layers,
+            heads=self.heads or named.heads,
+            intermediate=self.intermediate or inner,
+            tied=named.tied,
+            positions=named.positions,
+        )
+
+    @property
+    def positions(self) -> int:
+        """Length of the position table."""
+        return self.shape.positions or self.context
+
+    @cached_property
+    def parameters(self) -> int:
+        """Parameters of the model; without torch for plain GPT-2 and Llama."""
+        count = None if self.overrides else parameters(self.architecture, self.shape, self.vocabulary, self.positions)
+        if count is None:
+            from trainables.families.language.architecture import count_parameters
+
+            count = count_parameters(self)
+        return count
+
+    def data_identity(self) -> dict[str, Any]:
+        return super().data_identity() | {"source": self.source.identity()}
+
+    def size_label(self) -> str:
+        return f"{self.architecture} {self.parameters / 1e6:.3g}M"
+
+    def available_rows(self) -> int:
+        from trainables.families.language.data import prepare
+
+        return prepare(self).train.rows
+
+    def cost(self, rows: int) -> Cost:
+        """Six operations a parameter and token to fit, two to sample (Kaplan et al. 2020, table 1)."""
+        fitted = self.context * (self.steps * self.batch / rows if self.steps else self.epochs)
+        return Cost(
+            parameters=self.parameters,
+            fit_flops=6.0 * self.parameters * fitted,
+            sample_flops=2.0 * self.parameters * self.context,
+            row_bytes=self.context * (2.0 if self.vocabulary <= 2**16 else 4.0),
+            tokens_per_row=self.context,
+        )
+
+    def build(self, world: World) -> Language:
+        from trainables.families.language.family import Language
+
+        return Language(self, world)

@@ -1,0 +1,112 @@
+"""Fitting: AdamW on shuffled rows held in memory, cosine schedule with warm-up, clipped gradients."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from trainables.device import device
+from trainables.families.base import Diverged
+from trainables.families.language.architecture import BOS, EOS, autocast, create, isolated
+from trainables.families.language.rows import Rows
+from trainables.lineage import Stream
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel
+
+    from trainables.families.language.config import LanguageConfig
+
+CHECK_EVERY = 16
+"""Updates between two looks at whether the loss is still finite: a look waits for the device."""
+
+
+def fit(config: LanguageConfig, rows: Rows, stream: Stream) -> PreTrainedModel:
+    """A model fitted from scratch on `rows`.
+
+    Raises:
+        Diverged: the loss or a weight is not finite.
+    """
+    import torch
+
+    model = create(config, stream.integer("init")).train()
+    updates = config.steps or max(1, math.ceil(config.epochs * rows.rows / config.batch))
+    optimizer = _optimizer(config, model)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate(config, step, updates))
+    batches = shuffled(rows.rows, config.batch, stream.numpy("order"))
+    with isolated(stream.integer("dropout")):
+        for step in range(updates):
+            loss = _update(config, model, optimizer, rows, next(batches))
+            schedule.step()
+            if (step + 1) % CHECK_EVERY == 0 or step + 1 == updates:
+                _require_finite(loss, step + 1)
+    _require_finite(sum(p.detach().double().abs().sum() for p in model.parameters()), updates)
+    return model.eval()
+
+
+def shuffled(rows: int, batch: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
+    """Row numbers of one update after another, endlessly: each pass is a new permutation."""
+    waiting = rng.permutation(rows)
+    while True:
+        while len(waiting) < batch:
+            waiting = np.concatenate([waiting, rng.permutation(rows)])
+        yield waiting[:batch]
+        waiting = waiting[batch:]
+
+
+def rate(config: LanguageConfig, step: int, updates: int) -> float:
+    """The learning rate of update `step` (from 0), relative to its peak."""
+    warm = max(1, round(config.warmup * updates))
+    if step < warm:
+        return (step + 1) / warm
+    along = (step - warm) / max(1, updates - warm)
+    return config.final_learning_rate + (1 - config.final_learning_rate) * 0.5 * (1 + math.cos(math.pi * along))
+
+
+def token_losses(model: PreTrainedModel, tokens: torch.Tensor) -> torch.Tensor:
+    """−log p of every token given BOS and the tokens before it, in nats, [rows, length]."""
+    import torch
+    from torch.nn.functional import cross_entropy
+
+    start = torch.full_like(tokens[:, :1], BOS)
+    logits = model(torch.cat([start, tokens[:, :-1]], dim=1), use_cache=False).logits.float()
+    return cross_entropy(logits.flatten(0, 1), tokens.flatten(), reduction="none").view(tokens.shape)
+
+
+def _update(
+    config: LanguageConfig, model: PreTrainedModel, optimizer: torch.optim.Optimizer, rows: Rows, index: np.ndarray
+) -> torch.Tensor:
+    import torch
+
+    tokens, inside = (t.to(device(), non_blocking=True) for t in rows.padded(index, EOS))
+    with autocast(config):
+        losses = token_losses(model, tokens)
+    share = inside.float()
+    if rows.weights is not None:
+        share = share * torch.from_numpy(rows.weights[index]).to(share)[:, None]
+    loss = (losses * share).sum() / inside.sum()
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(model.parameters(), config.clip)
+    optimizer.step()
+    return loss.detach()
+
+
+def _optimizer(config: LanguageConfig, model: PreTrainedModel) -> torch.optim.Optimizer:
+    """Biases, gains and other vectors do not decay."""
+    import torch
+
+    matrices = [p for p in model.parameters() if p.ndim >= 2]
+    vectors = [p for p in model.parameters() if p.ndim < 2]
+    groups = [{"params": matrices, "weight_decay": config.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
+    groups = [group for group in groups if group["params"]]
+    fused = device().type in ("cpu", "cuda")
+    return torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.95), fused=fused)
+
+
+def _require_finite(value: torch.Tensor | float, step: int) -> None:
+    if not math.isfinite(float(value)):
+        raise Diverged(f"loss is not finite at step {step}")

@@ -1,0 +1,78 @@
+"""Shapes by name, and how many parameters a shape comes to. Formulas only: no model is built here.
+
+The paper's sizes are exact at 8,000 tokens of vocabulary (Gerstgrasser et al. 2024); the small ones are
+nominal at 512.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A transformer's dimensions.
+
+    Attributes:
+        width: of the residual stream.
+        layers: number of blocks.
+        heads: of attention.
+        intermediate: width inside a feed-forward block.
+        tied: whether embedding and output share weights.
+        positions: length of the position table; None takes the context.
+    """
+
+    width: int
+    layers: int
+    heads: int
+    intermediate: int
+    tied: bool = True
+    positions: int | None = None
+
+
+GATED = frozenset({"gemma", "gemma2", "llama", "mistral", "olmo2", "phi3", "qwen2", "qwen3", "smollm3"})
+"""Model types whose feed-forward blocks have three matrices in place of two."""
+
+_SMALL = {
+    "0.1M": (48, 3, 3),
+    "0.4M": (96, 3, 3),
+    "1M": (128, 5, 4),
+    "2M": (192, 4, 6),
+    "5M": (256, 6, 8),
+}
+
+_PAPER = {
+    "9M": Shape(256, 8, 8, 1024, tied=True, positions=2048),
+    "12M": Shape(256, 8, 8, 1024, tied=False, positions=2048),
+    "42M": Shape(512, 8, 8, 2048, tied=False, positions=2048),
+    "126M": Shape(768, 12, 12, 3072, tied=False, positions=2048),
+}
+
+SIZES = (*_SMALL, *_PAPER)
+"""Names that `shape` knows, smallest first."""
+
+
+def shape(size: str, architecture: str) -> Shape:
+    """The shape that a name stands for; small gated models keep the parameters of ungated ones."""
+    if size in _PAPER:
+        return _PAPER[size]
+    width, layers, heads = _SMALL[size]
+    return Shape(width, layers, heads, feed_forward(architecture, width))
+
+
+def feed_forward(architecture: str, width: int) -> int:
+    """Four times the width, or its two thirds where there is a gate (Shazeer 2020, arXiv 2002.05202)."""
+    return round(8 * width / 3 / 16) * 16 if architecture in GATED else 4 * width
+
+
+def parameters(architecture: str, dims: Shape, vocabulary: int, positions: int) -> int | None:
+    """Parameters of a model, or None for an architecture without a formula here."""
+    width, inner = dims.width, dims.intermediate
+    embeddings = vocabulary * width * (1 if dims.tied else 2)
+    if architecture == "gpt2":
+        block = 4 * width**2 + 2 * width * inner + 9 * width + inner
+        return embeddings + positions * width + dims.layers * block + 2 * width
+    if architecture == "llama":
+        block = 4 * width**2 + 3 * width * inner + 2 * width
+        return embeddings + dims.layers * block + width
+    return None
