@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Annotated, Any, Union
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Tag, ValidationError
@@ -55,9 +55,9 @@ class Registry:
         cls: type[Any] = getattr(importlib.import_module(module), name)
         return cls
 
-    def union(self) -> Any:
-        """A pydantic type that parses any registered config by its `kind`."""
-        members = tuple(Annotated[self.get(kind), Tag(kind)] for kind in self)
+    def union(self, but: Collection[str] = ()) -> Any:
+        """A pydantic type that parses any registered config by its `kind`, `but` some kinds."""
+        members = tuple(Annotated[self.get(kind), Tag(kind)] for kind in self if kind not in but)
         return Annotated[Union[members], Discriminator(_kind_of)]  # noqa: UP007 - built at run time
 
 

@@ -7,8 +7,22 @@ POLICIES = Registry(
     "policy",
     {
         "replace": "trainables.policies.replace:Replace",
+        "replace_multiple": "trainables.policies.replace_multiple:ReplaceMultiple",
         "accumulate": "trainables.policies.accumulate:Accumulate",
         "accumulate_subsample": "trainables.policies.accumulate_subsample:AccumulateSubsample",
+        "sliding_window": "trainables.policies.sliding_window:SlidingWindow",
+        "synthetic_augmentation": "trainables.policies.synthetic_augmentation:SyntheticAugmentation",
+        "fresh_mix": "trainables.policies.fresh_mix:FreshMix",
+        "weighted_fresh": "trainables.policies.weighted_fresh:WeightedFresh",
+        "ratio_mix": "trainables.policies.ratio_mix:RatioMix",
+        "decaying_real": "trainables.policies.decaying_real:DecayingReal",
+        "verified": "trainables.policies.verified:Verified",
+        "self_verified": "trainables.policies.self_verified:SelfVerified",
+        "curated": "trainables.policies.curated:Curated",
+        "detector_weighted": "trainables.policies.detector_weighted:DetectorWeighted",
+        "token_edit": "trainables.policies.token_edit:TokenEdit",
+        "biased_sampling": "trainables.policies.biased_sampling:BiasedSampling",
+        "compose": "trainables.policies.compose:Compose",
     },
 )
 

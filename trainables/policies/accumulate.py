@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from typing import Literal
 
-from trainables.policies.base import Budget, Draw, PolicyConfig, Recipe, Sampling
+from trainables.policies.compose import Compose, NamedPolicy
+from trainables.policies.parts import Share
 
 
-class Accumulate(PolicyConfig):
+class Accumulate(NamedPolicy):
     """D_n = D₀ ∪ S₁ ∪ … ∪ S_{n−1} (Gerstgrasser et al. 2024, arXiv 2404.01413)."""
 
     kind: Literal["accumulate"] = "accumulate"
 
-    def later(self, generation: int, budget: Budget) -> Recipe:
+    def parts(self) -> Compose:
         """n·N rows: the whole pool."""
-        return Recipe(
-            generation=generation,
-            sampling=Sampling(rows=budget.rows, bias=self.bias),
-            draws=(Draw(batches=tuple(range(generation))),),
-        )
+        return Compose(corpus=(Share(source="pool"),))

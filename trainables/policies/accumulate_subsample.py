@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Literal
 
-from trainables.policies.base import Budget, Draw, PolicyConfig, Recipe, Sampling
+from trainables.policies.compose import Compose, NamedPolicy
+from trainables.policies.parts import Share
 
 
-class AccumulateSubsample(PolicyConfig):
+class AccumulateSubsample(NamedPolicy):
     """D_n = N rows without replacement from D₀ ∪ S₁ ∪ … ∪ S_{n−1} (Kazdan et al. 2024, arXiv 2410.16713)."""
 
     kind: Literal["accumulate_subsample"] = "accumulate_subsample"
 
-    def later(self, generation: int, budget: Budget) -> Recipe:
+    def parts(self) -> Compose:
         """N of the pool's n·N rows, drawn anew each generation."""
-        draw = Draw(batches=tuple(range(generation)), how="subsample", rows=budget.rows)
-        return Recipe(generation=generation, sampling=Sampling(rows=budget.rows, bias=self.bias), draws=(draw,))
+        return Compose(corpus=(Share(source="pool", how="subsample", times=1),))

@@ -2,7 +2,7 @@
 
 A policy is a pure function of (generation, budget). It never sees data. Its answer, a `Recipe`, is
 plain data: it can be logged, hashed and tested without training anything. Recipes are built from five
-parts (FIELD of recursive training in one line each):
+parts:
 
 1. `Sampling`  how many rows are sampled from the latest model, and how (bias, editing real tokens);
 2. `Selection` which of those candidates are kept as that model's batch;
@@ -17,7 +17,7 @@ its `sampling` and `selection` define batch n−1. A recipe that names the futur
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar, Literal
+from typing import Literal
 
 from pydantic import Field, model_validator
 
@@ -48,6 +48,12 @@ class Sampling(Config):
     rows: int = Field(ge=1)
     bias: float = Field(default=1.0, gt=0)
     edit: float | None = Field(default=None, gt=0, le=1)
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Sampling:
+        if self.edit is not None and self.bias != 1.0:
+            raise ValueError("bias: rows are edited, not sampled, so there is no sampler to bias")
+        return self
 
 
 class Selection(Config):
@@ -112,23 +118,33 @@ class Recipe(Config):
             raise ValueError(f"generation {self.generation} can't draw on batch {latest}")
         if (self.sampling is None) != (self.generation == 1):
             raise ValueError("every generation but the first says how the latest batch is sampled")
+        if self.selection is not None:
+            wanted, candidates = self.selection.keep * self.selection.of, self.sampling.rows if self.sampling else 0
+            if candidates < wanted:
+                raise ValueError(f"keeping {self.selection.keep} rows takes {wanted} candidates, not {candidates}")
         return self
+
+    @property
+    def kept_rows(self) -> int:
+        """Rows of batch n−1, after selection; 0 for generation 1, which has no such batch."""
+        if self.selection is not None:
+            return self.selection.keep
+        return self.sampling.rows if self.sampling is not None else 0
 
 
 class PolicyConfig(Config, ABC):
-    """Base of every policy. Subclasses add `kind: Literal[...]` and implement `later`.
+    """Base of every policy. Subclasses add `kind: Literal[...]` and implement `later` and `requires`.
 
     Implementations are pure: equal arguments give equal recipes, with no state and no randomness.
-    `needs` names what a family must be able to do (see `Family.abilities`).
+    Most are a `NamedPolicy`, a composition of the five parts (see `compose.py`), and implement `parts` alone.
     """
 
     kind: str
     bias: float = Field(default=1.0, gt=0, description="modifier biased_sampling: λ of the sampler")
-    needs: ClassVar[frozenset[str]] = frozenset()
 
+    @abstractmethod
     def requires(self) -> frozenset[str]:
-        """What a family must be able to do to run this policy, as configured."""
-        return self.needs | ({"bias"} if self.bias != 1.0 else set())
+        """What a family must be able to do to run this policy, as configured (see `FamilyConfig.abilities`)."""
 
     def fresh_rows(self, generations: int, budget: Budget) -> int:
         """Rows of the reserve that a recursion of `generations` uses up in all."""

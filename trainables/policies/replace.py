@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from typing import Literal
 
-from trainables.policies.base import Budget, Draw, PolicyConfig, Recipe, Sampling
+from trainables.policies.compose import Compose, NamedPolicy
+from trainables.policies.parts import Share
 
 
-class Replace(PolicyConfig):
-    """D_n = S_{n−1} (Shumailov et al. 2023, arXiv 2305.17493; Gerstgrasser et al. 2024)."""
+class Replace(NamedPolicy):
+    """D_n = S_{n−1} (Shumailov et al. 2023, arXiv 2305.17493; Gerstgrasser et al. 2024, arXiv 2404.01413)."""
 
     kind: Literal["replace"] = "replace"
 
-    def later(self, generation: int, budget: Budget) -> Recipe:
+    def parts(self) -> Compose:
         """N rows, all of the latest batch."""
-        return Recipe(
-            generation=generation,
-            sampling=Sampling(rows=budget.rows, bias=self.bias),
-            draws=(Draw(batches=(generation - 1,)),),
-        )
+        return Compose(corpus=(Share(source="latest"),))

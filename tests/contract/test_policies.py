@@ -1,0 +1,19 @@
+"""The policy contract, on every registered policy, and every policy by name alone on every family."""
+
+import pytest
+
+from trainables.families import FAMILIES
+from trainables.policies import POLICIES
+from trainables.testing import POLICY_CHECKS, policy_runs_on
+
+
+@pytest.mark.parametrize("check", POLICY_CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("policy", list(POLICIES))
+def test_policy(check, policy):
+    check(POLICIES.get(policy)())
+
+
+@pytest.mark.parametrize("policy", list(POLICIES))
+@pytest.mark.parametrize("family", list(FAMILIES))
+def test_policy_runs_by_name_alone(policy, bench):
+    policy_runs_on(policy, bench)

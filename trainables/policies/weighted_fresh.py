@@ -1,0 +1,29 @@
+"""`weighted_fresh`: fresh real rows and the latest synthetic batch, with a chosen share of the loss each."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from trainables.policies.compose import Compose, NamedPolicy
+from trainables.policies.parts import Share
+
+
+class WeightedFresh(NamedPolicy):
+    """D_n as in `fresh_mix`; the loss is w · (mean over real rows) + (1 − w) · (mean over synthetic rows).
+
+    He et al. 2025 ("Golden ratio weighting prevents model collapse", arXiv 2502.18049). The best w is
+    (√(k² + 4k) − k) / 2 with k = n_r/n_s: 0.618 where they are equal, the default.
+    """
+
+    kind: Literal["weighted_fresh"] = "weighted_fresh"
+    weight: float = Field(default=0.618, gt=0, lt=1, description="w, the real rows' share of the loss")
+    real: float = Field(default=0.5, gt=0, description="n_r, as a multiple of N, each generation")
+    synthetic: float = Field(default=0.5, gt=0, description="n_s, as a multiple of N")
+
+    def parts(self) -> Compose:
+        """n_r rows of the reserve with weight w in all, n_s of the latest model with 1 − w."""
+        real = Share(source="fresh", times=self.real, loss_share=self.weight)
+        latest = Share(source="latest", times=self.synthetic, loss_share=1 - self.weight)
+        return Compose(corpus=(real, latest))

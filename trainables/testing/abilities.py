@@ -1,0 +1,69 @@
+"""Whether a family's optional abilities (bias, score, edit) do what they claim."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from trainables.store import Payload
+from trainables.testing.bench import Bench, content, row_digests
+
+
+def family_biases_its_sampler(bench: Bench) -> None:
+    """Ability `bias`: 1 is the model itself, less is another distribution."""
+    if "bias" not in bench.cell.family.abilities:
+        return
+    default, plain, sharp = (
+        bench.family.sample(bench.model, bench.cell.rows, bench.stream("bias"), *bias) for bias in ((), (1.0,), (0.25,))
+    )
+    assert content(default) == content(plain)
+    assert content(plain) != content(sharp)
+    assert sharp.rows == bench.cell.rows
+
+
+def family_scores_rows(bench: Bench) -> None:
+    """Ability `score`: reference, first and detector give each row a number, and `take` keeps the rows named."""
+    if "score" not in bench.cell.family.abilities:
+        return
+    shape = (bench.cell.replicates, bench.cell.rows) if bench.cell.replicates > 1 else (bench.cell.rows,)
+    for kind in ("reference", "detector", "first"):
+        against = bench.synthetic if kind == "detector" else None
+        judge = bench.model if kind == "first" else bench.family.judge(kind, bench.real, against, bench.stream(kind))
+        for batch in (bench.real, bench.synthetic):
+            scores = bench.family.score(kind, judge, batch, bench.stream("score"))
+            assert scores.shape == shape, kind
+            assert not np.isnan(scores).any(), kind
+            assert kind != "detector" or ((scores > 0) & (scores < 1)).all()
+            assert np.array_equal(scores, bench.family.score(kind, judge, batch, bench.stream("score")))
+            _check_take(bench, kind, judge, batch, scores)
+
+
+def _check_take(bench: Bench, kind: str, judge: Payload, batch: Payload, scores: np.ndarray) -> None:
+    """Rows taken score as they did before, where scoring is not random."""
+    index = bench.index("take", max(bench.cell.rows // 2, 1), replace=False)
+    taken = bench.family.take(batch, index)
+    assert taken.rows == index.shape[-1]
+    bench.fit((taken, None, 1.0))
+    if kind == "reference":
+        expected = np.take_along_axis(scores, index, axis=-1)
+        found = bench.family.score(kind, judge, taken, bench.stream("score"))
+        assert np.median(np.abs(found - expected)) <= np.std(scores) + 1e-9
+
+
+def family_edits_rows(bench: Bench) -> None:
+    """Ability `edit`: a low threshold rewrites most of a row, a high one next to nothing."""
+    if "edit" not in bench.cell.family.abilities:
+        return
+    low, high = (bench.family.edit(bench.model, bench.real, p, bench.stream("edit")) for p in (1e-6, 1.0))
+    assert low.rows == high.rows == bench.cell.rows
+    same = [sum(map(str.__eq__, row_digests(bench.real), row_digests(edited))) for edited in (low, high)]
+    assert same[0] < same[1]
+    assert same[1] == bench.cell.rows
+
+
+ABILITY_CHECKS: tuple[Callable[[Bench], None], ...] = (
+    family_biases_its_sampler,
+    family_scores_rows,
+    family_edits_rows,
+)
