@@ -92,7 +92,8 @@ def explain(error: ValidationError, root: type[BaseModel]) -> str:
         error: what validating raised.
         root: the class that was being validated, to find the names that would be right.
     """
-    first = error.errors()[0]
+    # a misspelt key is often reported as a missing one too: the misspelling says more
+    first = min(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
     place, model = _walk(root, first["loc"])
     message = str(first["msg"]).removeprefix("Value error, ")
     context = first.get("ctx", {})
@@ -101,6 +102,8 @@ def explain(error: ValidationError, root: type[BaseModel]) -> str:
     elif first["type"] == "union_tag_invalid":
         known = [tag.strip("' ") for tag in str(context["expected_tags"]).split(",")]
         message = f"unknown kind {context['tag']!r}{suggest(str(context['tag']), known)}"
+    elif first["type"] == "missing":
+        message = "missing"
     elif first["type"] == "union_tag_not_found":
         message = "needs a mapping with the key `kind`"
     elif first["type"] != "value_error" and not isinstance(first["input"], (dict, list, BaseModel)):
@@ -120,6 +123,9 @@ def _walk(root: type[BaseModel], loc: tuple[int | str, ...]) -> tuple[str, type[
             annotation = model = tagged
             continue
         parts.append(str(part))
+        if isinstance(part, int):  # an item of a sequence
+            annotation = next(iter(getattr(annotation, "__args__", ())), annotation)
+            continue
         fields = getattr(annotation, "model_fields", {})
         if part in fields:
             model = annotation

@@ -1,0 +1,7 @@
+"""The one error that a user's study can raise."""
+
+from __future__ import annotations
+
+
+class StudyError(ValueError):
+    """A study can't be loaded or expanded; the message is one line: where, what is wrong, what would be right."""

@@ -1,0 +1,57 @@
+"""YAML with places: every mapping key and list item with the line it stands on, so that errors can name it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+
+from search_spaces.errors import StudyError
+
+Path = tuple[str, ...]
+
+
+def parse(text: str, name: str) -> tuple[Any, dict[Path, int]]:
+    """The document as plain data, and the line of every path in it. Only safe YAML is read.
+
+    Raises:
+        StudyError: it is not YAML, or a mapping has a key twice.
+    """
+    lines: dict[Path, int] = {}
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        if node is not None:
+            _walk(node, (), lines, name)
+        return yaml.safe_load(text), lines
+    except yaml.MarkedYAMLError as problem:
+        line = problem.problem_mark.line + 1 if problem.problem_mark else 1
+        raise StudyError(f"{name}:{line}: not valid YAML: {problem.problem or problem.context}") from None
+    except yaml.YAMLError as problem:
+        raise StudyError(f"{name}: not valid YAML: {str(problem).splitlines()[0]}") from None
+
+
+def line_of(place: str, lines: dict[Path, int]) -> int | None:
+    """The line of the longest known beginning of a dotted place; keys may hold dots themselves."""
+    best: tuple[int, int] | None = None
+    for path, line in lines.items():
+        known = ".".join(path)
+        if (place == known or place.startswith(known + ".")) and (best is None or len(known) > best[0]):
+            best = (len(known), line)
+    return best[1] if best else None
+
+
+def _walk(node: yaml.Node, path: Path, lines: dict[Path, int], name: str) -> None:
+    if isinstance(node, yaml.MappingNode):
+        seen: set[str] = set()
+        for key, value in node.value:
+            word = str(key.value)
+            line = key.start_mark.line + 1
+            if word in seen and word != "<<":
+                raise StudyError(f"{name}:{line}: the key {word!r} stands twice in one mapping")
+            seen.add(word)
+            lines[(*path, word)] = line
+            _walk(value, (*path, word), lines, name)
+    elif isinstance(node, yaml.SequenceNode):
+        for number, item in enumerate(node.value):
+            lines[(*path, str(number))] = item.start_mark.line + 1
+            _walk(item, (*path, str(number)), lines, name)

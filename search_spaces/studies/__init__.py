@@ -1,0 +1,23 @@
+"""Named studies: one function each, in a module of its own, registered here by name."""
+
+from __future__ import annotations
+
+import importlib
+
+from search_spaces.study import Study
+
+STUDIES = {
+    "quickstart": "search_spaces.studies.quickstart:quickstart",
+}
+"""Name -> "module:function"; the function takes nothing and gives one complete, frozen study."""
+
+
+def named_study(name: str) -> Study:
+    """The registered study of this name.
+
+    Raises:
+        KeyError: there is none.
+    """
+    module, _, function = STUDIES[name].partition(":")
+    study: Study = getattr(importlib.import_module(module), function)()
+    return study

@@ -1,0 +1,107 @@
+"""`Study`: what is asked. One or more blocks, each a base cell, a space around it and a search through that space."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from pydantic import Field, field_validator, model_validator
+
+from search_spaces.search import SEARCHES, GridSearch, SearchConfig
+from search_spaces.words import Grid, Word
+from trainables.cell import Cell
+from trainables.config import Config
+
+if TYPE_CHECKING:
+    AnySearch = SearchConfig
+else:
+    AnySearch = SEARCHES.union()
+
+
+class Block(Config):
+    """A base cell and what varies around it.
+
+    Attributes:
+        name: how messages and overrides (`-o NAME.key=value`) call it.
+        cell: fields of `Cell`, as a mapping; the family fills in what is missing.
+        space: dotted path of a cell's field -> word.
+        search: which points of the space are run.
+    """
+
+    name: str = Field(default="", pattern=r"^[A-Za-z0-9_-]*$")
+    cell: dict[str, Any]
+    space: dict[str, Word] = Field(default_factory=dict)
+    search: AnySearch = GridSearch()
+
+    @field_validator("cell", mode="before")
+    @classmethod
+    def _plain(cls, value: Any) -> Any:
+        return value.canonical() if isinstance(value, Cell) else value
+
+    @model_validator(mode="after")
+    def _searchable(self) -> Block:
+        drawn = [path for path, word in self.space.items() if not isinstance(word, Grid)]
+        if drawn and isinstance(self.search, GridSearch):
+            word = next(iter(self.space[drawn[0]].model_dump()))
+            raise ValueError(
+                f"search: the grid search can't draw {drawn[0]} from {word}; "
+                "give it a grid, or say search: {kind: random, num_samples: 20}"
+            )
+        if not drawn and not isinstance(self.search, GridSearch):
+            raise ValueError(f"space: a search of kind {self.search.kind} needs a path to draw, and all are grids")
+        return self
+
+
+class StudyBudget(Config):
+    """Where a study stops; what was not run is listed.
+
+    Attributes:
+        cells: cells that are run at most, over all runs of the study.
+        minutes: wall time of one run after which no further cell is started.
+    """
+
+    cells: int | None = Field(default=None, ge=1)
+    minutes: float | None = Field(default=None, gt=0)
+
+
+class Study(Config):
+    """What to run. A mapping with `cell`, `space` and `search` of its own is a study of one block."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]*$", max_length=200)
+    description: str = ""
+    blocks: tuple[Block, ...]
+    budget: StudyBudget = StudyBudget()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_block(cls, data: Any) -> Any:
+        return in_blocks(data) if isinstance(data, Mapping) else data
+
+    @model_validator(mode="after")
+    def _named_apart(self) -> Study:
+        if not self.blocks:
+            raise ValueError("blocks: the list is empty; at least one block is needed")
+        names = [block.name for block in self.blocks if block.name]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"blocks: two blocks are named {name!r}")
+            if name in (*Study.model_fields, *Block.model_fields, *Cell.model_fields):
+                raise ValueError(f"blocks: a block can't be named {name!r}, which is a field's name")
+        return self
+
+
+BLOCK_KEYS = ("cell", "space", "search")
+
+
+def in_blocks(data: Mapping[str, Any]) -> dict[str, Any]:
+    """The mapping with its own `cell`, `space` and `search`, where it has them, as its only block.
+
+    Raises:
+        ValueError: it has these keys and `blocks` as well.
+    """
+    own = {key: data[key] for key in BLOCK_KEYS if key in data}
+    if not own:
+        return dict(data)
+    if "blocks" in data:
+        raise ValueError(f"blocks: give either blocks or {', '.join(own)}, not both")
+    return {key: value for key, value in data.items() if key not in own} | {"blocks": [own]}
