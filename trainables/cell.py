@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, model_validator
@@ -20,8 +21,13 @@ else:
     AnyPolicy = POLICIES.union()
 
 
+@lru_cache(maxsize=256)
+def _fresh_rows(policy: PolicyConfig, generations: int, budget: Budget) -> int:
+    return policy.fresh_rows(generations, budget)
+
+
 class Fork(Config):
-    """Follow another policy after generation `generation`."""
+    """Follow another policy after generation `generation`. It goes on in the reserve where the first one stopped."""
 
     generation: int = Field(ge=1)
     policy: AnyPolicy
@@ -64,12 +70,12 @@ class Cell(Config):
     @model_validator(mode="after")
     def _possible(self) -> Cell:
         self.family.check(self.rows, self.replicates)
-        policies = [self.policy] + ([self.fork.policy] if self.fork else [])
-        for policy in policies:
+        policies = {"policy": self.policy} | ({"fork.policy": self.fork.policy} if self.fork else {})
+        for place, policy in policies.items():
             missing = policy.requires() - self.family.abilities
             if missing:
                 raise ValueError(
-                    f"policy: {policy.kind} needs a family with {', '.join(sorted(missing))}; "
+                    f"{place}: {policy.kind} needs a family with {', '.join(sorted(missing))}; "
                     f"{self.family.kind} has {', '.join(sorted(self.family.abilities)) or 'none'}"
                 )
         return self
@@ -81,9 +87,14 @@ class Cell(Config):
 
     def recipe(self, generation: int) -> Recipe:
         """The recipe of a generation, by the policy that rules it."""
-        forked = self.fork is not None and generation > self.fork.generation
-        policy = self.fork.policy if forked and self.fork else self.policy
-        return policy.recipe(generation, self.budget)
+        if self.fork is None or generation <= self.fork.generation:
+            return self.policy.recipe(generation, self.budget)
+        recipe = self.fork.policy.recipe(generation, self.budget)
+        if not recipe.takes_fresh_rows:
+            return recipe
+        at, budget = self.fork.generation, self.budget
+        used = _fresh_rows(self.policy, at, budget) - _fresh_rows(self.fork.policy, at, budget)
+        return recipe.shift_fresh(used)
 
     @property
     def key(self) -> str:

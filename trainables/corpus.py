@@ -53,22 +53,24 @@ class Part:
         """Rows this part adds to the corpus (of each replicate)."""
         return sum(b.rows for b in self.batches) if self.index is None else int(self.index.shape[-1])
 
+    @cached_property
     def rows_by_batch(self) -> dict[int, float]:
         """Rows by batch number; a mean over replicates where these draw separately."""
         if self.index is None:
             return {b.number: float(b.rows) for b in self.batches}
-        edges = np.cumsum([b.rows for b in self.batches])
-        owner = np.searchsorted(edges, self.index.ravel(), side="right")
+        owner = np.repeat(np.arange(len(self.batches)), [b.rows for b in self.batches])[self.index.ravel()]
         share = self.rows / max(self.index.size, 1)
         counts = np.bincount(owner, minlength=len(self.batches)) * share
-        return {b.number: float(c) for b, c in zip(self.batches, counts, strict=True)}
+        return {b.number: float(c) for b, c in zip(self.batches, counts, strict=True) if c}
 
-    def duplicates(self) -> float:
-        """Rows that repeat an earlier row of this part; a mean over replicates."""
-        if self.index is None:
-            return 0.0
-        ordered = np.sort(np.atleast_2d(self.index), axis=1)
-        return float((ordered[:, 1:] == ordered[:, :-1]).sum(axis=1).mean())
+    def identities(self, first: dict[str, int]) -> np.ndarray:
+        """A number for each row of this part, [1 or replicates, rows], equal for equal rows of the pool.
+
+        Args:
+            first: the number of the first row of each batch, by key.
+        """
+        rows = np.concatenate([first[b.key] + np.arange(b.rows) for b in self.batches])
+        return np.atleast_2d(rows if self.index is None else rows[self.index])
 
 
 @dataclass(frozen=True)
@@ -91,18 +93,36 @@ class Corpus:
         """Rows by batch number, over all parts."""
         total: dict[int, float] = {}
         for part in self.parts:
-            for number, rows in part.rows_by_batch().items():
+            for number, rows in part.rows_by_batch.items():
                 total[number] = total.get(number, 0.0) + rows
-        return total
+        return dict(sorted(total.items()))
 
     def weight_by_batch(self) -> dict[int, float]:
         """Share of the loss that each batch carries; sums to 1."""
         total: dict[int, float] = {}
         for part in self.parts:
-            for number, rows in part.rows_by_batch().items():
+            for number, rows in part.rows_by_batch.items():
                 total[number] = total.get(number, 0.0) + rows * part.weight
         whole = sum(total.values())
-        return {number: weight / whole for number, weight in total.items()}
+        return {number: weight / whole for number, weight in sorted(total.items())}
+
+    def effective_rows(self) -> float:
+        """Kish's effective size (Σw)²/Σw²: rows of equal weight that would count as much."""
+        mass = sum(part.rows * part.weight for part in self.parts)
+        return float(mass**2 / sum(part.rows * part.weight**2 for part in self.parts))
+
+    def duplicates(self) -> float:
+        """Rows that repeat another row of the corpus; a mean over replicates."""
+        keys = [batch.key for part in self.parts for batch in part.batches]
+        if len(set(keys)) == len(keys) and all(part.index is None for part in self.parts):
+            return 0.0
+        sizes = {batch.key: batch.rows for part in self.parts for batch in part.batches}
+        first = dict(zip(sizes, np.cumsum([0, *sizes.values()]).tolist(), strict=False))
+        found = [part.identities(first) for part in self.parts]
+        replicates = max(len(rows) for rows in found)
+        whole = np.concatenate([np.broadcast_to(rows, (replicates, rows.shape[1])) for rows in found], axis=1)
+        ordered = np.sort(whole, axis=1)
+        return float((ordered[:, 1:] == ordered[:, :-1]).sum(axis=1).mean())
 
     @property
     def real_fraction(self) -> float:
@@ -130,33 +150,54 @@ def realise(
     Raises:
         ValueError: the draw asks for more rows than there are.
     """
-    total = sum(batch.rows for batch in batches)
     if draw.how == "all":
         return Part(tuple(batches), None, draw.weight)
+    total = sum(batch.rows for batch in batches)
     wanted = draw.rows or 0
+    if draw.how in ("first", "subsample") and draw.start + wanted > total:
+        raise ValueError(f"rows {draw.start} to {draw.start + wanted} of batches that hold {total}")
     if draw.how == "first":
-        if draw.start + wanted > total:
-            raise ValueError(f"a draw of rows {draw.start} to {draw.start + wanted} of batches of {total} rows")
-        index: np.ndarray = np.arange(draw.start, draw.start + wanted)
-        return Part(tuple(batches), index, draw.weight)
-    if draw.how == "subsample" and wanted > total:
-        raise ValueError(f"a subsample of {wanted} rows without replacement from {total}")
-    drawn = _random_index(draw.how, replicates, total, wanted, rng, scores)
+        return Part(tuple(batches), np.arange(draw.start, draw.start + wanted), draw.weight)
+    if draw.how == "subsample":
+        drawn = subsample(replicates, total, wanted, rng)
+    elif draw.how == "bootstrap":
+        drawn = rng.integers(0, total, (replicates, wanted))
+    else:
+        drawn = _by_score(replicates, total, wanted, rng, scores)
     return Part(tuple(batches), drawn if replicates > 1 else drawn[0], draw.weight)
 
 
-def _random_index(
-    how: str, replicates: int, total: int, wanted: int, rng: np.random.Generator, scores: np.ndarray | None
+def subsample(replicates: int, total: int, wanted: int, rng: np.random.Generator) -> np.ndarray:
+    """Ascending row numbers without replacement, [replicates, wanted], each set equally likely.
+
+    Rows are drawn with replacement and repeats drawn again until there are none; the distinct values of
+    independent draws are a uniform set, whenever one stops. Where most rows are wanted, the others are drawn.
+    """
+    if 2 * wanted > total:
+        keep = np.ones((replicates, total), dtype=bool)
+        np.put_along_axis(keep, subsample(replicates, total, total - wanted, rng), False, axis=1)
+        return np.nonzero(keep)[1].reshape(replicates, wanted)
+    rows = np.sort(rng.integers(0, total, (replicates, wanted)), axis=1)
+    open_rows = np.arange(replicates)
+    while True:
+        repeated = np.diff(rows[open_rows], axis=1) == 0
+        some = repeated.any(axis=1)
+        if not some.any():
+            return rows
+        open_rows, repeated = open_rows[some], repeated[some]
+        again = rows[open_rows]
+        again[:, 1:][repeated] = rng.integers(0, total, int(repeated.sum()))
+        rows[open_rows] = np.sort(again, axis=1)
+
+
+def _by_score(
+    replicates: int, total: int, wanted: int, rng: np.random.Generator, scores: np.ndarray | None
 ) -> np.ndarray:
-    """Row numbers, [replicates, wanted]; a subsample is in ascending order."""
-    if how == "subsample":
-        chosen = rng.random((replicates, total)).argpartition(wanted - 1, axis=1)[:, :wanted]
-        return np.sort(chosen, axis=1)
-    if how == "bootstrap":
-        return rng.integers(0, total, (replicates, wanted))
+    """Row numbers with replacement, [replicates, wanted], with odds by score."""
     if scores is None:
         raise ValueError("a scored draw needs scores")
     table = np.cumsum(np.broadcast_to(scores, (replicates, total)), axis=1)
     points = rng.random((replicates, wanted)) * table[:, -1:]
-    rows = [np.searchsorted(t, p, side="right") for t, p in zip(table, points, strict=True)]
-    return np.minimum(np.stack(rows), total - 1)
+    rows = np.stack([np.searchsorted(t, p, side="right") for t, p in zip(table, points, strict=True)])
+    found: np.ndarray = np.minimum(rows, total - 1)
+    return found

@@ -6,10 +6,11 @@ computed from that key's stream, and committed before the next one starts.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cache, cached_property
 from importlib.metadata import entry_points
 from typing import Any
 
@@ -18,11 +19,12 @@ import numpy as np
 from trainables.cell import Cell, Record
 from trainables.corpus import Batch, Corpus, Part, realise
 from trainables.families import Diverged, Family, World
-from trainables.lineage import Stream
+from trainables.lineage import Stream, make_key
 from trainables.policies import FRESH, Selection
-from trainables.selection import choose
+from trainables.selection import check_scores, choose
 from trainables.steps import BatchStep, Step, Steps
 from trainables.store import Payload, Store, open_store
+from trainables.supply import check_data as check_data
 
 Curves = Mapping[str, Sequence[float]]
 
@@ -51,7 +53,7 @@ def run(cell: Cell, store: Store | str | None = None) -> Iterator[Record]:
 
     Raises:
         CellFailed: a generation diverged; the records before it have been yielded.
-        ValueError: the source holds too few rows for this cell.
+        ValueError: the pool or the source will hold too few rows for this cell.
         StoreError: an artifact can't be written.
     """
     check_data(cell)
@@ -60,19 +62,10 @@ def run(cell: Cell, store: Store | str | None = None) -> Iterator[Record]:
         yield recursion.record(generation)
 
 
-def check_data(cell: Cell) -> None:
-    """Refuse a cell whose real rows do not suffice.
-
-    Raises:
-        ValueError: with the arithmetic.
-    """
-    available = cell.family.available_rows()
-    reserve = cell.policy.fresh_rows(cell.generations, cell.budget)
-    if available is not None and cell.rows + reserve > available:
-        raise ValueError(
-            f"rows: {cell.rows} real rows and a reserve of {reserve} fresh ones over {cell.generations} "
-            f"generations make {cell.rows + reserve}, but the training split of {cell.family.kind} holds {available}"
-        )
+@cache
+def _annotators() -> tuple[Callable[[Cell], Curves], ...]:
+    """Installed closed forms; this package imports none itself."""
+    return tuple(point.load() for point in entry_points(group="collapse_sweep.annotators"))
 
 
 class Recursion:
@@ -92,10 +85,9 @@ class Recursion:
 
     @cached_property
     def _theory(self) -> dict[str, Sequence[float]]:
-        """Closed-form curves by metric name, from installed annotators; this package imports none itself."""
+        """Closed-form curves by metric name."""
         curves: dict[str, Sequence[float]] = {}
-        for point in entry_points(group="collapse_sweep.annotators"):
-            annotator: Callable[[Cell], Curves] = point.load()
+        for annotator in _annotators():
             curves |= annotator(self.cell)
         return curves
 
@@ -109,13 +101,20 @@ class Recursion:
         parents = {"model": f"model/{step.model}"}
         held = self.store.once("record", step.record, lambda: self._judge(step), parents).meta
         if "failed" in held:
-            raise CellFailed(generation, held["failed"])
-        theory = {f"theory_{name}": float(curve[generation - 1]) for name, curve in self._theory.items()}
+            raise CellFailed(held["generation"], held["failed"])
+        theory = {
+            f"theory_{name}": float(c[generation - 1]) for name, c in self._theory.items() if generation <= len(c)
+        }
         fields = {name: held[name] for name in Record.model_fields if name in held}
-        return Record.model_validate(fields | {"generation": generation, "metrics": held["metrics"] | theory})
+        metrics = finite(held["metrics"] | theory)
+        return Record.model_validate(fields | {"generation": generation, "metrics": metrics})
 
     def model(self, generation: int) -> Payload:
-        """The model of a generation, fitted where the store has none."""
+        """The model of a generation, fitted where the store has none.
+
+        Raises:
+            CellFailed: it, or one that it was made from, diverged.
+        """
         step = self.steps.step(generation)
         parents = {b.key: f"batch/{b.key}" for draw in step.draws for b in self.steps.drawn(draw)}
         return self.store.once("model", step.model, lambda: self._fit(step), parents)
@@ -139,7 +138,7 @@ class Recursion:
             return Part(tuple(batches), None, draw.weight)
         scores = None
         if draw.how == "scored":
-            scores = np.concatenate([self._scores("detector", b.number, b.payload) for b in batches], axis=-1)
+            scores = np.concatenate([self._detected(b) for b in self.steps.drawn(draw)], axis=-1)
         return realise(draw, batches, self.cell.replicates, rng, scores)
 
     def _handle(self, step: BatchStep) -> Batch:
@@ -149,36 +148,47 @@ class Recursion:
         corpus = self.corpus(step)
         composition = self._composition(step, corpus)
         started = time.perf_counter()
-        model = self.family.fit(corpus, Stream(step.model).child("fit"))
+        try:
+            model = self.family.fit(corpus, Stream(step.model).child("fit"))
+        except Diverged as problem:
+            raise CellFailed(step.generation, str(problem)) from problem
         seconds = time.perf_counter() - started
         return replace(model, meta={**model.meta, "composition": composition, "fit_seconds": seconds})
 
     def _composition(self, step: Step, corpus: Corpus) -> dict[str, Any]:
         """The audit: what the corpus really holds."""
-        latest = self.batch(self.steps.batch(step.generation - 1)).meta if step.generation > 1 else {}
+        latest = step.generation - 1
+        drawn = latest > 0 and any(latest in draw.batches for draw in step.draws)
+        rejected = self.batch(self.steps.batch(latest)).meta.get("rejected", {}) if drawn else {}
         return {
             "rows": corpus.rows,
             "real_fraction": corpus.real_fraction,
             "rows_by_batch": {str(n): rows for n, rows in corpus.rows_by_batch().items()},
             "weight_by_batch": {str(n): weight for n, weight in corpus.weight_by_batch().items()},
-            "duplicates": sum(part.duplicates() for part in corpus.parts),
-            "rejected": latest.get("rejected", {}),
+            "effective_rows": corpus.effective_rows(),
+            "duplicates": corpus.duplicates(),
+            "rejected": rejected,
         }
 
     def _judge(self, step: Step) -> Payload:
         """The record's payload; a failure is a record too, so that it is not tried again and again."""
         try:
             model = self.model(step.generation)
-            started = time.perf_counter()
+        except CellFailed as problem:
+            return Payload(meta={"failed": problem.reason, "generation": problem.generation})
+        started = time.perf_counter()
+        try:
             found = self.family.evaluate(model, Stream(step.record).child("evaluate"))
         except Diverged as problem:
-            return Payload(meta={"failed": str(problem)})
+            return Payload(meta={"failed": str(problem), "generation": step.generation})
+        if not math.isfinite(found.test_loss):
+            return Payload(meta={"failed": f"the held-out loss is {found.test_loss}", "generation": step.generation})
         composition = model.meta["composition"]
         meta = {
             "test_loss": found.test_loss,
             "corpus_rows": composition["rows"],
             "real_fraction": composition["real_fraction"],
-            "metrics": dict(found.metrics),
+            "metrics": finite(found.metrics),
             "model": step.model,
             "composition": composition,
             "seconds": {"fit": model.meta["fit_seconds"], "evaluate": time.perf_counter() - started},
@@ -186,33 +196,48 @@ class Recursion:
         return Payload(meta=meta, tensors=dict(found.replicates), files=dict(found.files))
 
     def _sample(self, step: BatchStep) -> Payload:
-        assert step.recipe is not None and step.recipe.sampling is not None
-        sampling, selection = step.recipe.sampling, step.recipe.selection
-        model = self.model(step.number)
         stream = Stream(step.key)
         started = time.perf_counter()
-        if sampling.edit is not None:
-            real = self.batch(self.steps.real(0, sampling.rows))
-            made = self.family.edit(model, real, sampling.edit, stream.child("edit"))
-        else:
-            made = self.family.sample(model, sampling.rows, stream.child("sample"), sampling.bias)
-        if selection is not None:
-            made = self._select(selection, step.number, made, stream)
+        try:
+            made = self._candidates(step, stream)
+            if step.recipe is not None and step.recipe.selection is not None:
+                made = self._select(step.recipe.selection, made, stream)
+        except Diverged as problem:
+            raise CellFailed(step.number + 1, f"sampling from model {step.number}: {problem}") from problem
         return replace(made, meta={**made.meta, "sample_seconds": time.perf_counter() - started})
 
-    def _select(self, selection: Selection, number: int, made: Payload, stream: Stream) -> Payload:
-        scores = self._scores(selection.judge, number, made)
-        index = choose(selection, scores, stream.numpy("select"))
-        kept = self.family.take(made, index)
-        rejected = {selection.rule: made.rows - kept.rows}
+    def _candidates(self, step: BatchStep, stream: Stream) -> Payload:
+        sampling = step.recipe.sampling if step.recipe else None
+        assert sampling is not None  # real batches have no recipe, and a later recipe samples
+        model = self.model(step.number)
+        if sampling.edit is None:
+            return self.family.sample(model, sampling.rows, stream.child("sample"), sampling.bias)
+        real = self.batch(self.steps.real(0, sampling.rows))
+        return self.family.edit(model, real, sampling.edit, stream.child("edit"))
+
+    def _select(self, selection: Selection, made: Payload, stream: Stream) -> Payload:
+        scores = self._scores(selection.judge, made)
+        kept = self.family.take(made, choose(selection, scores, stream.numpy("select")))
+        rejected = dict(made.meta.get("rejected", {}))
+        rejected[f"{selection.rule}_{selection.judge}"] = made.rows - kept.rows
         return replace(kept, meta={**kept.meta, "rejected": rejected})
 
-    def _scores(self, judge: str, number: int, batch: Payload) -> np.ndarray:
-        key = self.steps.judge_key(judge, number)
-        held = (
-            self.model(1) if judge == "first" else self.store.once("judge", key, lambda: self._make_judge(judge, key))
-        )
-        return self.family.score(judge, held, batch, Stream(key).child("score"))
+    def _detected(self, step: BatchStep) -> np.ndarray:
+        """A pool batch's scores by the detector, kept by lineage: later generations score it again."""
+        key = make_key("scores", batch=step.key, judge=self.steps.judge_key("detector"))
+        return self.store.once("scores", key, lambda: Payload(tensors={"scores": self._scored(step)})).tensors["scores"]
+
+    def _scored(self, step: BatchStep) -> np.ndarray:
+        return self._scores("detector", self.batch(step))
+
+    def _scores(self, judge: str, batch: Payload) -> np.ndarray:
+        key = self.steps.judge_key(judge)
+        if judge == "first":
+            held = self.model(1)
+        else:
+            held = self.store.once("judge", key, lambda: self._make_judge(judge, key))
+        found = self.family.score(judge, held, batch, Stream(key).child("score"))
+        return check_scores(judge, found, batch.rows, self.cell.replicates)
 
     def _make_judge(self, judge: str, key: str) -> Payload:
         stream = Stream(key)
@@ -221,3 +246,8 @@ class Recursion:
         if judge == "detector":
             synthetic = self.family.sample(self.model(1), self.cell.rows, stream.child("sample"))
         return self.family.judge(judge, real, synthetic, stream.child("fit"))
+
+
+def finite(metrics: Mapping[str, float]) -> dict[str, float]:
+    """The metrics that are numbers; one that is not finite is absent."""
+    return {name: float(value) for name, value in metrics.items() if math.isfinite(value)}

@@ -1,10 +1,28 @@
-"""Which candidates a selection keeps, from their scores alone."""
+"""Which candidates a selection keeps, from their scores alone, and what scores must be."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from trainables.families.base import Diverged
 from trainables.policies.base import Selection
+
+
+def check_scores(judge: str, scores: np.ndarray, rows: int, replicates: int) -> np.ndarray:
+    """The scores, if they can rank rows (and, a detector's, be odds).
+
+    Raises:
+        Diverged: a score is not a number, or a detector's are no odds.
+        ValueError: not one score a row; a fault of the family.
+    """
+    shape = (rows,) if replicates == 1 else (replicates, rows)
+    if scores.shape not in (shape, (replicates, rows)):
+        raise ValueError(f"{judge} scores of shape {scores.shape} for rows of shape {shape}")
+    if np.isnan(scores).any():
+        raise Diverged(f"{np.isnan(scores).sum()} scores of the {judge} judge are not numbers")
+    if judge == "detector" and not ((scores >= 0) & np.isfinite(scores)).all():
+        raise Diverged("a detector's scores must be finite and not negative")
+    return scores
 
 
 def choose(selection: Selection, scores: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -29,5 +47,6 @@ def choose(selection: Selection, scores: np.ndarray, rng: np.random.Generator) -
         return np.sort(best, axis=-1)
     grouped = scores[..., : selection.keep * selection.of].reshape(*scores.shape[:-1], selection.keep, selection.of)
     noise = rng.gumbel(size=grouped.shape)
-    winner = (grouped / selection.temperature + noise).argmax(axis=-1)
-    return np.arange(selection.keep) * selection.of + winner
+    winner: np.ndarray = (grouped / selection.temperature + noise).argmax(axis=-1)
+    winner += np.arange(selection.keep) * selection.of
+    return winner

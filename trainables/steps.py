@@ -92,18 +92,18 @@ class Steps:
         assert sampling is not None  # a recipe from generation 2 on always samples
         parts: dict[str, Any] = {
             "model": self._make(number).model,
+            "number": number,  # equal models of two generations sample apart
             "sampler": self.cell.family.sampling_identity(),
             "sampling": sampling.canonical(),
         }
         if sampling.edit is not None:
             parts["edits"] = self.real(0, sampling.rows).key
         if selection is not None:
-            parts |= {"judge": self.judge_key(selection.judge, number), "selection": selection.canonical()}
-        rows = selection.keep if selection else sampling.rows
-        return BatchStep(number, make_key("batch", **parts), rows, recipe=recipe)
+            parts |= {"judge": self.judge_key(selection.judge), "selection": selection.canonical()}
+        return BatchStep(number, make_key("batch", **parts), recipe.kept_rows, recipe=recipe)
 
-    def judge_key(self, judge: str, number: int) -> str:
-        """The lineage key of who scores batch `number`: model 1, or a judge fitted on real rows.
+    def judge_key(self, judge: str) -> str:
+        """The lineage key of who scores rows: model 1, or a judge fitted on real rows.
 
         A detector is fitted on batch 0 against model 1's samples, once for the whole recursion.
         """
@@ -111,33 +111,48 @@ class Steps:
         if judge == "first":
             return first
         against = first if judge == "detector" else None
-        return make_key("judge", against=against, fit=self._fit, judge=judge, real=self.batch(0).key)
+        family = self.cell.family.judge_identity()
+        return make_key("judge", against=against, family=family, judge=judge, real=self.batch(0).key)
 
     def _canonical(self, recipe: Recipe) -> tuple[Draw, ...]:
         """The recipe's draws in one order and form, so that equal corpora have equal keys.
 
-        A draw of whole batches becomes one draw a batch, a subsample of everything becomes the whole,
-        weights are relative to the largest.
+        Whole batches of equal weight become one draw, a subsample of everything becomes the whole, weights
+        are relative to the largest.
         """
         heaviest = max(draw.weight for draw in recipe.draws)
         flat: list[Draw] = []
+        whole: dict[float, list[set[int]]] = {}
         for draw in recipe.draws:
             weight = draw.weight / heaviest
-            if draw.batches == (FRESH,):
-                flat.append(draw.model_copy(update={"weight": weight}))
-                continue
-            whole = draw.how == "all" or (draw.how in ("subsample", "first") and draw.rows == self._size(draw))
-            if whole:
-                flat += [Draw(batches=(number,), weight=weight) for number in draw.batches]
+            if draw.batches != (FRESH,) and self._takes_all(draw):
+                _spread(draw.batches, whole.setdefault(weight, [set()]))
             else:
                 flat.append(draw.model_copy(update={"weight": weight}))
+        for weight, layers in whole.items():
+            flat += [Draw(batches=tuple(sorted(layer)), weight=weight) for layer in layers]
         return tuple(sorted(flat, key=lambda d: (d.batches, d.how, d.start, d.rows or 0, d.weight)))
 
-    def _size(self, draw: Draw) -> int:
-        return sum(self.batch(number).rows for number in draw.batches)
+    def _takes_all(self, draw: Draw) -> bool:
+        if draw.how == "all":
+            return True
+        unordered = draw.how in ("subsample", "first") and draw.start == 0
+        return unordered and draw.rows == sum(self.batch(number).rows for number in draw.batches)
 
     def _resolved(self, draw: Draw) -> dict[str, Any]:
-        parts = draw.canonical() | {"batches": [batch.key for batch in self.drawn(draw)]}
+        """The draw as plain data, its batches by key."""
+        parts: dict[str, Any] = {"how": draw.how, "rows": draw.rows, "start": draw.start, "weight": draw.weight}
+        parts["batches"] = [batch.key for batch in self.drawn(draw)]
         if draw.how == "scored":
-            parts["judge"] = self.judge_key("detector", max(draw.batches))
+            parts["judge"] = self.judge_key("detector")
         return parts
+
+
+def _spread(batches: tuple[int, ...], layers: list[set[int]]) -> None:
+    """Add whole batches to draws of equal weight, each batch at most once a draw."""
+    for number in batches:
+        free = next((layer for layer in layers if number not in layer), None)
+        if free is None:
+            layers.append({number})
+        else:
+            free.add(number)

@@ -88,7 +88,7 @@ class FamilyConfig(Config, ABC):
 
     Class attributes say which part of a recursion a field can change, so that a change recomputes no
     more than it must: `data_fields` shape the real rows, `sampling_fields` only the synthetic ones,
-    `evaluation_fields` only the records. All others shape the model.
+    `evaluation_fields` only the records, `judge_fields` only who scores rows. All others shape the model.
     """
 
     kind: str
@@ -99,6 +99,7 @@ class FamilyConfig(Config, ABC):
     data_fields: ClassVar[frozenset[str]] = frozenset()
     sampling_fields: ClassVar[frozenset[str]] = frozenset()
     evaluation_fields: ClassVar[frozenset[str]] = frozenset()
+    judge_fields: ClassVar[frozenset[str]] = frozenset()
 
     def data_identity(self) -> dict[str, Any]:
         """What real rows are made of: data fields, and a digest of any file's content. Light to compute.
@@ -110,7 +111,7 @@ class FamilyConfig(Config, ABC):
 
     def fit_identity(self) -> dict[str, Any]:
         """What, besides the corpus (whose key holds the data's identity), decides a model."""
-        other = self.data_fields | self.sampling_fields | self.evaluation_fields
+        other = self.data_fields | self.sampling_fields | self.evaluation_fields | self.judge_fields
         return {k: v for k, v in self.canonical().items() if k not in other}
 
     def sampling_identity(self) -> dict[str, Any]:
@@ -120,6 +121,10 @@ class FamilyConfig(Config, ABC):
     def evaluation_identity(self) -> dict[str, Any]:
         """What, besides the model, decides a record."""
         return self._part(self.sampling_fields | self.evaluation_fields)
+
+    def judge_identity(self) -> dict[str, Any]:
+        """What, besides real rows and model 1, decides a judge."""
+        return self.fit_identity() | self.sampling_identity() | self._part(self.judge_fields)
 
     def check(self, rows: int, replicates: int) -> None:
         """Refuse what can't work, before anything is read.
@@ -140,7 +145,7 @@ class FamilyConfig(Config, ABC):
 
         `trainables.testing` runs its suites, and every policy, on it. Override where the defaults are heavy.
         """
-        return cls(), min(cls.default_rows, 50)
+        return cls.model_validate({}), min(cls.default_rows, 50)
 
     def size_label(self) -> str:
         """How tables name this size: "0.41M", "dim 10"."""

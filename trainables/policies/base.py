@@ -125,6 +125,16 @@ class Recipe(Config):
         return self
 
     @property
+    def takes_fresh_rows(self) -> bool:
+        """Whether the reserve is drawn on."""
+        return any(draw.batches == (FRESH,) for draw in self.draws)
+
+    def shift_fresh(self, rows: int) -> Recipe:
+        """The recipe with its fresh rows taken so many rows further on in the reserve."""
+        moved = [d.model_copy(update={"start": d.start + rows * (d.batches == (FRESH,))}) for d in self.draws]
+        return self.model_copy(update={"draws": tuple(moved)})
+
+    @property
     def kept_rows(self) -> int:
         """Rows of batch n−1, after selection; 0 for generation 1, which has no such batch."""
         if self.selection is not None:
