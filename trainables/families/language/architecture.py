@@ -12,7 +12,6 @@ from trainables.config import suggest
 from trainables.device import device
 
 if TYPE_CHECKING:
-    import torch
     from transformers import PretrainedConfig, PreTrainedModel
 
     from trainables.families.language.config import LanguageConfig
@@ -48,10 +47,14 @@ def hf_config(config: LanguageConfig) -> PretrainedConfig:
     }
     kind = CONFIG_MAPPING[name]
     defaults = kind()
+    if hasattr(defaults, "initializer_range"):
+        wanted["initializer_range"] = config.init_std
     if hasattr(defaults, "num_key_value_heads"):
         wanted["num_key_value_heads"] = dims.heads
     if getattr(defaults, "head_dim", None) is not None:
         wanted["head_dim"] = dims.width // dims.heads
+    if getattr(defaults, "activation_function", None) == "gelu_new":
+        wanted["activation_function"] = "gelu_pytorch_tanh"  # the same function, fused
     for field in vars(defaults):
         if field.endswith(("dropout", "_pdrop")):
             wanted[field] = 0.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -43,6 +44,8 @@ class LanguageConfig(FamilyConfig):
         architecture: a causal `model_type` of transformers.
         size: a named shape; `width`, `layers`, `heads`, `intermediate` override its parts.
         overrides: further fields of the architecture's own config.
+        initializer_range: standard deviation of initial weights; None takes sqrt(2 / (5 width)) (Nguyen and
+            Salazar 2019, arXiv 1910.05895), which narrow models need.
         epochs: passes over the corpus; `steps` fixes the number of updates instead, whatever the corpus.
         batch: rows of an update.
         learning_rate: peak of a cosine with `warmup` (share of all updates), down to
@@ -67,10 +70,11 @@ class LanguageConfig(FamilyConfig):
     heads: int | None = Field(default=None, ge=1)
     intermediate: int | None = Field(default=None, ge=1)
     overrides: dict[str, Any] = Field(default_factory=dict)
+    initializer_range: float | None = Field(default=None, gt=0)
     epochs: float = Field(default=4.0, gt=0)
     steps: int | None = Field(default=None, ge=1)
-    batch: int = Field(default=16, ge=1)
-    learning_rate: float = Field(default=5e-3, gt=0)
+    batch: int = Field(default=4, ge=1)
+    learning_rate: float = Field(default=4e-3, gt=0)
     final_learning_rate: float = Field(default=0.1, ge=0, le=1)
     warmup: float = Field(default=0.1, ge=0, lt=1)
     weight_decay: float = Field(default=0.1, ge=0)
@@ -81,7 +85,7 @@ class LanguageConfig(FamilyConfig):
     top_p: float = Field(default=1.0, gt=0, le=1)
     test_rows: int = Field(default=256, ge=1)
 
-    default_rows: ClassVar[int] = 400
+    default_rows: ClassVar[int] = 300
     default_generations: ClassVar[int] = 4
     data_fields: ClassVar[frozenset[str]] = frozenset(
         {"source", "vocabulary", "context", "sequences", "validation", "test"}
@@ -115,6 +119,11 @@ class LanguageConfig(FamilyConfig):
             tied=named.tied,
             positions=named.positions,
         )
+
+    @property
+    def init_std(self) -> float:
+        """Standard deviation of initial weights."""
+        return self.initializer_range or math.sqrt(2 / (5 * self.shape.width))
 
     @property
     def positions(self) -> int:
