@@ -99,7 +99,19 @@ class Recursion:
         """
         step = self.steps.step(generation)
         parents = {"model": f"model/{step.model}"}
-        held = self.store.once("record", step.record, lambda: self._judge(step), parents).meta
+        return self._read(generation, self.store.once("record", step.record, lambda: self._judge(step), parents))
+
+    def stored(self, generation: int) -> Record | None:
+        """The record of a generation if the store has it; nothing is computed.
+
+        Raises:
+            CellFailed: it diverged in an earlier attempt.
+        """
+        held = self.store.get("record", self.steps.step(generation).record)
+        return self._read(generation, held) if held is not None else None
+
+    def _read(self, generation: int, payload: Payload) -> Record:
+        held = payload.meta
         if "failed" in held:
             raise CellFailed(held["generation"], held["failed"])
         theory = {
