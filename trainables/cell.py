@@ -62,8 +62,8 @@ class Cell(Config):
             return data
         family = data.get("family")
         kind = family.get("kind") if isinstance(family, Mapping) else getattr(family, "kind", None)
-        if not isinstance(kind, str) or kind not in FAMILIES:
-            return data
+        if not isinstance(kind, str) or kind not in FAMILIES:  # refused further on, and then for that alone
+            return {"rows": 1, "generations": 1} | dict(data)
         config = FAMILIES.get(kind)
         return {"rows": config.default_rows, "generations": config.default_generations} | dict(data)
 

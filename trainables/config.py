@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Annotated, Any, Union
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Tag, ValidationError
+from pydantic_core import ErrorDetails
 
 
 class Config(BaseModel):
@@ -95,25 +96,42 @@ def explain(error: ValidationError, root: type[BaseModel]) -> str:
     # a misspelt key is often reported as a missing one too: the misspelling says more
     first = min(error.errors(), key=lambda found: found["type"] != "extra_forbidden")
     place, model = _walk(root, first["loc"])
-    message = str(first["msg"]).removeprefix("Value error, ")
-    context = first.get("ctx", {})
-    if first["type"] == "extra_forbidden":
-        message = "unknown key" + suggest(str(first["loc"][-1]), model.model_fields if model else [])
-    elif first["type"] == "union_tag_invalid":
-        known = [tag.strip("' ") for tag in str(context["expected_tags"]).split(",")]
-        message = f"unknown kind {context['tag']!r}{suggest(str(context['tag']), known)}"
-    elif first["type"] == "missing":
-        message = "missing"
-    elif first["type"] == "union_tag_not_found":
-        message = "needs a mapping with the key `kind`"
-    elif first["type"] != "value_error" and not isinstance(first["input"], (dict, list, BaseModel)):
-        message = f"{message[0].lower()}{message[1:]}, not {first['input']!r}"
+    message = _message(first, model)
+    field, colon, rest = message.partition(": ")
+    if place and colon and field.split(".")[0] in (model.model_fields if model else {}):
+        place, message = f"{place}.{field}", rest  # a model's own validator names its field itself
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
     return f"{place}: {message}{more}" if place else f"{message}{more}"
 
 
+def _message(error: ErrorDetails, model: type[BaseModel] | None) -> str:
+    """What is wrong, in one line. `model` holds the place."""
+    context = error.get("ctx", {})
+    match error["type"]:
+        case "extra_forbidden":
+            return "unknown key" + suggest(str(error["loc"][-1]), model.model_fields if model else [])
+        case "union_tag_invalid":
+            known = [tag.strip("' ") for tag in str(context["expected_tags"]).split(",")]
+            return f"unknown kind {context['tag']!r}{suggest(str(context['tag']), known)}"
+        case "union_tag_not_found":
+            word = error["input"]
+            return f"needs a mapping with the key `kind`, as in {{kind: {word if isinstance(word, str) else '…'}}}"
+        case "missing":
+            return "missing"
+        case "value_error":
+            return str(error["msg"]).removeprefix("Value error, ")
+        case "model_type" | "dict_type":
+            return f"must be a mapping of keys to values, not {error['input']!r}"
+        case "tuple_type":
+            return f"must be a list, not {error['input']!r}"
+        case "too_short":
+            return f"needs at least {context['min_length']} entry, and has {context['actual_length']}"
+    message = f"{error['msg'][0].lower()}{error['msg'][1:]}"
+    return message if isinstance(error["input"], (dict, list, BaseModel)) else f"{message}, not {error['input']!r}"
+
+
 def _walk(root: type[BaseModel], loc: tuple[int | str, ...]) -> tuple[str, type[BaseModel] | None]:
-    """The dotted path of `loc` without the tags pydantic inserts, and the model that holds its end."""
+    """The dotted path of `loc` without the tags pydantic inserts, and the model that its last names belong to."""
     parts: list[str] = []
     model: type[BaseModel] | None = root
     annotation: Any = root
@@ -125,14 +143,19 @@ def _walk(root: type[BaseModel], loc: tuple[int | str, ...]) -> tuple[str, type[
         parts.append(str(part))
         if isinstance(part, int):  # an item of a sequence
             annotation = next(iter(getattr(annotation, "__args__", ())), annotation)
-            continue
-        fields = getattr(annotation, "model_fields", {})
-        if part in fields:
-            model = annotation
-            annotation = fields[part].annotation
-        elif isinstance(annotation, type) and issubclass(annotation, BaseModel):
-            model = annotation
+        elif model is not None and part in model.model_fields:
+            annotation = model.model_fields[part].annotation
+        model = _model_in(annotation) or model
     return ".".join(parts), model
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    """The one model that `annotation` is, or is besides None."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    found = {model for model in map(_model_in, getattr(annotation, "__args__", ())) if model}
+    sequence = getattr(annotation, "__origin__", None) in (tuple, list, dict)
+    return found.pop() if len(found) == 1 and not sequence else None
 
 
 def _tagged(annotation: Any, tag: int | str) -> type[BaseModel] | None:
