@@ -3,18 +3,23 @@
 STORE CONTRACT. `get` returns a complete, checked artifact or None, never a part of one. `put` makes an
 artifact visible in one step (the manifest is written last), so that a kill at any moment leaves either
 all of it or nothing. Two processes may put the same key: both write equal content, either may win.
+`once` computes a key in one process at a time: others wait for it, or take over when it dies.
 Nothing read from a store is executed: weights are safetensors, tables are Arrow, the rest is JSON.
+What `get` and `once` return may lie in a file mapped into memory: treat arrays as read-only, copy to change.
 """
 
 from __future__ import annotations
 
+import json
 import tempfile
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from trainables.config import canonical_json
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -25,9 +30,10 @@ class Payload:
     """What an artifact holds. Families put their models and batches into this form themselves.
 
     Attributes:
-        meta: plain JSON data; a batch says its `rows` here.
-        tensors: named arrays, kept as safetensors.
-        table: rows of any schema, kept as Arrow and memory-mapped when read from a local disk.
+        meta: plain JSON data, finite numbers only; a batch says its `rows` here.
+        tensors: named arrays, kept as safetensors and memory-mapped when read; never change them in place.
+        table: rows of any schema, kept as Arrow and memory-mapped when read. A format set with
+            `Dataset.set_format` is not kept.
         files: other small files by name (pictures, SDF), kept as they are.
     """
 
@@ -42,12 +48,70 @@ class Payload:
         return int(self.meta["rows"])
 
 
+@dataclass(frozen=True)
+class Artifact:
+    """What a store knows of an artifact without reading its data.
+
+    Attributes:
+        kind: the sort of thing.
+        key: its lineage key.
+        meta: as in its payload.
+        parents: name -> "kind/key" of what it was derived from.
+        made: who made it: `run` (key of a `provenance` artifact), `host`, `pid`, `at` (UTC); empty in memory.
+        size: bytes kept for it in all.
+    """
+
+    kind: str
+    key: str
+    meta: Mapping[str, Any]
+    parents: Mapping[str, str]
+    made: Mapping[str, Any]
+    size: int
+
+    @property
+    def name(self) -> str:
+        """As `parents` name it."""
+        return f"{self.kind}/{self.key}"
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Who is computing a key: a host name and process number, for people to read."""
+
+    host: str
+    pid: int
+
+    def __str__(self) -> str:
+        return f"process {self.pid} on {self.host}"
+
+
+class StoreError(Exception):
+    """The store can't be used as asked; the message is one line for the user."""
+
+
+class Busy(Exception):
+    """Another process is computing this key, and the store was opened with `wait=False`."""
+
+    def __init__(self, kind: str, key: str, holder: Holder) -> None:
+        super().__init__(f"{kind}/{key} is being computed by {holder}")
+        self.kind = kind
+        self.key = key
+        self.holder = holder
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.kind, self.key, self.holder)
+
+
 class Store(ABC):
     """Where artifacts live. `kind` is the sort of thing (model, batch, record, …), `key` its lineage key."""
 
     @abstractmethod
     def get(self, kind: str, key: str) -> Payload | None:
-        """The artifact, or None when it is not there (or was found damaged and set aside)."""
+        """The artifact, or None when it is not there (or was found damaged and set aside).
+
+        Raises:
+            StoreError: the store can't be reached.
+        """
 
     @abstractmethod
     def put(self, kind: str, key: str, payload: Payload, parents: Mapping[str, str] | None = None) -> None:
@@ -55,54 +119,127 @@ class Store(ABC):
 
         Raises:
             StoreError: it could not be written (full disk, read-only, unreachable).
+            ValueError: `meta` holds a number that is not finite, or something that has no JSON form.
         """
 
     @abstractmethod
     def has(self, kind: str, key: str) -> bool:
         """Whether the artifact was committed, by its manifest alone."""
 
+    @abstractmethod
+    def delete(self, kind: str, key: str) -> None:
+        """Remove an artifact; nothing happens where there is none."""
+
+    @abstractmethod
+    def describe(self, kind: str, key: str) -> Artifact | None:
+        """The artifact's manifest, or None when it is not there or its manifest is damaged."""
+
+    @abstractmethod
+    def kinds(self) -> list[str]:
+        """The kinds of which artifacts may be there, sorted."""
+
+    @abstractmethod
+    def keys(self, kind: str, prefix: str = "") -> Iterator[str]:
+        """Keys of the committed artifacts of a kind that start with `prefix`, sorted."""
+
+    def walk(self, kind: str) -> Iterator[Artifact]:
+        """Every committed artifact of a kind, in the order of keys."""
+        for key in self.keys(kind):
+            found = self.describe(kind, key)
+            if found is not None:
+                yield found
+
+    def busy(self, kind: str, key: str) -> Holder | None:
+        """Who is computing the artifact now; None when nobody is, as far as this process can tell."""
+        return None
+
     def once(
         self, kind: str, key: str, compute: Callable[[], Payload], parents: Mapping[str, str] | None = None
     ) -> Payload:
-        """The artifact; computed and committed first where it is missing."""
+        """The artifact as the store holds it; computed and committed first where it is missing.
+
+        Raises:
+            StoreError: it can't be read, claimed or written; told before computing where possible.
+            Busy: another process is computing it (or something that `compute` needs), `wait=False`.
+        """
         found = self.get(kind, key)
         if found is None:
-            found = compute()
-            self.put(kind, key, found, parents)
+            made = compute()
+            self.put(kind, key, made, parents)
+            found = self.get(kind, key) or made
         return found
 
 
-class StoreError(Exception):
-    """The store can't be used as asked; the message is one line for the user."""
-
-
 class MemoryStore(Store):
-    """A store that lives and dies with its process."""
+    """A store that lives and dies with its process. What it returns equals what a store on disk returns."""
 
     def __init__(self) -> None:
-        self._held: dict[tuple[str, str], Payload] = {}
+        self._held: dict[tuple[str, str], tuple[Payload, Artifact]] = {}
 
     def get(self, kind: str, key: str) -> Payload | None:
-        return self._held.get((kind, key))
+        held = self._held.get((kind, key))
+        return held[0] if held else None
 
     def put(self, kind: str, key: str, payload: Payload, parents: Mapping[str, str] | None = None) -> None:
-        self._held[kind, key] = payload
+        kept = settled(payload)
+        about = Artifact(kind, key, kept.meta, dict(parents or {}), {}, _bytes(kept))
+        self._held[kind, key] = kept, about
 
     def has(self, kind: str, key: str) -> bool:
         return (kind, key) in self._held
 
+    def delete(self, kind: str, key: str) -> None:
+        self._held.pop((kind, key), None)
 
-def open_store(url: str | None) -> Store:
-    """The store at a local path or any fsspec URL; None is a `MemoryStore`.
+    def describe(self, kind: str, key: str) -> Artifact | None:
+        held = self._held.get((kind, key))
+        return held[1] if held else None
+
+    def kinds(self) -> list[str]:
+        return sorted({kind for kind, _ in self._held})
+
+    def keys(self, kind: str, prefix: str = "") -> Iterator[str]:
+        yield from sorted(key for held, key in self._held if held == kind and key.startswith(prefix))
+
+
+def settled(payload: Payload) -> Payload:
+    """The payload as it comes back from a disk: plain JSON, arrays in C order, no table format.
+
+    A sum depends on the order of memory in its last digit, so a step that goes on with what it has just
+    made must see the same layout as one that reads it.
 
     Raises:
-        StoreError: the place can't be used, or was written by a newer version.
+        ValueError: `meta` is not finite, plain JSON.
+    """
+    try:
+        meta = json.loads(canonical_json(dict(payload.meta)))
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"meta: an artifact's meta must be plain JSON with finite numbers: {error}") from error
+    tensors = {name: np.asarray(value, order="C") for name, value in payload.tensors.items()}
+    table = None if payload.table is None else payload.table.with_format(None)
+    return Payload(meta, tensors, table, dict(payload.files))
+
+
+def _bytes(payload: Payload) -> int:
+    table = payload.table.data.nbytes if payload.table is not None else 0
+    return int(sum(t.nbytes for t in payload.tensors.values()) + table + sum(map(len, payload.files.values())))
+
+
+def open_store(url: str | None, wait: bool = True) -> Store:
+    """The store at a local path or any fsspec URL; None is a `MemoryStore`.
+
+    Args:
+        url: where; a local folder is made when something is first written.
+        wait: whether `once` sleeps until a key that another process computes is there, or raises `Busy`.
+
+    Raises:
+        StoreError: the place can't be used, or was written by another version.
     """
     if url is None:
         return MemoryStore()
     from trainables.artifacts import FsspecStore
 
-    return FsspecStore(url)
+    return FsspecStore(url, wait)
 
 
 def scratch() -> tempfile.TemporaryDirectory[str]:
