@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -71,7 +72,7 @@ class Bench:
     def fit(self, *parts: tuple[Payload, np.ndarray | None, float]) -> Payload:
         """A model of a corpus put together by hand from (batch, index, weight)."""
         corpus = [
-            Part((Batch(number, f"hand-{number}", batch.rows, lambda batch=batch: batch),), index, weight)  # type: ignore[misc]
+            Part((Batch(number, _by_content(batch), batch.rows, lambda batch=batch: batch),), index, weight)  # type: ignore[misc]
             for number, (batch, index, weight) in enumerate(parts)
         ]
         return self.family.fit(Corpus(tuple(corpus)), self.stream("fit"))
@@ -103,6 +104,11 @@ def content(payload: Payload) -> tuple[Any, ...]:
     """A payload's rows or weights without its meta, for "these two differ"."""
     tensors = tuple((name, payload.tensors[name].tobytes()) for name in sorted(payload.tensors))
     return tensors, None if payload.table is None else json.dumps(payload.table.to_dict(), default=str)
+
+
+def _by_content(payload: Payload) -> str:
+    """A key for a batch without lineage: families may remember by key, and equal keys hold equal rows."""
+    return make_key("hand", content=hashlib.sha256(repr((payload.meta, content(payload))).encode()).hexdigest())
 
 
 def row_digests(payload: Payload) -> list[str]:

@@ -1,0 +1,46 @@
+"""Many replicates' figures as one evaluation: means, standard errors, quantiles."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+import numpy as np
+
+from trainables.families.base import Diverged, Evaluation
+
+QUANTILES = {"q05": 0.05, "median": 0.5, "q95": 0.95}
+
+
+def summarise(
+    values: Mapping[str, np.ndarray], extra: Mapping[str, float] | None = None, spread: Collection[str] = ("test_loss",)
+) -> Evaluation:
+    """The evaluation of a vectorised model.
+
+    Args:
+        values: every replicate's value by metric name, [replicates]; `test_loss` among them.
+        extra: metrics that are one number for all replicates.
+        spread: metrics whose 5 %, 50 % and 95 % quantiles are reported too.
+
+    Raises:
+        Diverged: a replicate's `test_loss` is not finite.
+    """
+    loss = values["test_loss"]
+    lost = int((~np.isfinite(loss)).sum())
+    if lost:
+        raise Diverged(f"the held-out loss is not finite in {lost} of {len(loss)} replicates")
+    metrics: dict[str, float] = {}
+    with np.errstate(over="ignore", invalid="ignore"):
+        for name, value in values.items():
+            metrics |= _figures(name, value, quantiles=name in spread)
+        mean = metrics.pop("test_loss")
+    return Evaluation(mean, metrics | dict(extra or {}), dict(values))
+
+
+def _figures(name: str, values: np.ndarray, *, quantiles: bool) -> dict[str, float]:
+    figures = {name: float(values.mean())}
+    if len(values) > 1:
+        figures[f"{name}_se"] = float(values.std(ddof=1) / np.sqrt(len(values)))
+        if quantiles:
+            found = np.quantile(values, list(QUANTILES.values()))
+            figures |= {f"{name}_{label}": float(q) for label, q in zip(QUANTILES, found, strict=True)}
+    return figures
