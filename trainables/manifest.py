@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from trainables.config import canonical_json
@@ -51,6 +51,10 @@ class Part:
     order: tuple[str, ...] = ()
 
 
+DEFAULTS = {"name": "", "sha256": "", "inline": None, "order": ()}
+"""Fields of a part that are left out where they say nothing."""
+
+
 @dataclass(frozen=True)
 class Manifest:
     """All there is to know of an artifact but its larger contents."""
@@ -71,7 +75,9 @@ class Manifest:
             ValueError: `meta` is not finite, plain JSON.
         """
         fields = {name: value for name, value in vars(self).items() if name != "parts"}
-        parts = [{name: value for name, value in asdict(part).items() if value} for part in self.parts]
+        parts = [
+            {name: value for name, value in vars(part).items() if value != DEFAULTS.get(name)} for part in self.parts
+        ]
         try:
             body = canonical_json(fields | {"parts": parts}).encode()
         except (TypeError, ValueError) as error:
