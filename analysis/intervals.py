@@ -1,0 +1,101 @@
+"""Intervals of a mean over independent recursions, and what so many recursions can detect."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+Array = npt.NDArray[np.float64]
+POWER = 0.8
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An estimate with its interval at a stated confidence.
+
+    Attributes:
+        estimate: the mean.
+        low: lower bound, NaN where there is no interval.
+        high: upper bound.
+        error: standard error.
+        runs: independent recursions it rests on.
+        p_rise: one-sided p-value of "the mean is not above 0".
+    """
+
+    estimate: float
+    low: float
+    high: float
+    error: float
+    runs: int
+    p_rise: float
+
+
+def t_interval(values: Array, confidence: float = 0.95) -> Interval:
+    """Student's interval of the mean of independent values; NaNs are left out.
+
+    Without spread the bounds are the mean itself. With fewer than two values there is no interval.
+    """
+    held = values[np.isfinite(values)]
+    runs = len(held)
+    if runs == 0:
+        return Interval(np.nan, np.nan, np.nan, np.nan, 0, np.nan)
+    mean = float(held.mean())
+    if runs == 1:
+        return Interval(mean, np.nan, np.nan, np.nan, 1, np.nan)
+    error = float(held.std(ddof=1) / np.sqrt(runs))
+    half = float(stats.t.ppf((1 + confidence) / 2, runs - 1)) * error
+    p = float(stats.t.sf(mean / error, runs - 1)) if error > 0 else float(mean <= 0)
+    return Interval(mean, mean - half, mean + half, error, runs, p)
+
+
+def bound_interval(estimate: float, weights: Array, errors: Array, runs: int, confidence: float = 0.95) -> Interval:
+    """A conservative interval of a weighted sum over generations from standard errors alone.
+
+    How the generations of a recursion correlate is not known, so the sum's standard error is bounded by
+    Σ|w_n|·se_n, which it reaches only under full correlation: coverage is at least nominal.
+
+    Args:
+        estimate: the sum.
+        weights: w_n, [generations].
+        errors: se_n, [generations].
+        runs: replicates the standard errors rest on.
+        confidence: of the interval.
+    """
+    error = float(np.abs(weights) @ errors)
+    half = float(stats.norm.ppf((1 + confidence) / 2)) * error
+    p = float(stats.norm.sf(estimate / error)) if error > 0 else float(estimate <= 0)
+    return Interval(estimate, estimate - half, estimate + half, error, runs, p)
+
+
+def detectable(error: float, runs: int, confidence: float = 0.95) -> float:
+    """The smallest true mean that so many recursions of this spread find above 0 with 80 % power (two-sided test)."""
+    return _effect(runs, confidence) * error * float(np.sqrt(runs)) if runs >= 2 else float("nan")
+
+
+def runs_needed(effect: float, deviation: float, confidence: float = 0.95) -> int:
+    """Recursions needed to find a mean of `effect` with 80 % power; `deviation` is one recursion's.
+
+    Raises:
+        ValueError: the effect is not positive.
+    """
+    if effect <= 0:
+        raise ValueError(f"effect: {effect} must be positive")
+    for runs in range(2, 10_000):
+        if _effect(runs, confidence) * deviation <= effect:
+            return runs
+    return 10_000
+
+
+@lru_cache(maxsize=4096)
+def _effect(runs: int, confidence: float) -> float:
+    """Standardised effect with 80 % power in a one-sample t-test of `runs` values (root of the noncentral t)."""
+    from scipy.optimize import brentq
+
+    df = runs - 1
+    critical = float(stats.t.ppf((1 + confidence) / 2, df))
+    root: float = brentq(lambda d: stats.nct.sf(critical, df, d * np.sqrt(runs)) - POWER, 1e-6, 1e3)
+    return root

@@ -1,0 +1,41 @@
+"""`load`: where the runs are, and which reader is right for it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_SQLITE = "sqlite:///"
+
+
+def load(workspace: str | Path, study: str | None = None, tracking_uri: str | None = None) -> pd.DataFrame:
+    """The runs of a workspace as one tidy frame, one row per cell and generation.
+
+    Args:
+        workspace: folder that holds `mlflow.db`; not looked at when `tracking_uri` is given.
+        study: only this study's cells, None for all.
+        tracking_uri: any MLflow tracking URI. A sqlite one is read by SQL, all others through MLflow's client.
+
+    Returns:
+        Columns `analysis.frame.IDENTITY`, then metrics, then hyperparameters by dotted path. Empty (but with the
+        identity columns) where no generation has been logged.
+
+    Raises:
+        ValueError: there is nothing to read, no such study, or a run without a config.
+    """
+    from analysis import frame, mlflow_client, mlflow_sqlite
+
+    uri = tracking_uri or f"{_SQLITE}{Path(workspace).absolute() / 'mlflow.db'}"
+    if uri.startswith(_SQLITE):
+        path = Path(uri.removeprefix(_SQLITE).split("?")[0])
+        if not path.is_file():
+            raise ValueError(f"{path}: no such file; run a study in this workspace first, or name a tracking URI")
+        runs, points = mlflow_sqlite.read(path, study, lambda run: mlflow_client.config_of(uri, run))
+    else:
+        runs, points = mlflow_client.read(uri, study)
+    if study is not None and not runs:
+        raise ValueError(f"study: no runs of {study!r} at {uri}")
+    return frame.tidy(runs, points)

@@ -1,0 +1,1 @@
+"""The report's page: sections to one self-contained HTML file."""

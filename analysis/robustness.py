@@ -1,0 +1,173 @@
+"""The robustness assessment: growth, ratio and verdict for every configuration, policy and judged metric."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from analysis import intervals, metrics
+from analysis.curves import Curves, by_policy, curves, first, late_excess, ratio, slope
+from analysis.intervals import Interval, t_interval
+from analysis.labels import NAMES, configurations
+from analysis.verdict import Evidence, Thresholds, judge, levels_off
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Array = npt.NDArray[np.float64]
+Replicates = Mapping[str, Mapping[str, Array]]
+"""Values of every replicate, [replicates, generations], by cell key and metric."""
+
+SEEDS = "seeds, t-interval"
+REPLICATES = "replicates, t-interval"
+BOUND = "standard errors of replicates, bound"
+
+
+def assess(
+    frame: pd.DataFrame, thresholds: Thresholds | None = None, replicates: Replicates | None = None
+) -> pd.DataFrame:
+    """One row per configuration, policy and judged metric.
+
+    Growth is the least-squares slope of a metric per generation, of each independent recursion; its interval is
+    Student's over recursions. A cell with replicates is that many recursions where their values are given
+    (`basis` "replicates"); where only their standard errors are known and there are too few seeds, the interval
+    is a conservative bound. Two-sided intervals at `thresholds.confidence`.
+
+    Args:
+        frame: as `analysis.load` gives it.
+        thresholds: see `analysis.verdict`.
+        replicates: see `analysis.replicates.read`.
+
+    Returns:
+        Columns: `config`, family, architecture, size, hyperparameters, policy, metric, unit; growth, growth_low,
+        growth_high, growth_error, growth_relative (share of the first loss); first, ratio, ratio_low, ratio_high;
+        seeds, runs, basis, generations, short (cells that ended early), failed; p_rise and its adjustments p_holm,
+        p_bh over all rows of the metric; detectable (growth found with 80 % power); theory_growth, theory_z;
+        verdict, reason.
+    """
+    import pandas as pd
+
+    limits = thresholds or Thresholds()
+    names = configurations(frame)
+    rows = []
+    for family, part in frame.groupby("family", sort=True):
+        for metric in metrics.judged(str(family), frame):
+            held = {cell: found[metric.name] for cell, found in (replicates or {}).items() if metric.name in found}
+            whole = curves(part, metric.name, held)
+            rows += [
+                {"config": config, **names.loc[config, list(NAMES)], "policy": policy} | _row(group, metric, limits)
+                for (config, policy), group in by_policy(whole)
+            ]
+    table = pd.DataFrame(rows)
+    return (
+        table
+        if table.empty
+        else _adjust(table).sort_values([*NAMES, "metric", "policy"], kind="stable", ignore_index=True)
+    )
+
+
+def _row(group: Curves, metric: metrics.Metric, limits: Thresholds) -> dict[str, Any]:
+    evidence, basis = gather(group, metric.worse, limits)
+    growth, found = evidence.growth, judge(evidence, limits)
+    shown = _turned(growth, metric.worse)
+    theory = _mean(slope(group.theory, group.generations))
+    runs = group.runs.drop_duplicates("cell")
+    reached = group.lengths[runs.index]
+    return {
+        "metric": metric.name,
+        "unit": metric.growth_unit,
+        "growth": shown.estimate,
+        "growth_low": shown.low,
+        "growth_high": shown.high,
+        "growth_error": growth.error,
+        "growth_relative": shown.estimate / evidence.scale if evidence.scale else np.nan,
+        "first": _mean(first(group.values)),
+        "ratio": evidence.ratio.estimate,
+        "ratio_low": evidence.ratio.low,
+        "ratio_high": evidence.ratio.high,
+        "seeds": runs["seed"].nunique(),
+        "runs": growth.runs,
+        "basis": basis,
+        "generations": int(reached.max()),
+        "short": int((reached < reached.max()).sum()),
+        "failed": int((runs["status"] == "failed").sum()),
+        "p_rise": growth.p_rise,
+        "detectable": intervals.detectable(growth.error, growth.runs, limits.confidence),
+        "theory_growth": theory,
+        "theory_z": (shown.estimate - theory) / growth.error if growth.error > 0 else np.nan,
+        "verdict": found.word,
+        "reason": found.reason,
+    }
+
+
+def gather(group: Curves, worse: int, limits: Thresholds) -> tuple[Evidence, str]:
+    """What the verdict rests on, turned so that growth is for the worse, and how the interval was made.
+
+    Contrasts that need whole curves (late rise, levelling off) are taken of the recursions that reached the group's
+    last generation; growth and ratio of all that have two generations.
+    """
+    values = worse * group.values
+    growth = t_interval(slope(values, group.generations), limits.confidence)
+    whole = group.lengths == group.lengths.max()
+    reached = np.isfinite(group.values[whole]).all(axis=0)
+    late = t_interval(late_excess(values[whole][:, reached], limits.late_share), limits.confidence)
+    basis = REPLICATES if bool((group.runs["replicate"] > 0).any()) else SEEDS
+    if growth.runs < limits.min_runs and np.isfinite(group.errors).any():
+        growth, late = _bounded(group, values, growth, late, limits)
+        basis = BOUND
+    evidence = Evidence(
+        growth=growth,
+        ratio=t_interval(ratio(group.values), limits.confidence),
+        late=late,
+        scale=abs(_mean(first(group.values))),
+        generations=int(reached.sum()),
+        levels_off=levels_off(values[whole][:, reached].mean(axis=0)),
+    )
+    return evidence, basis
+
+
+def _bounded(
+    group: Curves, values: Array, growth: Interval, late: Interval, limits: Thresholds
+) -> tuple[Interval, Interval]:
+    """Bounds from standard errors of the means over replicates, combined over the few seeds there are."""
+    n = group.generations.astype(float)
+    held = np.isfinite(group.errors).all(axis=0)
+    errors = np.sqrt((group.errors[:, held] ** 2).sum(axis=0)) / len(group.errors)
+    runs = int(group.runs["replicates"].sum())
+    unit = np.eye(int(held.sum()))
+    weights = slope(unit, n[held])
+    mean = values[:, held].mean(axis=0)
+    rise = late_excess(unit, limits.late_share)
+    bound = intervals.bound_interval(float(weights @ mean), weights, errors, runs, limits.confidence)
+    if not np.isfinite(rise).all():
+        return bound, late
+    return bound, intervals.bound_interval(float(rise @ mean), rise, errors, runs, limits.confidence)
+
+
+def _adjust(table: pd.DataFrame) -> pd.DataFrame:
+    """Holm's (family-wise error) and Benjamini–Hochberg's (false discovery) p-values over the rows of each metric."""
+    from statsmodels.stats.multitest import multipletests
+
+    table = table.assign(p_holm=np.nan, p_bh=np.nan)
+    for _, rows in table.groupby("metric"):
+        known = rows.index[rows["p_rise"].notna()]
+        if len(known):
+            p = rows.loc[known, "p_rise"].to_numpy()
+            table.loc[known, "p_holm"] = multipletests(p, method="holm")[1]
+            table.loc[known, "p_bh"] = multipletests(p, method="fdr_bh")[1]
+    return table
+
+
+def _turned(interval: Interval, worse: int) -> Interval:
+    """The interval in the metric's own direction again."""
+    if worse > 0:
+        return interval
+    return Interval(-interval.estimate, -interval.high, -interval.low, interval.error, interval.runs, interval.p_rise)
+
+
+def _mean(values: Array) -> float:
+    held = values[np.isfinite(values)]
+    return float(held.mean()) if len(held) else float("nan")

@@ -1,0 +1,18 @@
+"""Parts of the report, in its order: one module each, with `build(study) -> Section | None`, named here."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+
+from analysis.study import Section, Study
+
+ORDER = ("verdicts", "curves", "pairs")
+
+
+def build(study: Study) -> Iterator[Section]:
+    """Every section that this study has something for."""
+    for name in ORDER:
+        section: Section | None = importlib.import_module(f"analysis.sections.{name}").build(study)
+        if section is not None:
+            yield section

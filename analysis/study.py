@@ -1,0 +1,124 @@
+"""What a report is made of: a study's frame with everything that is computed of it once, and its sections."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from analysis import metrics, paired, replicates, robustness
+from analysis.curves import Curves, curves
+from analysis.labels import configurations
+from analysis.metrics import Metric
+from analysis.robustness import Replicates
+from analysis.verdict import Thresholds
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+    from trainables.store import Store
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study as its report sees it.
+
+    Attributes:
+        frame: as `analysis.load` gives it.
+        title: of the report.
+        thresholds: of every verdict.
+        store: for replicates, samples and corpora; None leaves these out.
+        command: what makes this report again.
+        seed: of every resampling.
+    """
+
+    frame: pd.DataFrame
+    title: str
+    thresholds: Thresholds = field(default_factory=Thresholds)
+    store: Store | None = None
+    command: str = ""
+    seed: int = 0
+
+    @cached_property
+    def replicates(self) -> Replicates:
+        """Replicates' values by cell and metric."""
+        return {} if self.store is None else replicates.read(self.frame, self.store)
+
+    @cached_property
+    def assessment(self) -> pd.DataFrame:
+        """`robustness.assess` of the study."""
+        return robustness.assess(self.frame, self.thresholds, self.replicates)
+
+    @cached_property
+    def differences(self) -> pd.DataFrame:
+        """`paired.differences` of the study."""
+        return paired.differences(self.frame, self.thresholds, self.replicates)
+
+    @cached_property
+    def names(self) -> pd.DataFrame:
+        """Names of configurations, by `config`."""
+        return configurations(self.frame)
+
+    @cached_property
+    def judged(self) -> list[tuple[str, Metric, Curves]]:
+        """Family, metric and curves of everything that is judged."""
+        found = []
+        for family, part in self.frame.groupby("family", sort=True):
+            for metric in metrics.judged(str(family), self.frame):
+                held = {c: v[metric.name] for c, v in self.replicates.items() if metric.name in v}
+                found.append((str(family), metric, curves(part, metric.name, held)))
+        return found
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A plot that can be drawn anew.
+
+    Attributes:
+        name: file name without ending.
+        caption: one or two sentences; says what to read off it.
+        data: everything the plot shows, one row per mark.
+        paint: draws on an empty figure.
+        width: inches.
+        height: inches.
+    """
+
+    name: str
+    caption: str
+    data: pd.DataFrame
+    paint: Callable[[Figure], None]
+    width: float = 7.2
+    height: float = 3.2
+
+
+@dataclass(frozen=True)
+class Exhibit:
+    """A table: `table` in full precision for files, `shown` for people."""
+
+    name: str
+    caption: str
+    table: pd.DataFrame
+    shown: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Section:
+    """One part of the report.
+
+    Attributes:
+        name: anchor.
+        title: heading.
+        text: paragraphs.
+        pictures: plots.
+        exhibits: tables.
+        html: markup of its own, already escaped; for what is neither plot nor table.
+    """
+
+    name: str
+    title: str
+    text: Sequence[str] = ()
+    pictures: Sequence[Picture] = ()
+    exhibits: Sequence[Exhibit] = ()
+    html: str = ""
