@@ -6,6 +6,7 @@ from trainables.families.base import Cost, Diverged, Evaluation, Family, FamilyC
 FAMILIES = Registry(
     "family",
     {
+        "linear": "trainables.families.linear:LinearConfig",
         "gaussian": "trainables.families.gaussian:GaussianConfig",
         "language": "trainables.families.language.config:LanguageConfig",
     },

@@ -197,7 +197,7 @@ def _deviations(batch: Payload) -> Iterator[tuple[slice, np.ndarray]]:
     root = batch.tensors["root"]
     replicates, dim = root.shape[:2]
     rank = min(dim, batch.rows - 1)
-    for part in blocks(replicates, batch.rows * dim):
+    for part in blocks(replicates):
         if "deviations" in batch.tensors:
             yield part, batch.tensors["deviations"][part]
             continue

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-BLOCK = 1 << 22
-"""Numbers that rows on demand hold in memory at a time."""
+BLOCK = 32
+"""Replicates whose rows are drawn at a time. Streams of rows are named by block: a change changes their numbers."""
 
 
 def wishart_root(rng: np.random.Generator, replicates: int, dim: int, df: int) -> np.ndarray:
@@ -37,11 +37,7 @@ def frame(rng: np.random.Generator, replicates: int, rows: int, rank: int, *, ce
     return framed
 
 
-def blocks(replicates: int, width: int) -> Iterator[slice]:
-    """Slices of the replicates, each of about `BLOCK` numbers where one replicate has `width`.
-
-    Rows are drawn block by block, so the slices depend on nothing but these two numbers.
-    """
-    step = max(BLOCK // max(width, 1), 1)
-    for start in range(0, replicates, step):
-        yield slice(start, min(start + step, replicates))
+def blocks(replicates: int) -> Iterator[slice]:
+    """Slices of the replicates, `BLOCK` each."""
+    for start in range(0, replicates, BLOCK):
+        yield slice(start, min(start + BLOCK, replicates))
