@@ -90,15 +90,26 @@ class Range(Config):
 
     def sample(self, rng: np.random.Generator) -> float | int:
         """A number."""
-        low, high = self.low, self.high
-        if self.integer and not self.log and not self.step:
-            return int(rng.integers(int(low), int(high)))
-        drawn = math.exp(rng.uniform(math.log(low), math.log(high))) if self.log else rng.uniform(low, high)
+        if self.log:
+            return self.snap(math.exp(rng.uniform(math.log(self.low), math.log(self.high))))
+        if self.step:  # multiples are equally likely, those at the bounds too
+            first, last = self._multiples(self.step)
+            return self.snap(int(rng.integers(first, last + 1)) * self.step)
+        return (
+            int(rng.integers(int(self.low), int(self.high)))
+            if self.integer
+            else float(rng.uniform(self.low, self.high))
+        )
+
+    def snap(self, value: float) -> float | int:
+        """The nearest number that the word allows."""
         if self.step:
-            first, final = math.ceil(low / self.step - 1e-9), math.floor(high / self.step + 1e-9)
-            multiple = round(drawn / self.step) if self.log else int(rng.integers(first, final + 1))
-            drawn = round(min(max(multiple, first), final) * self.step, 12)
-        return int(drawn) if self.integer else float(drawn)
+            first, last = self._multiples(self.step)
+            value = round(min(max(round(value / self.step), first), last) * self.step, 12)
+        return int(value) if self.integer else float(value)
+
+    def _multiples(self, step: float) -> tuple[int, int]:
+        return math.ceil(self.low / step - 1e-9), math.floor(self.high / step + 1e-9)
 
     @model_serializer
     def _as_word(self) -> dict[str, Any]:

@@ -1,0 +1,229 @@
+"""`Board`: where every cell of a study stands. The driver's state, without Ray: it is told and asked.
+
+Listeners (tracking, progress) hear of every change in the order in which it happens.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from search_spaces import Point
+from search_spaces.study import StudyBudget
+from sweep.job import Failure, Job, make_job
+from sweep.queue import Queue
+from sweep.stored import read_records, settle
+from sweep.suggestions import Source
+from trainables.cell import Record
+from trainables.store import Store
+
+
+class Listener(Protocol):
+    """Who wants to hear of jobs."""
+
+    def admitted(self, job: Job) -> None:
+        """A cell belongs to the study; it may be done already."""
+
+    def started(self, job: Job) -> None:
+        """A trial takes it up."""
+
+    def recorded(self, job: Job, record: Record) -> None:
+        """A generation is done, or was read again."""
+
+    def ended(self, job: Job) -> None:
+        """It is done, has failed, or goes back to wait."""
+
+    def tick(self) -> None:
+        """Time has passed."""
+
+
+COOLING = 0.5
+"""Seconds before a cell whose step another driver computes is tried again."""
+
+
+@dataclass
+class _Open:
+    """A suggestion whose cells are not all finished."""
+
+    source: Source
+    number: int
+    jobs: list[Job] = field(default_factory=list)
+
+
+class Board:
+    """The jobs of a study.
+
+    Args:
+        store: what is done already.
+        listeners: told of every change.
+        budget: where the study stops.
+        concurrency: trials at a time; an open search is asked only when one of them has nothing to do.
+        clock: seconds.
+
+    Attributes:
+        jobs: all that are known, by cell key.
+        left_out: cells that the budget leaves out.
+        broken: why no cell can go on; None while they can.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        listeners: Sequence[Listener] = (),
+        budget: StudyBudget | None = None,
+        concurrency: int = 1,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.jobs: dict[str, Job] = {}
+        self.left_out = 0
+        self.broken: str | None = None
+        self._store, self._listeners = store, listeners
+        self._budget = budget or StudyBudget()
+        self._concurrency = concurrency
+        self._clock, self._started = clock, clock()
+        self._queue = Queue()
+        self._running: dict[str, Job] = {}
+        self._cooling: list[tuple[float, Job]] = []
+        self._sources: list[Source] = []
+        self._open: list[_Open] = []
+
+    def admit(self, points: Iterable[Point]) -> list[Job]:
+        """Take cells into the study; those that the store shows as finished never run again."""
+        found, fresh = [], []
+        for point in points:
+            key = point.cell.key
+            if key not in self.jobs and self._full():
+                self.left_out += 1
+                continue
+            if key not in self.jobs:
+                job = self.jobs[key] = make_job(point.cell, point.values)
+                settle(job, self._store)
+                fresh.append(job)
+            found.append(self.jobs[key])
+        for job in fresh:
+            for listener in self._listeners:
+                listener.admitted(job)
+        self._queue.add(job for job in fresh if job.status == "waiting")
+        return found
+
+    def add_source(self, source: Source) -> None:
+        """Take an open search into the study, with what it has suggested before."""
+        self._sources.append(source)
+        for suggestion in source.past():
+            self.admit(suggestion.points)
+
+    def take(self) -> Job | None:
+        """The job to run now; None where there is none yet, or none at all (`finished`)."""
+        self._warm()
+        if self._late():
+            return None
+        job = self._queue.take()
+        if job is None and len(self._running) < self._concurrency and self._suggest():
+            job = self._queue.take()
+        if job is not None:
+            job.status = "running"
+            self._running[job.key] = job
+            for listener in self._listeners:
+                listener.started(job)
+        return job
+
+    def has_work(self) -> bool:
+        """Whether there is anything to run; an open search may be asked to know."""
+        return bool(self.waiting) or self._suggest()
+
+    @property
+    def running(self) -> list[Job]:
+        """Jobs that a trial has taken up."""
+        return list(self._running.values())
+
+    @property
+    def waiting(self) -> list[Job]:
+        """Jobs that no trial has taken up yet."""
+        return [job for job in self.jobs.values() if job.status == "waiting"]
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing runs and nothing more will."""
+        if self._running:
+            return False
+        return self._late() or not (self.waiting or (self._sources and not self._full()))
+
+    def record(self, job: Job, record: Record) -> None:
+        """A running job reports a generation."""
+        job.records[record.generation] = record
+        job.done = max(job.done, record.generation)
+        self._queue.advance(job)
+        for listener in self._listeners:
+            listener.recorded(job, record)
+
+    def finish(self, job: Job) -> None:
+        """A running job has reported its last generation."""
+        job.status = "done"
+        self._end(job)
+
+    def fail(self, job: Job, failure: Failure) -> None:
+        """A running job can't go on."""
+        job.status, job.failure = "failed", failure
+        self._end(job)
+
+    def interrupt(self) -> None:
+        """No trial runs any more; what they were computing is computed again by the next run."""
+        for job in self.running:
+            job.status = "waiting"
+            self._end(job)
+
+    def requeue(self, job: Job) -> None:
+        """A running job goes back to wait: another driver is computing what it needs."""
+        job.status = "waiting"
+        self._end(job)
+        self._cooling.append((self._clock() + COOLING, job))
+
+    def tick(self) -> None:
+        """To be called now and then."""
+        for listener in self._listeners:
+            listener.tick()
+
+    def _warm(self) -> None:
+        now = self._clock()
+        self._queue.add(job for due, job in self._cooling if due <= now)
+        self._cooling = [held for held in self._cooling if held[0] > now]
+
+    def _end(self, job: Job) -> None:
+        del self._running[job.key]
+        self._queue.release(job)
+        for listener in self._listeners:
+            listener.ended(job)
+        self._tell()
+
+    def _suggest(self) -> bool:
+        """Ask open searches, until one suggests a cell that is still to be run; whether one did."""
+        while self._sources and not self._full():
+            source = self._sources[0]
+            suggestion = source.ask()
+            if suggestion is None:
+                self._sources.pop(0)
+                continue
+            jobs = self.admit(suggestion.points)
+            self._open.append(_Open(source, suggestion.number, jobs))
+            self._tell()
+            if any(job.status == "waiting" for job in jobs):
+                return True
+        return False
+
+    def _tell(self) -> None:
+        """Tell searches the worth of suggestions whose cells are all finished."""
+        for held in list(self._open):
+            if all(job.status in ("done", "failed") for job in held.jobs):
+                self._open.remove(held)
+                for job in held.jobs:
+                    read_records(job, self._store)
+                held.source.tell(held.number, held.jobs)
+
+    def _full(self) -> bool:
+        return self._budget.cells is not None and len(self.jobs) >= self._budget.cells
+
+    def _late(self) -> bool:
+        minutes = self._budget.minutes
+        return minutes is not None and self._clock() - self._started > 60 * minutes

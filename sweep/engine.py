@@ -1,0 +1,196 @@
+"""`run_study`: a study from its configs to finished cells. What is done already never starts Ray again."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+from search_spaces import Study, StudyError, expand
+from search_spaces.expand import is_open
+from sweep.board import Board, Listener
+from sweep.errors import Interrupted, UsageError
+from sweep.job import Job
+from sweep.progress import Progress
+from sweep.stored import read_records
+from sweep.suggestions import OptunaSource
+from sweep.tracking import Guarded, NullTracker, Tracker
+from sweep.workspace import Workspace, prepare
+from trainables.store import Store, open_store
+from trainables.supply import check_data
+
+NO_TRACKING = "none"
+"""As a tracking URI: show runs nowhere."""
+
+
+@dataclass
+class Outcome:
+    """How a run ended.
+
+    Attributes:
+        board: where every cell stands.
+        ran: whether anything had to be run.
+        stopped: whether it was interrupted.
+        tracking: why runs are not shown in full; None where they are.
+    """
+
+    board: Board
+    ran: bool
+    stopped: bool = False
+    tracking: str | None = None
+
+    @property
+    def failed(self) -> list[Job]:
+        """Cells that failed."""
+        return [job for job in self.board.jobs.values() if job.status == "failed"]
+
+    @property
+    def unfinished(self) -> list[Job]:
+        """Cells that a later run goes on with."""
+        return [job for job in self.board.jobs.values() if job.status in ("waiting", "running")]
+
+
+def open_board(
+    study: Study, workspace: Workspace, store: Store, listeners: Sequence[Listener] = (), concurrency: int = 1
+) -> Board:
+    """Where a study stands now. Changes nothing but a search's own journal.
+
+    Raises:
+        StudyError: a cell can't be.
+        StoreError: the store can't be read.
+    """
+    board = Board(store, listeners, study.budget, concurrency)
+    board.admit(expand(study))
+    for number, block in enumerate(study.blocks):
+        if is_open(block):
+            board.add_source(OptunaSource(study, number, workspace.searches))
+    return board
+
+
+def run_study(
+    study: Study,
+    workspace: Workspace,
+    progress: Progress,
+    *,
+    cpus: int,
+    warn: Callable[[str], None],
+) -> Outcome:
+    """Run a study, or go on with it.
+
+    Args:
+        study: what to run.
+        workspace: where.
+        progress: who shows it.
+        cpus: trials at a time, one thread each.
+        warn: told what the user should know, in one line.
+
+    Raises:
+        StudyError: it can't be run; nothing has been trained.
+        TrackingError: the tracking server can't be used and there is something to run; nothing has been trained.
+        UsageError, StoreError: the workspace can't be used.
+    """
+    prepare(workspace)
+    store = open_store(workspace.storage)
+    listeners: list[Listener] = [progress]
+    board = open_board(study, workspace, store, listeners, cpus)
+    if not board.has_work():
+        return Outcome(board, ran=False)
+    _check_supply(study, board)
+    tracker = Guarded(connect(study, workspace), warn)
+    listeners.insert(0, tracker)
+    show_finished(board, store, tracker)
+    stopped = _run(board, workspace, cpus)
+    _keep_logs(board, workspace)
+    outcome = Outcome(board, ran=True, stopped=stopped, tracking=tracker.trouble)
+    tracker.close("stopped" if outcome.unfinished else "failed" if outcome.failed else "done")
+    outcome.tracking = tracker.trouble
+    if board.broken:
+        raise UsageError(f"--storage {workspace.storage}: {board.broken}; nothing is lost, run again to go on")
+    return outcome
+
+
+def connect(study: Study, workspace: Workspace) -> Tracker:
+    """The tracker of a workspace.
+
+    Raises:
+        TrackingError: its server can't be used.
+    """
+    if workspace.tracking_uri == NO_TRACKING:
+        return NullTracker()
+    from sweep.mlflow_tracker import MlflowTracker
+
+    artifacts = (workspace.root / "artifacts").as_uri() if workspace.local_tracking else None
+    return MlflowTracker(workspace.tracking_uri, study, artifacts)
+
+
+def show_finished(board: Board, store: Store, tracker: Tracker) -> int:
+    """Show finished cells that are not shown yet: after a dead server, a lost database, a cell of another study.
+
+    Returns:
+        How many were written.
+    """
+    written = 0
+    for job in board.jobs.values():
+        if job.status in ("done", "failed") and not tracker.shown(job):
+            tracker.complete(job, read_records(job, store))
+            written += 1
+    return written
+
+
+def _check_supply(study: Study, board: Board) -> None:
+    """Refuse a study one of whose sources is too small, before anything is trained."""
+    for job in board.waiting:
+        try:
+            check_data(job.cell)
+        except ValueError as problem:
+            raise StudyError(f"{study.name}: cell.{problem} (at {job.title})") from None
+
+
+def _run(board: Board, workspace: Workspace, cpus: int) -> bool:
+    """Run what waits; whether it was interrupted."""
+    from sweep import tuning
+
+    stop = threading.Event()
+    with _signals(stop):
+        try:
+            tuning.start_ray(cpus)
+            tuning.run_trials(board, workspace.storage, stop)
+        except KeyboardInterrupt:
+            board.interrupt()
+            return not board.broken
+        finally:
+            tuning.stop_ray()
+    return False
+
+
+@contextmanager
+def _signals(stop: threading.Event) -> Iterator[None]:
+    """The first Ctrl-C or SIGTERM ends the run between two events, a second one at once."""
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        if stop.is_set():
+            raise Interrupted
+        stop.set()
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    held = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in held.items():
+            signal.signal(number, handler)
+
+
+def _keep_logs(board: Board, workspace: Workspace) -> None:
+    """Keep what unexpected failures said, for whoever looks into them."""
+    for job in board.jobs.values():
+        if job.failure is not None and job.failure.details:
+            path: Path = workspace.log(job.key)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(f"{job.title}\n{job.failure}\n\n{job.failure.details}", encoding="utf-8")

@@ -1,0 +1,15 @@
+"""Errors that end a command with exit code 2 and one line."""
+
+from __future__ import annotations
+
+
+class UsageError(Exception):
+    """What was asked for can't be done here: the message says what and where, and what would be right."""
+
+
+class TrackingError(UsageError):
+    """The tracking server can't be used."""
+
+
+class Interrupted(KeyboardInterrupt):
+    """The user, or the machine's owner, wants the run to end. Passes through handlers of ordinary errors."""

@@ -1,0 +1,88 @@
+"""`Job`: a cell on its way: which generations are done, what the next one needs, how it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from sweep.cost import cell_work
+from trainables.cell import Cell, Record
+
+Status = Literal["waiting", "running", "done", "failed"]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a cell stopped.
+
+    Attributes:
+        reason: one line.
+        generation: the first that is missing, None where that is unknown.
+        final: whether the store keeps the failure; otherwise the next run tries again.
+        details: a traceback, for the cell's log.
+    """
+
+    reason: str
+    generation: int | None = None
+    final: bool = True
+    details: str = ""
+
+    def __str__(self) -> str:
+        return f"generation {self.generation}: {self.reason}" if self.generation else self.reason
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One generation of a job: keys of its model, its latest batch ("" where none is sampled) and its record."""
+
+    model: str
+    batch: str
+    record: str
+    flops: float
+
+
+@dataclass(eq=False)
+class Job:
+    """A cell of a study.
+
+    Attributes:
+        cell: what is run.
+        key: the cell's lineage key.
+        values: what the space set.
+        stages: one a generation.
+        done: generations that are done.
+        records: those that have been read or reported, by generation.
+        status: where it stands.
+        failure: why it failed.
+    """
+
+    cell: Cell
+    key: str
+    values: Mapping[str, Any]
+    stages: list[Stage] = field(default_factory=list)
+    done: int = 0
+    records: dict[int, Record] = field(default_factory=dict)
+    status: Status = "waiting"
+    failure: Failure | None = None
+
+    @property
+    def remaining(self) -> float:
+        """Floating-point operations to go, as if nothing were shared."""
+        return sum(stage.flops for stage in self.stages[self.done :])
+
+    @property
+    def title(self) -> str:
+        """A short name for people: family, size, policy, seed."""
+        family, policy = self.cell.family, self.cell.policy
+        parts = [family.kind, family.size_label(), policy.kind, f"seed {self.cell.seed}"]
+        return " / ".join(part for part in parts if part)
+
+
+def make_job(cell: Cell, values: Mapping[str, Any]) -> Job:
+    """The job of a cell, its stages from configs alone."""
+    stages = []
+    for step, work in cell_work(cell):
+        batch = next((part.key for part in work if part.kind == "batch"), "")
+        stages.append(Stage(step.model, batch, step.record, sum(part.flops for part in work)))
+    return Job(cell, cell.key, values, stages)

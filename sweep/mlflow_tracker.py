@@ -1,0 +1,303 @@
+"""The tracker that writes to MLflow, in the form of docs/decisions/0002-mlflow-schema.md."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from search_spaces import Study
+from sweep.errors import TrackingError
+from sweep.job import Job
+from trainables.cell import Cell, Record
+from trainables.config import canonical_json
+from trainables.policies import FRESH
+from trainables.provenance import provenance
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+
+EXPERIMENT = "collapse-sweep"
+
+_TAG, _PARAM = 8000, 6000  # characters at most, by MLflow's rule
+_METRICS, _PARAMS = 900, 100  # in one batch at most; the rule for metrics is 1,000
+_STATUS = {"running": "RUNNING", "waiting": "KILLED", "done": "FINISHED", "failed": "FAILED"}
+
+
+@dataclass
+class _Child:
+    """A cell's run: its tags as they were read or written, and the generations it shows (None: not yet read)."""
+
+    run: str
+    tags: dict[str, str]
+    steps: set[int] | None = field(default_factory=set)
+    named: bool = True
+
+
+class MlflowTracker:
+    """One parent run per study, one child run per cell. What is there already is found again, never doubled.
+
+    Args:
+        uri: MLflow's tracking URI.
+        study: whose runs these are.
+        artifacts: where a new experiment keeps its files; None leaves it to the server.
+
+    Raises:
+        TrackingError: by every method, when the server can't be used.
+    """
+
+    trouble: str | None = None
+
+    def __init__(self, uri: str, study: Study, artifacts: str | None = None) -> None:
+        self._uri, self._study = uri, study
+        with _reported(uri):
+            self._client = _connect(uri)
+            self._experiment = _experiment(self._client, artifacts)
+            self._made = _made_by()
+            self._parent = self._parent_run()
+            self._children = {run.data.tags["cell"]: _found(run) for run in self._find_children()}
+
+    def admitted(self, job: Job) -> None:
+        """Nothing: a cell is shown when it starts, or by `complete`."""
+
+    def started(self, job: Job) -> None:
+        """Show the cell as running."""
+        self._show(job)
+
+    def recorded(self, job: Job, record: Record) -> None:
+        """Write a generation, where it is not there yet."""
+        with _reported(self._uri):
+            self._write(self._child(job), [record])
+
+    def ended(self, job: Job) -> None:
+        """Show how it ended."""
+        self._show(job)
+
+    def tick(self) -> None:
+        """Nothing."""
+
+    def complete(self, job: Job, records: Sequence[Record]) -> None:
+        """Write a finished job, where it is not there yet."""
+        with _reported(self._uri):
+            self._write(self._child(job), records)
+        self._show(job)
+
+    def shown(self, job: Job) -> bool:
+        """Whether a finished job is there in full. The tags that say so are written last."""
+        child = self._children.get(job.key)
+        return child is not None and _state(job).items() <= child.tags.items()
+
+    def close(self, outcome: str) -> None:
+        """End the parent run: `done`, `failed` or `stopped`."""
+        with _reported(self._uri):
+            status = {"done": "FINISHED", "failed": "FAILED"}.get(outcome, "KILLED")
+            self._client.set_terminated(self._parent, status=status)
+
+    def _parent_run(self) -> str:
+        where = f"tags.`collapse_sweep.role` = 'study' and tags.`collapse_sweep.study` = '{self._study.name}'"
+        tags = self._made | {
+            "collapse_sweep.role": "study",
+            "collapse_sweep.study": self._study.name,
+            "config": canonical_json(self._study.canonical())[:_TAG],
+        }
+        for run in self._client.search_runs([self._experiment], where, max_results=1):
+            found: str = run.info.run_id
+            self._client.log_batch(found, tags=_tags(tags))
+            self._client.update_run(found, status="RUNNING")
+            return found
+        made: str = self._client.create_run(self._experiment, tags=tags, run_name=self._study.name).info.run_id
+        return made
+
+    def _find_children(self) -> Iterator[Run]:
+        where, token = f"tags.mlflow.parentRunId = '{self._parent}'", None
+        while True:
+            page = self._client.search_runs([self._experiment], where, max_results=1000, page_token=token)
+            yield from (run for run in page if "cell" in run.data.tags)
+            token = page.token
+            if not token:
+                return
+
+    def _child(self, job: Job) -> _Child:
+        child = self._children.get(job.key)
+        if child is None:
+            tags = self._identity(job) | {"mlflow.parentRunId": self._parent}
+            run = self._client.create_run(self._experiment, tags=tags, run_name=job.title)
+            child = self._children[job.key] = _Child(run.info.run_id, tags, named=False)
+        if not child.named:  # new, or killed before its params were written; params never change
+            self._name(child, job.cell)
+        return child
+
+    def _name(self, child: _Child, cell: Cell) -> None:
+        from mlflow.entities import Param
+
+        params = [Param(name, str(value)[:_PARAM]) for name, value in flatten(cell.canonical()).items()]
+        for start in range(0, len(params), _PARAMS):
+            self._client.log_batch(child.run, params=params[start : start + _PARAMS])
+        child.named = True
+
+    def _identity(self, job: Job) -> dict[str, str]:
+        cell = job.cell
+        return {
+            "collapse_sweep.role": "cell",
+            "collapse_sweep.study": self._study.name,
+            "study": self._study.name,
+            "cell": job.key,
+            "family": cell.family.kind,
+            "policy": cell.policy.kind,
+            "architecture": str(getattr(cell.family, "architecture", "")),
+            "size": cell.family.size_label(),
+            "seed": str(cell.seed),
+            "git.commit": self._made["git.commit"],
+        } | _state(job)
+
+    def _show(self, job: Job) -> None:
+        """Bring the tags and MLflow's own status up to date."""
+        with _reported(self._uri):
+            child = self._child(job)
+            changed = {name: value for name, value in _state(job).items() if child.tags.get(name) != value}
+            if changed:
+                self._client.log_batch(child.run, tags=_tags(changed))
+            child.tags |= changed
+            if job.status in ("done", "failed"):
+                self._client.set_terminated(child.run, status=_STATUS[job.status])
+            else:
+                self._client.update_run(child.run, status=_STATUS[job.status])
+
+    def _write(self, child: _Child, records: Iterable[Record]) -> None:
+        if child.steps is None:
+            child.steps = {point.step for point in self._client.get_metric_history(child.run, "test_loss")}
+        batch: list[Any] = []
+        steps: set[int] = set()
+        for record in records:
+            if record.generation in child.steps | steps:
+                continue
+            metrics = _metrics(record)
+            if len(batch) + len(metrics) > _METRICS:
+                self._client.log_batch(child.run, metrics=batch)
+                child.steps |= steps
+                batch, steps = [], set()
+            batch += metrics
+            steps.add(record.generation)
+        if batch:
+            self._client.log_batch(child.run, metrics=batch)
+        child.steps |= steps
+
+
+def flatten(value: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested mappings by dotted path."""
+    flat: dict[str, Any] = {}
+    for name, part in value.items():
+        if isinstance(part, Mapping) and part:
+            flat |= flatten(part, f"{prefix}{name}.")
+        else:
+            flat[f"{prefix}{name}"] = part
+    return flat
+
+
+def metrics_of(record: Record) -> dict[str, float]:
+    """What a generation shows, by metric name."""
+    composition = record.composition
+    weights = composition.get("weight_by_batch", {})
+    return {
+        "test_loss": record.test_loss,
+        "corpus_rows": float(record.corpus_rows),
+        "real_fraction": record.real_fraction,
+        **record.metrics,
+        "composition.duplicates": float(composition.get("duplicates", 0.0)),
+        "composition.rejected": float(sum(composition.get("rejected", {}).values())),
+        "composition.real_weight": float(weights.get("0", 0.0) + weights.get(str(FRESH), 0.0)),
+        **{f"seconds.{name}": seconds for name, seconds in record.seconds.items()},
+    }
+
+
+def _state(job: Job) -> dict[str, str]:
+    """The tags that change: where the job stands, and what exactly it is."""
+    failure = job.failure
+    return {
+        "status": {"waiting": "stopped"}.get(job.status, job.status),
+        "generations": str(job.done),
+        "config": canonical_json(job.cell.canonical())[:_TAG],
+        "reason": failure.reason[:_TAG] if failure else "",
+        "failed_generation": str(failure.generation or "") if failure else "",
+        "error": ("diverged" if failure.final else "unexpected") if failure else "",
+    }
+
+
+def _made_by() -> dict[str, str]:
+    """Source state, versions and hardware of this driver, as tags."""
+    found = provenance()
+    tags = {f"version.{name}": text for name, text in found["packages"].items()}
+    tags |= {f"hardware.{name}": str(value) for name, value in found["hardware"].items()}
+    git = found["git"]
+    return tags | {
+        "python": found["python"]["version"],
+        "git.commit": git.get("commit", ""),
+        "git.dirty": str(git.get("changed", "")).lower(),
+    }
+
+
+def _found(run: Run) -> _Child:
+    return _Child(run.info.run_id, dict(run.data.tags), steps=None, named=bool(run.data.params))
+
+
+def _metrics(record: Record) -> list[Any]:
+    from mlflow.entities import Metric
+
+    now = int(time.time() * 1000)
+    return [Metric(name, value, now, record.generation) for name, value in metrics_of(record).items()]
+
+
+def _tags(tags: Mapping[str, str]) -> list[Any]:
+    from mlflow.entities import RunTag
+
+    return [RunTag(name, value) for name, value in tags.items()]
+
+
+def _connect(uri: str) -> MlflowClient:
+    """A client that has reached its server. A server that does not answer is given up in seconds, not minutes."""
+    for name, value in {
+        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+        "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+    }.items():
+        os.environ.setdefault(name, value)
+    from mlflow import MlflowClient
+
+    for name in ("mlflow", "alembic"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    return MlflowClient(tracking_uri=uri)
+
+
+def _experiment(client: MlflowClient, artifacts: str | None) -> str:
+    found = client.get_experiment_by_name(EXPERIMENT)
+    if found is None:
+        made: str = client.create_experiment(EXPERIMENT, artifact_location=artifacts)
+        return made
+    if found.lifecycle_stage == "deleted":
+        client.restore_experiment(found.experiment_id)
+    kept: str = found.experiment_id
+    return kept
+
+
+@contextmanager
+def _reported(uri: str) -> Iterator[None]:
+    """What a tracking server can do wrong, as one line."""
+    try:
+        yield
+    except _troubles() as problem:
+        lines = [line.strip() for line in str(problem).splitlines() if line.strip()]
+        reason = lines[0] if lines else type(problem).__name__
+        raise TrackingError(f"--tracking-uri {uri}: {reason:.300}") from None
+
+
+def _troubles() -> tuple[type[Exception], ...]:
+    from mlflow.exceptions import MlflowException
+    from requests.exceptions import RequestException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    return MlflowException, RequestException, SQLAlchemyError, OSError

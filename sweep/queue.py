@@ -1,0 +1,123 @@
+"""Which cell is run next, so that no step is computed twice and none is waited for while there is other work.
+
+Cells share beginnings: those whose next model is the same stand in one line. The first of a line is run, the
+others wait until that model is there. Long lines go first, and in a line the long cells.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from bisect import insort
+from collections.abc import Iterable
+
+from sweep.job import Job, Stage
+
+
+class Queue:
+    """Jobs that wait to be run. The driver's own; not thread-safe."""
+
+    def __init__(self) -> None:
+        self._lines: dict[str, list[Job]] = {}
+        self._heap: list[tuple[float, int, str]] = []
+        self._order = itertools.count()
+        self._at: dict[Job, int] = {}
+        self._models: dict[str, Job] = {}
+        self._batches: dict[str, Job] = {}
+        self._computed: set[str] = set()
+
+    def __len__(self) -> int:
+        return sum(len(line) for line in self._lines.values())
+
+    def add(self, jobs: Iterable[Job]) -> None:
+        """Let jobs wait."""
+        names = {self._join(job) for job in jobs}
+        for name in names:
+            self._offer(name)
+
+    def take(self) -> Job | None:
+        """The job to run now, or None where there is none, or all wait for models that running jobs compute.
+
+        A job that needs a batch which a running job is sampling is given only when there is no other.
+        """
+        behind: list[tuple[float, int, str]] = []
+        chosen: tuple[float, int, str] | None = None
+        while self._heap and chosen is None:
+            offer = heapq.heappop(self._heap)
+            if not self._lines.get(offer[2]) or offer[2] in self._models:
+                continue  # an old offer: the line is offered again when something changes
+            stage = self._stage(self._lines[offer[2]][0])
+            if stage is not None and stage.batch in self._batches:
+                behind.append(offer)
+            else:
+                chosen = offer
+        if chosen is None and behind:
+            chosen = behind.pop(0)
+        for offer in behind:
+            heapq.heappush(self._heap, offer)
+        return self._start(chosen[2]) if chosen is not None else None
+
+    def advance(self, job: Job) -> None:
+        """A running job has a further record: who waited for its model may go on."""
+        if job.done <= self._at[job]:
+            return  # a generation that was there already
+        free = self._drop(job)
+        self._at[job] = job.done
+        self._hold(job)
+        if free is not None:
+            self._computed.add(free.model)
+            self.add(self._lines.pop(free.model, []))
+
+    def release(self, job: Job) -> None:
+        """A job runs no longer; what it was computing is free for others."""
+        free = self._drop(job)
+        del self._at[job]
+        if free is not None:
+            self._offer(free.model)
+
+    def _join(self, job: Job) -> str:
+        """Put a job into the line of the model that it needs next; the line's name."""
+        stage = self._stage(job)
+        name = stage.model if stage is not None else job.key
+        insort(self._lines.setdefault(name, []), job, key=lambda other: (-other.remaining, other.key))
+        return name
+
+    def _stage(self, job: Job) -> Stage | None:
+        """The first stage that still has to be computed; None where only records are to be read."""
+        for stage in job.stages[job.done :]:
+            if stage.model not in self._computed:
+                return stage
+        return None
+
+    def _offer(self, name: str) -> None:
+        line = self._lines.get(name)
+        if line:
+            heapq.heappush(self._heap, (-sum(job.remaining for job in line), next(self._order), name))
+
+    def _start(self, name: str) -> Job:
+        job = self._lines[name].pop(0)
+        if not self._lines[name]:
+            del self._lines[name]
+        stage = self._stage(job)
+        self._at[job] = job.stages.index(stage) if stage is not None else len(job.stages)
+        self._hold(job)
+        return job
+
+    def _hold(self, job: Job) -> None:
+        at = self._at[job]
+        if at < len(job.stages):
+            self._models.setdefault(job.stages[at].model, job)
+            if job.stages[at].batch:
+                self._batches.setdefault(job.stages[at].batch, job)
+
+    def _drop(self, job: Job) -> Stage | None:
+        """Let go of what the job holds; the stage that it was at."""
+        at = self._at[job]
+        if at >= len(job.stages):
+            return None
+        stage = job.stages[at]
+        if self._models.get(stage.model) is job:
+            del self._models[stage.model]
+        if self._batches.get(stage.batch) is job:
+            del self._batches[stage.batch]
+        return stage

@@ -1,0 +1,171 @@
+"""Ray Tune at work on a board. Tune places trials on machines and restarts them when a worker dies; what is run
+next, what is done and what is found again after a kill is the board's and the store's business.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+import threading
+from typing import Any
+
+import ray
+from ray import tune
+from ray.tune import Callback
+from ray.tune.search import Searcher
+
+from sweep.board import Board
+from sweep.errors import Interrupted
+from sweep.job import Failure, Job
+from trainables.cell import Record
+from trainables.config import canonical_json
+from trainables.tune import CellTrial
+
+WORKER_DEATHS = 2
+"""How often a cell whose worker died is started again; it goes on from its last generation."""
+
+
+def start_ray(cpus: int) -> None:
+    """A Ray of our own on this machine, one thread a trial. Nothing listens on other interfaces by our doing."""
+    for name, value in _environment().items():
+        os.environ.setdefault(name, value)
+    logging.getLogger("ray").setLevel(logging.ERROR)
+    ray.init(
+        address="local",
+        num_cpus=cpus,
+        num_gpus=None,
+        include_dashboard=False,
+        log_to_driver=False,
+        logging_level=logging.ERROR,
+        object_store_memory=100 * 2**20,
+    )
+
+
+def stop_ray() -> None:
+    """End workers at once: what they were computing is not in the store, everything before it is."""
+    ray.shutdown()
+
+
+def run_trials(board: Board, store: str, stop: threading.Event, cpus_per_trial: float = 1.0) -> None:
+    """Run the board's cells until it is finished.
+
+    Args:
+        board: what to run.
+        store: URL that workers reach.
+        stop: set by a signal handler to end the run.
+        cpus_per_trial: what a trial reserves.
+
+    Raises:
+        Interrupted: `stop` was set, or the store is broken; running generations are lost, all others kept.
+    """
+    with tempfile.TemporaryDirectory(prefix="collapse-sweep-tune-") as scratch:
+        tuner = tune.Tuner(
+            tune.with_resources(CellTrial, {"cpu": cpus_per_trial}),
+            tune_config=tune.TuneConfig(search_alg=_Next(board, store, stop), num_samples=-1, reuse_actors=True),
+            run_config=tune.RunConfig(
+                name="study",
+                storage_path=scratch,
+                callbacks=[_Reports(board, stop)],
+                failure_config=tune.FailureConfig(max_failures=WORKER_DEATHS),
+                checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
+                verbose=0,
+            ),
+        )
+        tuner.fit()
+
+
+def _environment() -> dict[str, str]:
+    return {
+        "OMP_NUM_THREADS": "1",
+        "MKL_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+        "TOKENIZERS_PARALLELISM": "false",
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+        "RAY_AIR_NEW_OUTPUT": "0",
+        "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+        "TUNE_DISABLE_SIGINT_HANDLER": "1",
+        "TUNE_GLOBAL_CHECKPOINT_S": "1e9",
+        "TUNE_WARN_INSUFFICENT_RESOURCE_THRESHOLD_S": "120",
+    }
+
+
+class _Unpickled:
+    """Tune pickles what it is given, for a restore that we never make."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {}
+
+
+class _Next(_Unpickled, Searcher):  # type: ignore[misc]  # Ray is untyped
+    """Tune asks here for the next trial."""
+
+    def __init__(self, board: Board, store: str, stop: threading.Event) -> None:
+        super().__init__()
+        self._board, self._store, self._stop = board, store, stop
+
+    def suggest(self, trial_id: str) -> Any:
+        """The config of a trial, None to be asked again, or that there are no more."""
+        if self._stop.is_set():
+            raise Interrupted
+        job = self._board.take()
+        if job is not None:
+            return {"cell": canonical_json(job.cell.canonical()), "store": self._store, "key": job.key}
+        return Searcher.FINISHED if self._board.finished else None
+
+    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
+        """The board hears of it from `_Reports`."""
+
+    def save(self, checkpoint_path: str) -> None:
+        """Nothing: the store and the board know."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Never called: Tune's experiment state is not used."""
+
+    def save_to_dir(self, checkpoint_dir: str, session_str: str = "default") -> None:
+        """Nothing is pickled."""
+
+
+class _Reports(_Unpickled, Callback):  # type: ignore[misc]  # Ray is untyped
+    """Tune tells here what trials report."""
+
+    def __init__(self, board: Board, stop: threading.Event) -> None:
+        self._board, self._stop = board, stop
+
+    def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
+        """The place where a run can end cleanly: between two events, on the main thread."""
+        self._board.tick()
+        if self._stop.is_set() or self._board.broken:
+            raise Interrupted
+
+    def on_trial_result(
+        self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
+    ) -> None:
+        """A generation, or the end of a cell."""
+        job = self._board.jobs[result["cell"]]
+        if job.status != "running":
+            return
+        if result.get("record") is not None:
+            self._board.record(job, Record.model_validate_json(result["record"]))
+        if result.get("failure") is not None:
+            self._board.fail(job, Failure(**result["failure"]))
+        elif result.get("broken"):
+            self._board.broken = result["broken"]
+        elif result.get("busy"):
+            self._board.requeue(job)
+        elif result["done"]:
+            self._board.finish(job)
+
+    def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        """Its worker died too often."""
+        job: Job = self._board.jobs[trial.config["key"]]
+        if job.status == "running":
+            reason = f"the worker process died {WORKER_DEATHS + 1} times: {_last_words(trial)}"
+            self._board.fail(job, Failure(reason, job.done + 1, final=False))
+
+
+def _last_words(trial: Any) -> str:
+    error = trial.get_error() if hasattr(trial, "get_error") else None
+    lines = [line.strip() for line in str(error or "").splitlines() if line.strip()]
+    return lines[0] if lines else "no reason was given"

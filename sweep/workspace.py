@@ -1,0 +1,95 @@
+"""A workspace: the folder that holds a user's results, and the two places that may lie elsewhere."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from sweep.errors import UsageError
+
+SCHEMA = 1
+"""Version of the folder's layout."""
+
+_MARK = "workspace.json"
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """Where things are; absolute, because trials run in other folders.
+
+    Attributes:
+        root: the folder: `store/`, `mlflow.db`, `reports/`, `optuna/`, `logs/`.
+        storage: URL of the store.
+        tracking_uri: MLflow's.
+    """
+
+    root: Path
+    storage: str
+    tracking_uri: str
+
+    @property
+    def local_tracking(self) -> bool:
+        """Whether runs are kept in the workspace's own database."""
+        return self.tracking_uri == f"sqlite:///{self.root / 'mlflow.db'}"
+
+    def report(self, study: str) -> Path:
+        """Folder of a study's report."""
+        return self.root / "reports" / study
+
+    def log(self, cell: str) -> Path:
+        """What a failed cell said."""
+        return self.root / "logs" / f"{cell}.log"
+
+    @property
+    def searches(self) -> Path:
+        """Optuna's journal."""
+        return self.root / "optuna" / "journal.log"
+
+
+def open_workspace(root: Path, storage: str | None = None, tracking_uri: str | None = None) -> Workspace:
+    """The workspace at a folder, which need not exist yet.
+
+    Raises:
+        UsageError: it is no folder, or a newer version wrote it.
+    """
+    root = root.expanduser().absolute()
+    if root.exists() and not root.is_dir():
+        raise UsageError(f"--workspace {root}: is a file, not a folder")
+    _check_schema(root / _MARK)
+    place = storage or str(root / "store")
+    if "://" not in place:
+        place = str(Path(place).expanduser().absolute())
+    return Workspace(root, place, tracking_uri or f"sqlite:///{root / 'mlflow.db'}")
+
+
+def prepare(workspace: Workspace) -> None:
+    """Make the folder and mark it with its version.
+
+    Raises:
+        UsageError: it can't be written.
+    """
+    try:
+        workspace.root.mkdir(parents=True, exist_ok=True)
+        mark = workspace.root / _MARK
+        if not mark.exists():
+            mark.write_text(json.dumps({"schema": SCHEMA}) + "\n", encoding="utf-8")
+    except OSError as problem:
+        raise UsageError(f"--workspace {workspace.root}: can't be written: {problem.strerror}") from None
+
+
+def _check_schema(mark: Path) -> None:
+    try:
+        held = json.loads(mark.read_text(encoding="utf-8"))
+        found = int(held["schema"])
+    except FileNotFoundError:
+        return
+    except (OSError, ValueError, KeyError, TypeError):
+        raise UsageError(
+            f"{mark}: can't be read as a workspace's mark; restore it as {{\"schema\": {SCHEMA}}}"
+        ) from None
+    if found > SCHEMA:
+        raise UsageError(
+            f"--workspace {mark.parent}: written by a newer version (schema {found}, this version reads up to "
+            f"{SCHEMA}); upgrade collapse-sweep or choose another folder"
+        )
