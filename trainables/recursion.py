@@ -19,7 +19,7 @@ import numpy as np
 from trainables.cell import Cell, Record
 from trainables.corpus import Batch, Corpus, Part, realise
 from trainables.families import Diverged, Family, World
-from trainables.lineage import Stream, make_key
+from trainables.lineage import Stream
 from trainables.policies import FRESH, Selection
 from trainables.selection import check_scores, choose
 from trainables.steps import BatchStep, Step, Steps
@@ -236,7 +236,7 @@ class Recursion:
 
     def _detected(self, step: BatchStep) -> np.ndarray:
         """A pool batch's scores by the detector, kept by lineage: later generations score it again."""
-        key = make_key("scores", batch=step.key, judge=self.steps.judge_key("detector"))
+        key = self.steps.scores_key(step)
         return self.store.once("scores", key, lambda: Payload(tensors={"scores": self._scored(step)})).tensors["scores"]
 
     def _scored(self, step: BatchStep) -> np.ndarray:
@@ -256,7 +256,7 @@ class Recursion:
         real = self.batch(self.steps.batch(0))
         synthetic = None
         if judge == "detector":
-            synthetic = self.family.sample(self.model(1), self.cell.rows, stream.child("sample"))
+            synthetic = self.family.sample(self.model(1), self.cell.rows, stream.child("sample"), self.steps.bias)
         return self.family.judge(judge, real, synthetic, stream.child("fit"))
 
 

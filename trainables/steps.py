@@ -102,6 +102,13 @@ class Steps:
             parts |= {"judge": self.judge_key(selection.judge), "selection": selection.canonical()}
         return BatchStep(number, make_key("batch", **parts), recipe.kept_rows, recipe=recipe)
 
+    @property
+    def bias(self) -> float:
+        """λ of the sampler whose rows a detector learns to tell: the cell's policy's."""
+        sampling = self.cell.recipe(2).sampling
+        assert sampling is not None  # a recipe from generation 2 on always samples
+        return sampling.bias
+
     def judge_key(self, judge: str) -> str:
         """The lineage key of who scores rows: model 1, or a judge fitted on real rows.
 
@@ -110,9 +117,13 @@ class Steps:
         first = self._make(1).model
         if judge == "first":
             return first
-        against = first if judge == "detector" else None
+        against = {"model": first, "bias": self.bias} if judge == "detector" else None
         family = self.cell.family.judge_identity()
         return make_key("judge", against=against, family=family, judge=judge, real=self.batch(0).key)
+
+    def scores_key(self, batch: BatchStep) -> str:
+        """The lineage key of the detector's scores of a pool batch."""
+        return make_key("scores", batch=batch.key, judge=self.judge_key("detector"))
 
     def _canonical(self, recipe: Recipe) -> tuple[Draw, ...]:
         """The recipe's draws in one order and form, so that equal corpora have equal keys.
