@@ -18,7 +18,7 @@ import re
 import secrets
 import shutil
 import socket
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -55,14 +55,14 @@ class FsspecStore(Store):
         self._wait = wait
         self._leases = Leases(self.place, wait)
         self._run = ""
-        with self._reachable():
+        with self.reachable():
             self._marked = self._check_format()
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.url, self._wait)
 
     def get(self, kind: str, key: str) -> Payload | None:
-        with self._reachable():
+        with self.reachable():
             data = self._read(kind, key)
             while data is not None:
                 try:
@@ -77,16 +77,16 @@ class FsspecStore(Store):
 
     def put(self, kind: str, key: str, payload: Payload, parents: Mapping[str, str] | None = None) -> None:
         _path(kind, key)
-        with self._reachable():
+        with self.reachable():
             self._mark()
             self._commit(kind, key, settled(payload), parents or {}, self._provenance())
 
     def has(self, kind: str, key: str) -> bool:
-        with self._reachable():
+        with self.reachable():
             return self.place.exists(_path(kind, key))
 
     def delete(self, kind: str, key: str) -> None:
-        with self._reachable():
+        with self.reachable():
             data = self._read(kind, key)
             if data is None:
                 return
@@ -95,32 +95,32 @@ class FsspecStore(Store):
                 contents.remove(manifest.decode(data, kind, key), self.place)
 
     def describe(self, kind: str, key: str) -> Artifact | None:
-        with self._reachable():
+        with self.reachable():
             data = self._read(kind, key)
         return None if data is None else _describe(data, kind, key)
 
     def kinds(self) -> list[str]:
-        with self._reachable():
+        with self.reachable():
             return [name for name in self.place.names("") if "." not in name and name not in (LEASES, QUARANTINE)]
 
     def keys(self, kind: str, prefix: str = "") -> Iterator[str]:
-        with self._reachable():
+        with self.reachable():
             for shard in self.place.names(kind):
                 if shard.startswith(prefix[:2]):
                     names = self.place.names(f"{kind}/{shard}")
                     keys = [name.removesuffix(".json") for name in names if name.endswith(".json")]
                     yield from (key for key in keys if key.startswith(prefix))
 
-    def walk(self, kind: str) -> Iterator[Artifact]:
-        keys = list(self.keys(kind))
-        with self._reachable():
-            for key, data in zip(keys, self.place.read_many([_path(kind, key) for key in keys]), strict=True):
+    def walk(self, kind: str, keys: Iterable[str] | None = None) -> Iterator[Artifact]:
+        wanted = sorted(self.keys(kind) if keys is None else keys)
+        with self.reachable():
+            for key, data in zip(wanted, self.place.read_many([_path(kind, key) for key in wanted]), strict=True):
                 found = None if data is None else _describe(data, kind, key)
                 if found is not None:
                     yield found
 
     def busy(self, kind: str, key: str) -> Holder | None:
-        with self._reachable():
+        with self.reachable():
             return self._leases.holder(kind, key)
 
     def once(
@@ -128,7 +128,7 @@ class FsspecStore(Store):
     ) -> Payload:
         while (found := self.get(kind, key)) is None:
             with contextlib.ExitStack() as stack:
-                with self._reachable():  # but not around `compute`, whose errors are its own
+                with self.reachable():  # but not around `compute`, whose errors are its own
                     self._mark()
                     mine = stack.enter_context(self._leases.claim(kind, key, lambda: self.has(kind, key)))
                 if mine and (found := self.get(kind, key)) is None:
@@ -188,9 +188,10 @@ class FsspecStore(Store):
     def _check_format(self) -> bool:
         """Whether the place is a store of this format; False where there is nothing yet."""
         try:
+            # Another process may be making the store just now: what lies in it is listed before the format is read.
+            foreign = [name for name in self.place.names("") if not TEMPORARY.search(name)]
             found = json.loads(self.place.read(FORMAT_FILE))["format"]
         except FileNotFoundError:
-            foreign = [name for name in self.place.names("") if not TEMPORARY.search(name)]
             if foreign:
                 raise StoreError(
                     f"store {self.url}: holds {foreign[0]!r} but no {FORMAT_FILE}, so it is no store; "
@@ -208,7 +209,8 @@ class FsspecStore(Store):
         return True
 
     @contextlib.contextmanager
-    def _reachable(self) -> Iterator[None]:
+    def reachable(self) -> Iterator[None]:
+        """Turn what the place raises within the block into a `StoreError` of one line."""
         try:
             yield
         except self.place.errors as error:

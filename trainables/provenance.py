@@ -32,7 +32,7 @@ PACKAGES = (
 @cache
 def provenance() -> dict[str, Any]:
     """Plain data, computed once per process; loads no library, and a machine without git is no error."""
-    return {"git": _git(Path(__file__).parent), "packages": _packages(), "python": _python(), "hardware": _hardware()}
+    return {"git": _git(Path(__file__)), "packages": _packages(), "python": _python(), "hardware": _hardware()}
 
 
 def _packages() -> dict[str, str]:
@@ -80,13 +80,15 @@ def _gpus() -> list[str]:
     return found
 
 
-def _git(folder: Path) -> dict[str, Any]:
-    """Commit of the source tree and whether it was changed since; empty where there is none."""
-    if not any((parent / ".git").exists() for parent in folder.resolve().parents):
+def _git(source: Path) -> dict[str, Any]:
+    """Commit of the source tree and whether it was changed since; empty where the source is in none."""
+    if not any((parent / ".git").exists() for parent in source.resolve().parents):
         return {}
     try:
-        commit = _ask(folder, "rev-parse", "HEAD")
-        changed = bool(_ask(folder, "status", "--porcelain", "--untracked-files=no"))
+        if not _ask(source.parent, "ls-files", source.name):  # an environment may lie in somebody else's tree
+            return {}
+        commit = _ask(source.parent, "rev-parse", "HEAD")
+        changed = bool(_ask(source.parent, "status", "--porcelain", "--untracked-files=no"))
     except (OSError, subprocess.SubprocessError):
         return {}
     return {"commit": commit, "changed": changed}

@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import tempfile
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -142,9 +142,9 @@ class Store(ABC):
     def keys(self, kind: str, prefix: str = "") -> Iterator[str]:
         """Keys of the committed artifacts of a kind that start with `prefix`, sorted."""
 
-    def walk(self, kind: str) -> Iterator[Artifact]:
-        """Every committed artifact of a kind, in the order of keys."""
-        for key in self.keys(kind):
+    def walk(self, kind: str, keys: Iterable[str] | None = None) -> Iterator[Artifact]:
+        """The committed artifacts of a kind (or those of `keys` that are there), in the order of keys."""
+        for key in sorted(self.keys(kind) if keys is None else keys):
             found = self.describe(kind, key)
             if found is not None:
                 yield found

@@ -1,0 +1,149 @@
+"""What of a study's artifacts is kept. Records always are; weights and batches can be computed again.
+
+`all`      everything stays.
+`last`     of a finished cell, what one further generation needs: the last model and the batches it draws on.
+`records`  of a finished cell, nothing but its records.
+
+What a cell that is not finished needs stays in any case, and so does what no given cell names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from trainables.cell import Cell
+from trainables.steps import Steps
+from trainables.store import Artifact, Payload, Store
+
+Keep = Literal["all", "last", "records"]
+
+COLLECTED = "collected"
+"""Kind of the note that stays where an artifact was removed: its parents, its size, its seconds."""
+
+Name = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Removal:
+    """One artifact that goes.
+
+    Attributes:
+        kind: model, batch, judge or scores.
+        key: its lineage key.
+        size: bytes.
+        seconds: it took to compute, 0 where that was not recorded.
+    """
+
+    kind: str
+    key: str
+    size: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was removed, or would be.
+
+    Attributes:
+        removals: artifacts, in the order of their names.
+        dry_run: whether they are still there.
+    """
+
+    removals: tuple[Removal, ...]
+    dry_run: bool
+
+    @property
+    def size(self) -> int:
+        """Bytes in all."""
+        return sum(removal.size for removal in self.removals)
+
+    @property
+    def seconds(self) -> float:
+        """What computing all of it again would take, one step after the other."""
+        return sum(removal.seconds for removal in self.removals)
+
+
+def collect(store: Store, keep: Keep, cells: Iterable[Cell], dry_run: bool = False) -> Report:
+    """Remove what `keep` lets go of the cells' artifacts, and leave a note of each.
+
+    A process that is using the store at the same time loses nothing but the time to compute a removed
+    artifact again. Cells that share artifacts must be given together.
+
+    Raises:
+        ValueError: no such `keep`.
+        StoreError: the store can't be read or written.
+    """
+    if keep not in get_args(Keep):
+        raise ValueError(f"keep: {keep!r} is none of {', '.join(get_args(Keep))}")
+    free: set[Name] = set()
+    needed: set[Name] = set()
+    for cell in cells if keep != "all" else ():
+        steps = Steps(cell)
+        free.update(_names(steps, range(1, cell.generations + 1)))
+        needed.update(_needed(store, keep, steps))
+    removals = [_removal(artifact) for artifact in _present(store, free - needed)]
+    if not dry_run:
+        for removal in removals:
+            _remove(store, removal)
+    return Report(tuple(removals), dry_run)
+
+
+def _needed(store: Store, keep: Keep, steps: Steps) -> Iterator[Name]:
+    """What must stay for the generations of a cell that are still to come."""
+    last = steps.cell.generations
+    keys = [steps.step(generation).record for generation in range(1, last + 1)]
+    records = {record.key: record for record in store.walk("record", keys)}
+    done = next((number for number, key in enumerate(keys) if key not in records), last)
+    if any("failed" in record.meta for record in records.values()):
+        return
+    if done < last:
+        yield from _names(steps, range(done + 1, last + 1), after=done)
+    elif keep == "last":
+        yield from _names(steps, [last + 1], after=last)
+
+
+def _names(steps: Steps, generations: Iterable[int], after: int = 0) -> Iterator[Name]:
+    """All that these generations are made of; of models only those that are fitted or sampled from `after` on."""
+    if after:
+        yield "model", steps.step(after).model
+    for generation in generations:
+        step = steps.step(generation)
+        yield "model", step.model
+        yield from _judges(steps, generation)
+        for draw in step.draws:
+            for batch in steps.drawn(draw):
+                yield "batch", batch.key
+                if draw.how == "scored":
+                    yield "scores", steps.scores_key(batch)
+        if step.recipe.sampling is not None and step.recipe.sampling.edit is not None:
+            yield "batch", steps.real(0, step.recipe.sampling.rows).key
+
+
+def _judges(steps: Steps, generation: int) -> Iterator[Name]:
+    """Who scores rows for this generation: a judge, or model 1; and what a judge is fitted on."""
+    recipe = steps.step(generation).recipe
+    judges = {recipe.selection.judge} if recipe.selection is not None else set()
+    if any(draw.how == "scored" for draw in recipe.draws):
+        judges.add("detector")
+    for judge in sorted(judges):
+        yield ("model" if judge == "first" else "judge"), steps.judge_key(judge)
+
+
+def _present(store: Store, names: set[Name]) -> Iterator[Artifact]:
+    for kind in sorted({kind for kind, _ in names}):
+        yield from store.walk(kind, {key for of, key in names if of == kind})
+
+
+def _removal(artifact: Artifact) -> Removal:
+    seconds = artifact.meta.get("fit_seconds", artifact.meta.get("sample_seconds", 0.0))
+    return Removal(artifact.kind, artifact.key, artifact.size, float(seconds))
+
+
+def _remove(store: Store, removal: Removal) -> None:
+    artifact = store.describe(removal.kind, removal.key)
+    if artifact is not None:
+        note = {"kind": removal.kind, "size": removal.size, "seconds": removal.seconds, "made": dict(artifact.made)}
+        store.put(COLLECTED, removal.key, Payload(note), artifact.parents)
+        store.delete(removal.kind, removal.key)
