@@ -1,0 +1,179 @@
+"""Exact expectations of recursions that average: Gaussian means and covariances, fixed-design least squares.
+
+Every estimate is a weighted average of batch means, and a batch's mean is its model's plus an innovation of
+known variance. So the mean of generation n is Σ_k h_nk·e_k with uncorrelated innovations e_k, and
+
+    V_n = Σ_k h_nk² Var e_k                                 error of the mean,
+    s_n = Σ_p α_p (λ_p s_p + V_p) − V_n                     expected (biased) covariance,
+
+both in units of the real rows' variance, α_p the share of the loss that batch p carries, λ_p its sampler's
+bias. The second line is E(x − μ̂)² = E x² − E μ̂², row by row. No approximation enters; a random subsample's
+mean is its pool's plus an innovation with the variance of sampling without replacement (Cochran 1977,
+"Sampling techniques", theorem 2.2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from analysis.theory.history import REAL, History, Share, Source
+
+Spread = Literal["biased", "unbiased", "known"]
+
+
+def per_row(rows: int) -> float:
+    """Variance of a mean of so many rows of unit variance."""
+    return 1.0 / rows
+
+
+@dataclass(frozen=True)
+class Averages:
+    """Expectations by generation, in units of the real rows' variance.
+
+    Attributes:
+        error: V_n.
+        spread: s_n.
+    """
+
+    error: tuple[float, ...]
+    spread: tuple[float, ...]
+
+
+def averages(
+    past: History, spread: Spread = "biased", unit: Callable[[int], float] = per_row, widen: float = 0.0
+) -> Averages:
+    """Expectations under a history.
+
+    Args:
+        past: what each generation averages over.
+        spread: the covariance's estimator; `known` keeps every model's at 1, as a regression with known noise
+            does, which is also every regular estimator's leading order in 1/rows.
+        unit: variance of an innovation, by the rows of its batch.
+        widen: added to every model's covariance, as the squared bandwidth of a kernel estimate is.
+    """
+    recursion = _Recursion(past, spread, unit, widen)
+    for shares in past.corpora:
+        recursion.advance(shares)
+    return Averages(tuple(recursion.error[1:]), tuple(recursion.spread[1:]))
+
+
+class _Recursion:
+    """State: coefficients of each model's mean on the innovations so far; index 0 is the truth."""
+
+    def __init__(self, past: History, spread: Spread, unit: Callable[[int], float], widen: float) -> None:
+        self.past = past
+        self.rule = spread
+        self.unit = unit
+        self.widen = widen
+        self.error = [0.0]
+        self.spread = [1.0]
+        self._prefixes = _prefixes(past)
+        shares = sum(len(shares) for shares in past.corpora)
+        width = len(past.corpora) + shares + sum(len(sizes) for sizes in self._prefixes.values())
+        self._means = np.zeros((len(past.corpora) + 1, width))
+        self._variance = np.zeros(width)
+        self._used = 0
+        self._innovations: dict[tuple[Source, int], int] = {}
+
+    def advance(self, shares: tuple[Share, ...]) -> None:
+        """One more generation."""
+        loads = np.array([share.rows * share.weight for share in shares])
+        alphas = loads / loads.sum()
+        found = [self._share(share) for share in shares]
+        mean = np.sum([a * m for a, (m, _) in zip(alphas, found, strict=True)], axis=0)
+        error = float(mean**2 @ self._variance)
+        second = sum(a * s for a, (_, s) in zip(alphas, found, strict=True))
+        self._means[len(self.error)] = mean
+        self.error.append(error)
+        self.spread.append(self._estimate(float(second) - error, shares))
+
+    def _estimate(self, biased: float, shares: tuple[Share, ...]) -> float:
+        if self.rule == "known":
+            return 1.0
+        if self.rule == "unbiased":
+            total = sum(share.rows * share.weight for share in shares)
+            squares = sum(share.rows * share.weight**2 for share in shares)
+            biased /= 1 - squares / total**2
+        return biased + self.widen
+
+    def _share(self, share: Share) -> tuple[np.ndarray, float]:
+        """Coefficients of a share's mean, and the expected square of one of its rows."""
+        sizes = [self.past.sizes[source] for source in share.sources]
+        taken = _from_the_front(sizes, share.rows) if share.how == "first" else sizes
+        models, own = np.zeros(len(self._means)), np.zeros_like(self._variance)
+        second = 0.0
+        for source, rows in zip(share.sources, taken, strict=True):
+            if rows:
+                models[source if isinstance(source, int) else REAL] += rows
+                own[self._batch(source, rows)] += rows
+                second += rows * self._second(source)
+        known = slice(self._used)
+        own[known] += models @ self._means[:, known]
+        mean, second = own / sum(taken), second / sum(taken)
+        if share.how in ("subsample", "bootstrap"):
+            mean[self._chance(share, sum(sizes), self._within(share, mean, second))] = 1.0
+        return mean, second
+
+    def _within(self, share: Share, mean: np.ndarray, second: float) -> float:
+        """Expected variance of the rows of a share's union."""
+        if self.rule == "known":
+            sizes = [self.past.sizes[source] for source in share.sources]
+            return sum(n * self.past.bias.get(s, 1.0) for n, s in zip(sizes, share.sources, strict=True)) / sum(sizes)
+        return float(second - mean**2 @ self._variance)
+
+    def _chance(self, share: Share, total: int, within: float) -> int:
+        """The innovation of a random draw's mean around its union's."""
+        if share.how == "subsample":
+            within *= (total - share.rows) / (total if self.rule == "known" else max(total - 1, 1))
+        return self._new(within / share.rows)
+
+    def _batch(self, source: Source, rows: int) -> list[int]:
+        """The innovations that the mean of a batch's first rows adds to its model's mean, each once.
+
+        The mean of k rows is that of all n plus something uncorrelated of variance unit(k) − unit(n).
+        """
+        found: list[int] = []
+        before = 0.0
+        for size in self._prefixes[source]:
+            if size < rows:
+                break
+            if (source, size) not in self._innovations:
+                scale = self._row_variance(source)
+                self._innovations[source, size] = self._new(scale * (self.unit(size) - before))
+            found.append(self._innovations[source, size])
+            before = self.unit(size)
+        return found
+
+    def _row_variance(self, source: Source) -> float:
+        return self.past.bias.get(source, 1.0) * (self.spread[source] if isinstance(source, int) else 1.0)
+
+    def _second(self, source: Source) -> float:
+        return self._row_variance(source) + (self.error[source] if isinstance(source, int) else 0.0)
+
+    def _new(self, variance: float) -> int:
+        self._variance[self._used] = variance
+        self._used += 1
+        return self._used - 1
+
+
+def _from_the_front(sizes: list[int], rows: int) -> list[int]:
+    """How many of so many rows come from each batch, taken in order."""
+    taken = []
+    for size in sizes:
+        taken.append(min(size, rows))
+        rows -= taken[-1]
+    return taken
+
+
+def _prefixes(past: History) -> dict[Source, list[int]]:
+    """All numbers of first rows that are ever taken of a batch, descending, all its rows first."""
+    found: dict[Source, set[int]] = {source: {rows} for source, rows in past.sizes.items()}
+    for share in (share for shares in past.corpora for share in shares if share.how == "first"):
+        sizes = [past.sizes[source] for source in share.sources]
+        for source, rows in zip(share.sources, _from_the_front(sizes, share.rows), strict=True):
+            found[source] |= {rows} - {0}
+    return {source: sorted(sizes, reverse=True) for source, sizes in found.items()}

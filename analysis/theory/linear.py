@@ -1,0 +1,189 @@
+"""Least squares on a model's own labels: expected ‖ŵ_n − w*‖²_Σ.
+
+Setting of Gerstgrasser et al. 2024 (arXiv 2404.01413, section 2; after Dohmatob et al. 2024, arXiv 2402.07712).
+With A_n the Gram matrix of generation n's corpus, ŵ_n = ŵ_{n−1} + A_n⁻¹X_nᵀE_n under `replace` and `accumulate`.
+The error of ordinary least squares in the Σ-norm does not depend on Σ, nor on w*.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from analysis.theory.averages import averages
+from analysis.theory.curve import Curve
+from analysis.theory.history import History, Share
+
+
+def unit_error(dim: int, noise: float, rows: int) -> float:
+    """c = σ²d/(T − d − 1), the expected error of one fit on T rows (inverse Wishart mean).
+
+    Raises:
+        ValueError: rows < dim + 2, where the mean is infinite.
+    """
+    if rows < dim + 2:
+        raise ValueError(f"rows: the mean error is infinite below {dim + 2} rows in dimension {dim}, not {rows}")
+    return noise**2 * dim / (rows - dim - 1)
+
+
+def replace(dim: int, noise: float, rows: int, generation: int) -> float:
+    """c·n, exact for fixed and fresh design (Gerstgrasser et al. 2024, theorem 1)."""
+    return unit_error(dim, noise, rows) * generation
+
+
+def accumulate(dim: int, noise: float, rows: int, generation: int) -> float:
+    """c·Σ1/i² ≤ c·π²/6, exact for a fixed design (Gerstgrasser et al. 2024, theorem 2)."""
+    return unit_error(dim, noise, rows) * sum(1 / i**2 for i in range(1, generation + 1))
+
+
+def replace_multiple(dim: int, noise: float, rows: int, generation: int) -> float:
+    """c·H_n, exact for a fixed design that is repeated n times."""
+    return unit_error(dim, noise, rows) * sum(1 / i for i in range(1, generation + 1))
+
+
+def fresh_latest(dim: int, noise: float, sizes: Sequence[int], bias: Sequence[float]) -> tuple[float, ...]:
+    """Σ_i λ_i σ²d/(T_i − d − 1): new inputs, each generation on T_i rows of the latest model alone. Exact."""
+    steps = [lam * unit_error(dim, noise, rows) for rows, lam in zip(sizes, bias, strict=True)]
+    return tuple(np.cumsum(steps).tolist())
+
+
+def fresh_everything(dim: int, noise: float, sizes: Sequence[int], bias: Sequence[float]) -> tuple[float, ...]:
+    """σ²d·Σ_i λ_i (T_i/M_i)/(M_i − d − 1), M_i = T_1 + … + T_i: new inputs, accumulating. Exact.
+
+    The identity above holds for any design, so the error is σ²Σ tr E[A_i⁻¹G_iA_i⁻¹], where G_i is the last
+    batch's Gram matrix. Rows are exchangeable, E[G_i | A_i] = (T_i/M_i)A_i, and E tr A_i⁻¹ = d/(M_i − d − 1).
+    It is below the fixed design's value, c·Σ1/i² for equal sizes, since iT − d − 1 > i(T − d − 1).
+    """
+    pooled = np.cumsum(sizes)
+    shares = [rows / total for rows, total in zip(sizes, pooled, strict=True)]
+    steps = [
+        lam * share * unit_error(dim, noise, int(total)) for lam, share, total in zip(bias, shares, pooled, strict=True)
+    ]
+    return tuple(np.cumsum(steps).tolist())
+
+
+def short_latest(
+    dim: int, noise: float, signal: float, sizes: Sequence[int], bias: Sequence[float]
+) -> tuple[float, ...]:
+    """Minimum norm with new inputs, T < d − 1 rows of the latest model: r·e + (1 − r)‖w*‖² + λσ²T/(d − T − 1).
+
+    r = T/d; Σ = I. The new row space is uniformly random: it keeps r of the error, loses 1 − r of w*, and the
+    noise adds σ²·E tr (XXᵀ)⁻¹. Exact.
+    """
+    error, found = 0.0, []
+    for rows, lam in zip(sizes, bias, strict=True):
+        kept = rows / dim
+        error = kept * error + (1 - kept) * signal**2 + lam * short_unit_error(dim, noise, rows)
+        found.append(error)
+    return tuple(found)
+
+
+def short_unit_error(dim: int, noise: float, rows: int) -> float:
+    """σ²T/(d − T − 1), what noise adds to a minimum-norm fit on T < d − 1 rows, Σ = I.
+
+    Raises:
+        ValueError: rows > dim − 2, where the mean is infinite or another formula holds.
+    """
+    if rows > dim - 2:
+        raise ValueError(f"rows: this form holds up to {dim - 2} rows in dimension {dim}, not {rows}")
+    return noise**2 * rows / (dim - rows - 1)
+
+
+def ridge_replace(eigenvalues: np.ndarray, penalty: float, noise: float, signal: float, generation: int) -> np.ndarray:
+    """Ridge under `replace`, fixed design, given it: ŵ_n = Sⁿw* + ΣSⁿ⁻ⁱ(XᵀX + λ)⁻¹XᵀE_i, S = (XᵀX + λ)⁻¹XᵀX.
+
+    Args:
+        eigenvalues: of XᵀX, [..., dim]; Σ = I.
+        penalty: λ > 0.
+        noise: σ.
+        signal: length of w*, whose direction is uniformly random.
+        generation: n.
+
+    Returns:
+        The expected error over noise and direction, [...]: Σ_k (1 − s_kⁿ)²‖w*‖²/d
+        + σ²Σ_k s_k²/μ_k·(1 − s_k²ⁿ)/(1 − s_k²) with s_k = μ_k/(μ_k + λ). Exact.
+    """
+    shrink = eigenvalues / (eigenvalues + penalty)
+    bias = (1 - shrink**generation) ** 2 * signal**2 / eigenvalues.shape[-1]
+    once = eigenvalues / (eigenvalues + penalty) ** 2
+    variance = noise**2 * once * (1 - shrink ** (2 * generation)) / (1 - shrink**2)
+    total: np.ndarray = (bias + variance).sum(axis=-1)
+    return total
+
+
+def ridge_replace_large(dim: int, rows: int, penalty: float, noise: float, signal: float, generation: int) -> float:
+    """`ridge_replace` averaged over designs, to leading order in 1/dim at fixed dim/rows < 1.
+
+    The eigenvalues of XᵀX/T follow the law of Marchenko & Pastur 1967, integrated by the Gauss–Chebyshev rule.
+    """
+    ratio = dim / rows
+    nodes = 2000
+    angle = (np.arange(nodes) + 0.5) * np.pi / nodes
+    values = 1 + ratio + 2 * np.sqrt(ratio) * np.cos(angle)
+    weights = 2 * np.sin(angle) ** 2 / values / nodes
+    terms = ridge_replace(values[:, None] * rows, penalty, noise, signal / np.sqrt(dim), generation)
+    return float(dim * (weights * terms).sum())
+
+
+def curves(family: Any, rows: int, past: History) -> list[Curve]:
+    """`test_loss`, where it is known exactly."""
+    found = _fixed(family, rows, past) if family.design == "fixed" else _fresh(family, past)
+    return [found] if found is not None else []
+
+
+def _fixed(family: Any, rows: int, past: History) -> Curve | None:
+    """Any policy of whole batches whose Gram matrices are multiples of one another within each corpus."""
+    dim, noise = family.dim, family.noise
+    short = family.estimator == "minimum_norm" and rows <= dim - 2 and family.covariance == "identity"
+    if family.estimator == "ridge" or not past.whole() or not (short or _full_rank(dim, rows, past)):
+        return None
+    if short and any(size % rows for shares in past.corpora for size in _sizes(shares, past)):
+        return None
+    floor = (1 - rows / dim) * family.signal**2 if short else 0.0
+
+    def unit(size: int) -> float:
+        if short:
+            return short_unit_error(dim, noise, rows) * rows / size
+        times = 1.0 if size < rows else size / rows
+        return unit_error(dim, noise, min(size, rows)) / times
+
+    values = [floor + error for error in averages(past, "known", unit).error]
+    return Curve("test_loss", tuple(values), "averages of fixed-design least squares; Gerstgrasser et al. 2024")
+
+
+def _full_rank(dim: int, rows: int, past: History) -> bool:
+    """Whether every corpus repeats one design, of at least dim + 2 inputs, in all its batches."""
+    for shares in past.corpora:
+        classes = {rows if size % rows == 0 else size for size in _sizes(shares, past)}
+        if len(classes) > 1 or not dim + 2 <= min(classes) <= rows:
+            return False
+    return True
+
+
+def _sizes(shares: tuple[Share, ...], past: History) -> list[int]:
+    """Rows that a corpus holds of each of its batches."""
+    found = []
+    for share in shares:
+        left = share.rows
+        for source in share.sources:
+            found.append(min(left, past.sizes[source]))
+            left -= found[-1]
+    return [size for size in found if size]
+
+
+def _fresh(family: Any, past: History) -> Curve | None:
+    """New inputs in every batch."""
+    dim, noise = family.dim, family.noise
+    sizes = [past.sizes[n] for n in range(len(past.corpora))]
+    bias = [past.bias.get(n, 1.0) for n in range(len(past.corpora))]
+    least = family.estimator == "ols" or (family.estimator == "minimum_norm" and min(sizes) >= dim + 2)
+    if least and past.everything():
+        return Curve("test_loss", fresh_everything(dim, noise, sizes, bias), "exchangeable Gram matrices")
+    if least and past.only_latest() and min(sizes) >= dim + 2:
+        return Curve("test_loss", fresh_latest(dim, noise, sizes, bias), "Gerstgrasser et al. 2024, theorem 1")
+    short = family.estimator == "minimum_norm" and family.covariance == "identity" and max(sizes) <= dim - 2
+    if short and past.only_latest():
+        return Curve("test_loss", short_latest(dim, noise, family.signal, sizes, bias), "random row spaces")
+    return None
