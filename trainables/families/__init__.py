@@ -8,7 +8,9 @@ FAMILIES = Registry(
     {
         "linear": "trainables.families.linear:LinearConfig",
         "gaussian": "trainables.families.gaussian:GaussianConfig",
+        "diffusion": "trainables.families.diffusion.config:DiffusionConfig",
         "language": "trainables.families.language.config:LanguageConfig",
+        "vae": "trainables.families.vae.config:VaeConfig",
     },
 )
 

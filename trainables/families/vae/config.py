@@ -1,0 +1,168 @@
+"""`VaeConfig`: everything that decides a VAE recursion, flat, with defaults for a laptop."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from pydantic import Field, model_validator
+
+from trainables.families.base import Cost, FamilyConfig, World
+from trainables.sources.images import IMAGE_SOURCES, ImageSource
+from trainables.sources.images_embedded import Digits
+
+if TYPE_CHECKING:
+    from trainables.families.vae.family import Vae
+
+    AnyImages = ImageSource
+else:
+    AnyImages = IMAGE_SOURCES.union()
+
+KERNEL = 4
+"""Side of every convolution's kernel; its stride is 2."""
+
+
+class VaeConfig(FamilyConfig):
+    """A variational autoencoder with Gaussian latents (Kingma & Welling 2014, arXiv 1312.6114).
+
+    `depth` convolutions halve the side and double the channels, a linear map gives mean and log-variance of
+    q(z|x); the decoder mirrors it. A row is one image of unsigned bytes; models see them as [0, 1].
+
+    The loss is the negative ELBO in nats per image, summed over pixels and channels, with KL weight 1:
+    `bernoulli`: an upper bound on the mean −log P of an image binarised at random, each pixel on with its
+    grey value as probability (Salakhutdinov & Murray 2008). `gaussian`: a bound on −log density over [0, 1]
+    pixels with fixed standard deviation `noise`, constants included, so it may be negative. `logistic`: a
+    bound on −log P of the very bytes, discretised logistic with a learned scale (Kingma et al. 2016). Values
+    of different observations do not compare.
+
+    Attributes:
+        source: where the images come from.
+        width: channels of the first convolution.
+        depth: convolutions in the encoder.
+        latent: dimension of z.
+        beta: weight of the KL part in training; the reported loss always has weight 1.
+        observation: p(x|z), as above.
+        noise: standard deviation of the `gaussian` observation.
+        epochs: passes over the corpus; `steps` fixes the number of updates instead, whatever the corpus.
+        batch: rows of an update.
+        learning_rate: peak of a cosine with `warmup` (share of all updates), down to
+            `final_learning_rate` (share of the peak).
+        weight_decay: of AdamW, on kernels and matrices.
+        clip: largest norm of the gradient of the mean loss per image; None does not clip.
+        precision: bfloat16 autocast or not; `auto` takes it on a GPU that has it.
+        reference: what judges rows for `verified` and `curated`, fitted on batch 0: a VAE of twice the width, or
+            the classifier's confidence (sources with labels only).
+        pixels: what a sampled image holds: the decoder's `mean`, as in Gerstgrasser et al. 2024, or a `draw` from
+            p(x|z). Either is rounded to whole bytes (an error of at most 1/510).
+        elbo_draws: latents drawn a held-out image for the reported loss.
+        judged: sampled images that metrics are taken on; real images for them are as many at most.
+        neighbours: k of precision and recall.
+        feature_steps: updates of the classifier that gives the feature space.
+    """
+
+    kind: Literal["vae"] = "vae"
+    source: AnyImages = Digits()
+    width: int = Field(default=16, ge=1)
+    depth: int = Field(default=2, ge=1, le=8)
+    latent: int = Field(default=8, ge=1)
+    beta: float = Field(default=1.0, ge=0)
+    observation: Literal["bernoulli", "gaussian", "logistic"] = "gaussian"
+    noise: float = Field(default=0.1, gt=0)
+    epochs: float = Field(default=40.0, gt=0)
+    steps: int | None = Field(default=None, ge=1)
+    batch: int = Field(default=64, ge=1)
+    learning_rate: float = Field(default=5e-3, gt=0)
+    final_learning_rate: float = Field(default=0.01, ge=0, le=1)
+    warmup: float = Field(default=0.05, ge=0, lt=1)
+    weight_decay: float = Field(default=0.01, ge=0)
+    clip: float | None = Field(default=None, gt=0)
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    reference: Literal["elbo", "classifier"] = "elbo"
+    pixels: Literal["mean", "draw"] = "mean"
+    elbo_draws: int = Field(default=4, ge=1)
+    judged: int = Field(default=1000, ge=2)
+    neighbours: int = Field(default=3, ge=1)
+    feature_steps: int = Field(default=300, ge=1)
+
+    default_rows: ClassVar[int] = 1000
+    default_generations: ClassVar[int] = 5
+    abilities: ClassVar[frozenset[str]] = frozenset({"bias", "score"})
+    data_fields: ClassVar[frozenset[str]] = frozenset({"source"})
+    sampling_fields: ClassVar[frozenset[str]] = frozenset({"pixels"})
+    evaluation_fields: ClassVar[frozenset[str]] = frozenset({"elbo_draws", "judged", "neighbours", "feature_steps"})
+
+    @model_validator(mode="after")
+    def _halves(self) -> VaeConfig:
+        if self.source.size % 2**self.depth:
+            raise ValueError(
+                f"depth: a side of {self.source.size} pixels can't be halved {self.depth} times without a remainder"
+            )
+        return self
+
+    @classmethod
+    def tiny(cls) -> tuple[VaeConfig, int]:
+        return cls(width=4, latent=2, epochs=2, judged=64, feature_steps=20), 50
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Height, width and channels of an image."""
+        return (self.source.size, self.source.size, self.source.channels)
+
+    @property
+    def channels(self) -> list[int]:
+        """Channels from the image (first) to the smallest map (last)."""
+        return [self.source.channels, *(self.width * 2**level for level in range(self.depth))]
+
+    @property
+    def side(self) -> int:
+        """Side of the smallest map."""
+        return int(self.source.size // 2**self.depth)
+
+    @cached_property
+    def parameters(self) -> int:
+        """Of encoder and decoder."""
+        flat = self.channels[-1] * self.side**2
+        kernels = sum(2 * a * b * KERNEL**2 + a + b for a, b in pairwise(self.channels))
+        scales = self.source.channels if self.observation == "logistic" else 0
+        return kernels + 2 * self.latent * (flat + 1) + (self.latent + 1) * flat + scales
+
+    def updates(self, rows: int) -> int:
+        """Updates of a fit on `rows` rows."""
+        return self.steps or max(1, round(self.epochs * rows / self.batch))
+
+    def data_identity(self) -> dict[str, Any]:
+        return super().data_identity() | {"source": self.source.identity()}
+
+    def available_rows(self) -> int:
+        from trainables.sources.images_splits import load
+
+        known = self.source.known_rows()
+        return load(self.source).train.rows if known is None else known
+
+    def size_label(self) -> str:
+        return f"{self.parameters / 1e6:.3g}M"
+
+    def cost(self, rows: int) -> Cost:
+        """Two operations a multiplication, counted layer by layer; a backward pass costs two forward ones."""
+        seen = self.updates(rows) * min(self.batch, rows) / rows
+        decoder = self._decoder_flops()
+        return Cost(
+            parameters=self.parameters,
+            fit_flops=3.0 * seen * (2 * decoder + 2.0 * self.latent * self.channels[-1] * self.side**2),
+            sample_flops=decoder,
+            row_bytes=float(self.source.size**2 * self.source.channels),
+            tokens_per_row=float(self.source.size**2),
+        )
+
+    def _decoder_flops(self) -> float:
+        """Of decoding one latent; the encoder's convolutions cost as much."""
+        sides = [self.source.size >> level for level in range(1, self.depth + 1)]
+        layers = zip(sides, pairwise(self.channels), strict=True)
+        kernels = sum(side**2 * a * b * KERNEL**2 for side, (a, b) in layers)
+        return 2.0 * (kernels + self.latent * self.channels[-1] * self.side**2)
+
+    def build(self, world: World) -> Vae:
+        from trainables.families.vae.family import Vae
+
+        return Vae(self, world)

@@ -1,0 +1,94 @@
+"""The network: strided convolutions to q(z|x), transposed ones back to p(x|z).
+
+Tensors: x [rows, channels, height, width] in [0, 1]; z, mean, log-variance [rows, latent].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, ExitStack
+from itertools import pairwise
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from trainables.device import device
+from trainables.families.vae.config import KERNEL, VaeConfig
+
+LARGEST_LOG_VARIANCE = 10.0
+
+AnyModule = TypeVar("AnyModule", bound=nn.Module)
+
+
+class Network(nn.Module):
+    """Encoder and decoder; `log_scale` is the learned scale of a `logistic` observation, one a channel."""
+
+    def __init__(self, config: VaeConfig) -> None:
+        super().__init__()
+        channels, self.side = config.channels, config.side
+        flat = channels[-1] * self.side**2
+        down: list[nn.Module] = []
+        for a, b in pairwise(channels):
+            down += [nn.Conv2d(a, b, KERNEL, stride=2, padding=1), nn.ReLU()]
+        up: list[nn.Module] = []
+        for a, b in pairwise(channels[::-1]):
+            up += [nn.ReLU(), nn.ConvTranspose2d(a, b, KERNEL, stride=2, padding=1)]
+        self.encoder = nn.Sequential(*down, nn.Flatten(), nn.Linear(flat, 2 * config.latent))
+        self.decoder = nn.Sequential(nn.Linear(config.latent, flat), nn.Unflatten(1, (-1, self.side, self.side)), *up)
+        if config.observation == "logistic":
+            self.log_scale = nn.Parameter(torch.full((config.source.channels,), -2.0))
+
+    def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and log-variance of q(z|x); the latter is held where its exponential is finite."""
+        mean, log_variance = self.encoder(x).float().chunk(2, dim=1)
+        return mean, log_variance.clamp(max=LARGEST_LOG_VARIANCE)
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Logits of the pixels' means, [rows, channels, height, width]."""
+        logits: Tensor = self.decoder(z).float()
+        return logits
+
+
+def create(config: VaeConfig, seed: int) -> Network:
+    """A freshly initialised network, drawn on the CPU so that every device starts alike."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = Network(config)
+    return settle(network)
+
+
+def load(config: VaeConfig, tensors: Mapping[str, np.ndarray]) -> Network:
+    """A network with given weights, ready to be read from."""
+    with torch.device("meta"):
+        network = Network(config)
+    state = {name: torch.from_numpy(np.array(value)) for name, value in tensors.items()}
+    network.load_state_dict(state, assign=True)
+    return settle(network).eval().requires_grad_(False)
+
+
+def weights(module: nn.Module) -> dict[str, np.ndarray]:
+    """Every parameter, in single precision."""
+    return {name: p.detach().float().cpu().contiguous().numpy() for name, p in module.named_parameters()}
+
+
+def settle(module: AnyModule) -> AnyModule:
+    """The module on this process's device, kernels laid out channels last, as images are."""
+    module.to(device=device())
+    for parameter in module.parameters():
+        if parameter.ndim == 4:
+            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+    return module
+
+
+def arithmetic(precision: str) -> AbstractContextManager[Any]:
+    """Bfloat16 autocast where asked for or, by `auto`, on a GPU that has it; convolutions that repeat exactly."""
+    where = device()
+    wanted = precision == "bfloat16" or (
+        precision == "auto" and where.type == "cuda" and torch.cuda.is_bf16_supported()
+    )
+    stack = ExitStack()
+    stack.enter_context(torch.autocast(where.type, dtype=torch.bfloat16, enabled=wanted))
+    stack.enter_context(torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True))
+    return stack
