@@ -1,0 +1,130 @@
+"""A full, read-only or unreachable store: one clear line, nothing lost, nothing half there."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import resource
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from crew import WORKER, Crew, a_cell, mounted, remount, undisturbed
+
+from trainables import Cell, CellFailed, run
+from trainables.families import Diverged
+from trainables.families.gaussian import Gaussian
+from trainables.leftovers import leftovers
+from trainables.store import Payload, StoreError, open_store
+
+LARGE = Payload(meta={"x": 1}, tensors={"x": np.ones(20_000)}, files={"p": bytes(50_000)})
+
+
+def test_a_disk_that_fills_up_says_so_and_what_was_done_stays(crew: Crew):
+    cells = [a_cell("accumulate", 8)]
+    with mounted(crew.store, "size=600k"):
+        status, records, told = crew.run(cells)
+        assert status == 3
+        assert told.startswith(f"StoreError: store {crew.store}: the disk is full (")
+        assert told.count("\n") == 1
+        assert 0 < len(records) < 8
+        assert leftovers(open_store(str(crew.store)), age=0.0) == []
+        before = crew.computed
+        remount(crew.store, "size=20m")
+        status, again, _ = crew.run(cells)
+        assert (status, again) == (0, undisturbed(cells))
+        assert again[: len(records)] == records
+        assert crew.repeated <= 1
+        assert all(crew.computed[step] == 1 for step in list(before)[:-1])
+
+
+@pytest.mark.parametrize("fails", ["data", "manifest"])
+def test_a_write_without_room_leaves_nothing(tmp_path, monkeypatch, fails):
+    store = open_store(str(tmp_path))
+    store.put("record", "abc", Payload())
+    before = {path for path in tmp_path.rglob("*") if path.is_file()}
+    left = {"data": 0, "manifest": 2}[fails]
+    calls = []
+
+    def full(descriptor: int) -> None:
+        calls.append(descriptor)
+        if len(calls) > left:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(StoreError, match=r"the disk is full \(\d+ MB free\); make room, .*`collapse-sweep gc`") as told:
+        store.put("model", "abc", LARGE)
+    assert "\n" not in str(told.value)
+    assert {path for path in tmp_path.rglob("*") if path.is_file()} == before
+    monkeypatch.undo()
+    store.put("model", "abc", LARGE)
+    assert store.get("model", "abc").files == LARGE.files
+
+
+def test_a_file_that_may_grow_no_further_is_a_store_error_whichever_library_writes_it(tmp_path):
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000))
+
+    orders = {"store": str(tmp_path / "store"), "cells": [a_cell("replace")], "log": str(tmp_path / "log")}
+    command = [sys.executable, str(WORKER), json.dumps(orders)]
+    done = subprocess.run(command, capture_output=True, text=True, preexec_fn=limit)
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr.startswith("StoreError: store ")
+    assert "File too large" in done.stderr
+
+
+def test_a_read_only_store_is_read_and_refuses_before_anything_is_computed(crew: Crew):
+    cells = [a_cell("accumulate", 3)]
+    with mounted(crew.store, "size=20m"):
+        records = crew.run(cells)[1]
+        remount(crew.store, "ro")
+        status, again, _ = crew.run(cells)
+        assert (status, again) == (0, records)
+        before = crew.computed
+        status, again, told = crew.run([a_cell("accumulate", 4)])
+        assert (status, again) == (3, records)
+        assert "no permission to write or read there" in told
+        assert told.count("\n") == 1
+        assert crew.computed == before
+
+
+def test_a_damaged_artifact_in_a_read_only_store_is_not_used(crew: Crew):
+    cells = [a_cell("accumulate", 2)]
+    with mounted(crew.store, "size=20m"):
+        records = crew.run(cells)[1]
+        for path in (crew.store / "record").rglob("*.json"):
+            path.write_bytes(path.read_bytes().replace(b"test_loss", b"test_lass"))
+        remount(crew.store, "ro")
+        status, again, told = crew.run(cells)
+        assert (status, again) == (3, [])
+        assert "is damaged and counts as absent" in told
+        remount(crew.store, "rw")
+        assert crew.run(cells)[1] == records
+
+
+def test_a_store_that_is_a_file_is_refused_in_one_line(tmp_path):
+    (tmp_path / "store").write_text("a letter")
+    with pytest.raises(StoreError, match=r"^store .*/store: can't be used: .*Not a directory"):
+        open_store(str(tmp_path / "store"))
+
+
+def test_a_divergence_is_kept_as_a_record_and_not_tried_again(tmp_path, monkeypatch):
+    cell = Cell.model_validate(a_cell("replace", 4))
+    fits = []
+    plain = Gaussian.fit
+
+    def fit(self, corpus, stream):
+        fits.append(stream.key)
+        if len(fits) == 3:
+            raise Diverged("the loss is nan")
+        return plain(self, corpus, stream)
+
+    monkeypatch.setattr(Gaussian, "fit", fit)
+    for _ in range(2):
+        records = run(cell, str(tmp_path))
+        assert [next(records).generation, next(records).generation] == [1, 2]
+        with pytest.raises(CellFailed, match="generation 3: the loss is nan"):
+            next(records)
+    assert len(fits) == 3
