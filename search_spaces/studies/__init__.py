@@ -8,6 +8,13 @@ from search_spaces.study import Study
 
 STUDIES = {
     "quickstart": "search_spaces.studies.quickstart:quickstart",
+    "theory/linear": "search_spaces.studies.theory:theory_linear",
+    "theory/gaussian": "search_spaces.studies.theory:theory_gaussian",
+    "policies/linear": "search_spaces.studies.policies:policies_linear",
+    "policies/gaussian": "search_spaces.studies.policies:policies_gaussian",
+    "policies/language": "search_spaces.studies.policies:policies_language",
+    "policies/vae": "search_spaces.studies.policies:policies_vae",
+    "policies/diffusion": "search_spaces.studies.policies:policies_diffusion",
 }
 """Name -> "module:function"; the function takes nothing and gives one complete, frozen study."""
 

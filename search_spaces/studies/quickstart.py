@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from search_spaces.study import Block, Study
 from search_spaces.words import Grid
 
 POLICIES = Grid(values=("replace", "accumulate", "accumulate_subsample"))
+SEEDS = Grid(values=(0, 1, 2))
 
 
 def quickstart() -> Study:
@@ -13,14 +16,29 @@ def quickstart() -> Study:
     return Study(
         name="quickstart",
         description="linear, gaussian and small language models under three policies; minutes on two cores",
-        blocks=(_gaussian(),),
+        blocks=(_linear(), _gaussian(), _language()),
     )
+
+
+def _linear() -> Block:
+    """The paper's linear models at dim 10, 100 rows, unit noise: closed forms are known for every policy."""
+    cell = {"family": {"kind": "linear", "dim": 10, "noise": 1.0}, "rows": 100, "generations": 20, "replicates": 1000}
+    return Block(name="linear", cell=cell, space={"policy.kind": POLICIES, "seed": SEEDS})
 
 
 def _gaussian() -> Block:
     """Shumailov et al. 2024's one-dimensional Gaussian, where replacing loses the variance."""
-    return Block(
-        name="gaussian",
-        cell={"family": {"kind": "gaussian", "dim": 1}, "rows": 100, "generations": 50, "replicates": 1000},
-        space={"policy.kind": POLICIES, "seed": Grid(values=(0, 1, 2))},
-    )
+    cell = {"family": {"kind": "gaussian", "dim": 1}, "rows": 100, "generations": 50, "replicates": 1000}
+    return Block(name="gaussian", cell=cell, space={"policy.kind": POLICIES, "seed": SEEDS})
+
+
+def _language() -> Block:
+    """Two architectures at two sizes, from scratch on Python's own documentation."""
+    cell: dict[str, Any] = {"family": {"kind": "language"}, "generations": 4}
+    space = {
+        "family.architecture": Grid(values=("gpt2", "llama")),
+        "family.size": Grid(values=("0.1M", "0.4M")),
+        "policy.kind": POLICIES,
+        "seed": SEEDS,
+    }
+    return Block(name="language", cell=cell, space=space)

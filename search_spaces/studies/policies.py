@@ -1,0 +1,81 @@
+"""`policies/<family>`: every data policy that a family supports, side by side."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from search_spaces.study import Block, Study
+from search_spaces.words import Grid
+from trainables.families import FAMILIES
+from trainables.policies import POLICIES
+
+SPARSE: dict[str, dict[str, Any]] = {
+    "fresh_mix": {"real": 0.25, "synthetic": 0.75},
+    "weighted_fresh": {"real": 0.25, "synthetic": 0.75},
+}
+"""Settings for families whose real rows run out: what `fresh_mix` adds each generation has to be there."""
+
+BASES: dict[str, dict[str, Any]] = {
+    "linear": {"replicates": 1000},
+    "gaussian": {"replicates": 1000},
+    "discrete": {"replicates": 1000},
+    "kde": {"replicates": 100, "generations": 10},
+    "language": {"rows": 250, "generations": 4},
+    "vae": {"rows": 600, "generations": 4},
+    "diffusion": {"rows": 400, "generations": 4},
+}
+"""Cells, by family; the rest is the family's default."""
+
+
+def policies_on(family: str) -> Study:
+    """All policies on one family, with three seeds: which of them keep it healthy?"""
+    base = BASES[family]
+    finite = "replicates" not in base
+    policies = tuple(
+        {"kind": kind} | (SPARSE.get(kind, {}) if finite else {}) for kind in POLICIES if _runs(kind, family)
+    )
+    space = {"policy": Grid(values=policies), "seed": Grid(values=(0, 1, 2))}
+    block = Block(cell={"family": {"kind": family}} | base, space=space)
+    return Study(name=f"policies/{family}", description=f"every policy on {family}, side by side", blocks=(block,))
+
+
+def _runs(kind: str, family: str) -> bool:
+    """Whether a policy, by its name alone, runs on a family. A composition is no policy without its parts."""
+    if kind == "compose":
+        return False
+    return bool(POLICIES.get(kind)().requires() <= FAMILIES.get(family).abilities)
+
+
+def policies_linear() -> Study:
+    """Every policy on linear models."""
+    return policies_on("linear")
+
+
+def policies_gaussian() -> Study:
+    """Every policy on Gaussians."""
+    return policies_on("gaussian")
+
+
+def policies_discrete() -> Study:
+    """Every policy on categories."""
+    return policies_on("discrete")
+
+
+def policies_kde() -> Study:
+    """Every policy on kernel density estimates."""
+    return policies_on("kde")
+
+
+def policies_language() -> Study:
+    """Every policy on small language models."""
+    return policies_on("language")
+
+
+def policies_vae() -> Study:
+    """Every policy on autoencoders of digits."""
+    return policies_on("vae")
+
+
+def policies_diffusion() -> Study:
+    """Every policy on conformer models of small molecules."""
+    return policies_on("diffusion")

@@ -1,0 +1,62 @@
+"""Families with closed forms, every policy that has one, theory beside measurement in each record."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from search_spaces.study import Block, Study
+from search_spaces.words import Grid
+
+WHOLE: tuple[dict[str, Any], ...] = (
+    {"kind": "replace"},
+    {"kind": "replace_multiple"},
+    {"kind": "accumulate"},
+    {"kind": "accumulate_subsample"},
+    {"kind": "sliding_window", "window": 2},
+    {"kind": "sliding_window", "window": 4},
+    {"kind": "synthetic_augmentation"},
+    {"kind": "fresh_mix"},
+    {"kind": "weighted_fresh"},
+    {"kind": "ratio_mix"},
+)
+"""Policies whose error has a formula."""
+
+
+def theory_linear() -> Study:
+    """Excess error of linear models against c·n, c·Σ1/i² and their kin, fixed and fresh design (Dohmatob et al. 2024,
+    arXiv 2402.07712; Gerstgrasser et al. 2024; Kazdan et al. 2024)."""
+    cell = {"family": {"kind": "linear"}, "rows": 100, "generations": 20, "replicates": 4000}
+    space = {"family.design": Grid(values=("fixed", "fresh"))}
+    return _study("theory/linear", "linear models: every policy with a formula, against it", cell, WHOLE, space)
+
+
+def theory_gaussian() -> Study:
+    """Variance and mean of recursively fitted Gaussians (Shumailov et al. 2024; Kazdan et al. 2024), 100 generations."""
+    cell = {"family": {"kind": "gaussian"}, "generations": 100, "replicates": 1000}
+    space = {"rows": Grid(values=(10, 32, 100, 316)), "family.estimator": Grid(values=("biased", "unbiased"))}
+    policies = ({"kind": "replace"}, {"kind": "accumulate"}, {"kind": "accumulate_subsample"})
+    return _study("theory/gaussian", "Gaussians: variance and mean over 100 generations", cell, policies, space)
+
+
+def theory_discrete() -> Study:
+    """Loss of rare categories, as genetic drift: E[1 − Σp²] decays as (1 − 1/N)ⁿ under replace."""
+    cell = {"family": {"kind": "discrete"}, "rows": 100, "generations": 50, "replicates": 1000}
+    policies = ({"kind": "replace"}, {"kind": "accumulate"}, {"kind": "accumulate_subsample"})
+    space = {"family.start": Grid(values=("uniform", "zipf"))}
+    return _study("theory/discrete", "categories: which of them survive", cell, policies, space)
+
+
+def theory_kde() -> Study:
+    """Kernel density estimates of plane shapes, which widen by the bandwidth each generation (Kazdan et al. 2024)."""
+    cell = {"family": {"kind": "kde"}, "rows": 100, "generations": 20, "replicates": 200}
+    policies = ({"kind": "replace"}, {"kind": "accumulate"}, {"kind": "accumulate_subsample"})
+    space = {"family.shape": Grid(values=("moons", "circles", "blobs", "swiss_roll"))}
+    return _study("theory/kde", "kernel density estimates of four plane shapes", cell, policies, space)
+
+
+def _study(
+    name: str, says: str, cell: dict[str, Any], policies: Sequence[dict[str, Any]], space: dict[str, Any]
+) -> Study:
+    words = space | {"policy": Grid(values=tuple(policies)), "seed": Grid(values=(0, 1, 2))}
+    return Study(name=name, description=says, blocks=(Block(cell=cell, space=words),))
