@@ -8,6 +8,8 @@ FAMILIES = Registry(
     {
         "linear": "trainables.families.linear:LinearConfig",
         "gaussian": "trainables.families.gaussian:GaussianConfig",
+        "discrete": "trainables.families.discrete:DiscreteConfig",
+        "kde": "trainables.families.kde:KdeConfig",
         "diffusion": "trainables.families.diffusion.config:DiffusionConfig",
         "language": "trainables.families.language.config:LanguageConfig",
         "vae": "trainables.families.vae.config:VaeConfig",

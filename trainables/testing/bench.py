@@ -112,8 +112,12 @@ def _by_content(payload: Payload) -> str:
 
 
 def row_digests(payload: Payload) -> list[str]:
-    """One text for each row of an unvectorised batch."""
+    """One text for each row of a batch; of every replicate, where arrays are [replicates, rows, …]."""
     if payload.table is not None:
         return [json.dumps(row, sort_keys=True, default=str) for row in payload.table]
-    columns = [value for _, value in sorted(payload.tensors.items()) if len(value) == payload.rows]
-    return [str([np.asarray(column[row]).tobytes() for column in columns]) for row in range(payload.rows)]
+    columns = [
+        value if len(value) == payload.rows else value.reshape(-1, *value.shape[2:])
+        for _, value in sorted(payload.tensors.items())
+        if payload.rows in value.shape[:2]
+    ]
+    return [str([np.asarray(cell).tobytes() for cell in cells]) for cells in zip(*columns, strict=True)]
