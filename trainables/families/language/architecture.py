@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,6 +27,7 @@ def hf_config(config: LanguageConfig) -> PretrainedConfig:
     Raises:
         ValueError: the architecture is unknown or not causal, or refuses a field.
     """
+    from huggingface_hub.errors import StrictDataclassError
     from transformers import CONFIG_MAPPING
     from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES as CAUSAL
 
@@ -58,10 +59,14 @@ def hf_config(config: LanguageConfig) -> PretrainedConfig:
     for field in vars(defaults):
         if field.endswith(("dropout", "_pdrop")):
             wanted[field] = 0.0
+    for field in config.overrides:
+        if not hasattr(defaults, field):
+            raise ValueError(f"overrides: {name} has no field {field!r}{suggest(field, vars(defaults))}")
     try:
         return kind(**wanted | config.overrides)
-    except (ValueError, TypeError) as problem:
-        raise ValueError(f"overrides: {name} refuses its fields: {str(problem).splitlines()[-1].strip()}") from problem
+    except (ValueError, TypeError, StrictDataclassError) as problem:
+        reason = str(problem).strip().splitlines()[-1].strip()
+        raise ValueError(f"overrides: {name} refuses its dimensions and overrides: {reason}") from problem
 
 
 def create(config: LanguageConfig, seed: int) -> PreTrainedModel:
@@ -101,18 +106,15 @@ def count_parameters(config: LanguageConfig) -> int:
         return sum(p.numel() for p in _construct(config).parameters())
 
 
-def isolated(seed: int) -> AbstractContextManager[None]:
+@contextmanager
+def isolated(seed: int) -> Iterator[None]:
     """A stretch of work whose global random numbers start from `seed` and leave no trace."""
-    from contextlib import ExitStack
-
     import torch
 
-    stack = ExitStack()
     where = device()
-    devices = [where] if where.type == "cuda" else []
-    stack.enter_context(torch.random.fork_rng(devices=devices))
-    torch.manual_seed(seed)
-    return stack
+    with torch.random.fork_rng(devices=[where] if where.type == "cuda" else []):
+        torch.manual_seed(seed)
+        yield
 
 
 def autocast(config: LanguageConfig) -> AbstractContextManager[Any]:

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from trainables.config import suggest
 from trainables.families.base import Cost, FamilyConfig, World
-from trainables.families.language.sizes import SIZES, Shape, feed_forward, parameters, shape
+from trainables.families.language.sizes import FORMULAS, SIZES, Shape, feed_forward, parameters, shape
 from trainables.sources.text import TEXTS, Pydoc, TextSource
 
 if TYPE_CHECKING:
@@ -142,6 +142,13 @@ class LanguageConfig(FamilyConfig):
 
     def data_identity(self) -> dict[str, Any]:
         return super().data_identity() | {"source": self.source.identity()}
+
+    def check(self, rows: int, replicates: int) -> None:
+        super().check(rows, replicates)
+        if self.overrides or self.architecture not in FORMULAS:
+            from trainables.families.language.architecture import hf_config
+
+            hf_config(self)
 
     def size_label(self) -> str:
         return f"{self.architecture} {self.parameters / 1e6:.3g}M"

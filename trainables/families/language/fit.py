@@ -89,7 +89,7 @@ def _update(
         share = share * torch.from_numpy(rows.weights[index]).to(share)[:, None]
     loss = (losses * share).sum() / inside.sum()
     optimizer.zero_grad(set_to_none=True)
-    loss.backward()
+    torch.autograd.backward(loss)
     torch.nn.utils.clip_grad_norm_(model.parameters(), config.clip)
     optimizer.step()
     return loss.detach()

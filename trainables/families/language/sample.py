@@ -1,7 +1,8 @@
-"""Sampling from BOS: large batches, a key-value cache, the inverse of the cumulative distribution."""
+"""Sampling from BOS: large batches, cached decoding, the inverse of the cumulative distribution."""
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,7 +20,13 @@ if TYPE_CHECKING:
     from trainables.families.language.config import LanguageConfig
 
 BATCH = 256
-"""Rows sampled side by side: enough to fill a core's caches, few enough to stay in them."""
+"""Rows that grow side by side on a CPU."""
+
+BATCH_GPU = 4096
+"""The same on a GPU, where a step costs the same time for few rows as for many."""
+
+COMPACT_EVERY, SPARSE = 8, 0.75
+"""Every so many places, finished documents leave the batch if fewer than this share still grows."""
 
 
 def sample(config: LanguageConfig, model: PreTrainedModel, rows: int, stream: Stream, bias: float = 1.0) -> Rows:
@@ -31,44 +38,13 @@ def sample(config: LanguageConfig, model: PreTrainedModel, rows: int, stream: St
     import torch
 
     generator = torch.Generator().manual_seed(stream.integer())
+    most = BATCH if device().type == "cpu" else BATCH_GPU
     pieces = []
     with torch.inference_mode(), autocast(config):
-        for start in range(0, rows, BATCH):
-            count = min(BATCH, rows - start)
-            points = torch.rand(count, config.context, generator=generator, dtype=torch.float64)
-            pieces.append(_sample(config, model, points.to(device(), torch.float32), config.temperature * bias))
+        for start in range(0, rows, most):
+            points = torch.rand(min(most, rows - start), config.context, generator=generator)
+            pieces.append(_grow(config, model, points.to(device()), config.temperature * bias))
     return _cut(config, np.concatenate(pieces))
-
-
-def _sample(config: LanguageConfig, model: PreTrainedModel, points: torch.Tensor, temperature: float) -> np.ndarray:
-    import torch
-
-    rows, length = points.shape
-    tokens = torch.empty(rows, length, dtype=torch.long, device=points.device)
-    latest = torch.full((rows, 1), BOS, device=points.device)
-    cache = None
-    for place in range(length):
-        answer = model(latest, past_key_values=cache, use_cache=True)
-        cache = answer.past_key_values
-        latest = draw(config, answer.logits[:, -1].float(), points[:, place : place + 1], temperature)
-        tokens[:, place : place + 1] = latest
-    return tokens.cpu().numpy()
-
-
-def draw(config: LanguageConfig, logits: torch.Tensor, points: torch.Tensor, temperature: float) -> torch.Tensor:
-    """Tokens, [rows, 1], where the cumulative distribution passes `points` (uniform, [rows, 1]).
-
-    Raises:
-        Diverged: a row of `logits` has no finite distribution.
-    """
-    import torch
-
-    chances = torch.softmax(logits / temperature, dim=-1)
-    table = chances.cumsum(dim=-1)
-    total = table[:, -1:]
-    if not bool(torch.isfinite(total).all()):
-        raise Diverged("sampling: the model's probabilities are not finite")
-    return torch.searchsorted(table, points * total, right=True).clamp_(max=logits.shape[-1] - 1)
 
 
 def _cut(config: LanguageConfig, tokens: np.ndarray) -> Rows:
@@ -77,5 +53,80 @@ def _cut(config: LanguageConfig, tokens: np.ndarray) -> Rows:
         return Rows.fixed(tokens.reshape(-1), config.context)
     ended = tokens == EOS
     lengths = np.where(ended.any(axis=1), ended.argmax(axis=1) + 1, config.context)
-    inside = np.arange(config.context) < lengths[:, None]
-    return Rows(tokens[inside], np.concatenate([[0], np.cumsum(lengths)]))
+    starts = np.concatenate([[0], np.cumsum(lengths)])
+    return Rows(tokens[np.arange(config.context) < lengths[:, None]], starts)
+
+
+def _grow(config: LanguageConfig, model: PreTrainedModel, points_BT: torch.Tensor, temperature: float) -> np.ndarray:
+    """Tokens, [B, context]: a row for each row of uniform `points`; what follows a document's EOS is noise."""
+    import torch
+
+    from trainables.families.language.decode import decoder
+
+    rows, length = points_BT.shape
+    tokens = torch.full((rows, length), EOS, device=points_BT.device)
+    alive = torch.arange(rows, device=points_BT.device)
+    latest = torch.full((rows,), BOS, device=points_BT.device)
+    mass = torch.zeros((), device=points_BT.device)
+    grown = decoder(model, rows, length)
+    for place in range(length):
+        chances = distribution(config, grown.step(latest, place).float(), temperature)
+        mass += chances.sum()
+        latest = inverse(chances, points_BT[alive, place])
+        tokens[alive, place] = latest
+        if config.sequences == "documents" and (place + 1) % COMPACT_EVERY == 0:
+            unfinished = (tokens[alive, : place + 1] != EOS).all(dim=1).nonzero()[:, 0]
+            if not len(unfinished):
+                break
+            if len(unfinished) < SPARSE * len(alive):
+                alive, latest = alive[unfinished], latest[unfinished]
+                grown.keep(unfinished)
+    if not math.isfinite(float(mass)):
+        raise Diverged("sampling: the model's probabilities are not finite")
+    return tokens.cpu().numpy()
+
+
+def distribution(config: LanguageConfig, logits_BV: torch.Tensor, temperature: float) -> torch.Tensor:
+    """What is sampled from, [B, V]: tempered, then cut to `top_k`, then to `top_p`; not normalised after cuts."""
+    import torch
+
+    if temperature != 1.0:
+        logits_BV = logits_BV / temperature
+    chances_BV = torch.softmax(logits_BV, dim=-1)
+    if 0 < config.top_k < chances_BV.shape[-1]:
+        least = chances_BV.topk(config.top_k, dim=-1).values[:, -1:]
+        chances_BV = torch.where(chances_BV < least, 0.0, chances_BV)
+    if config.top_p < 1.0:
+        ordered, order = chances_BV.sort(dim=-1, descending=True)
+        before = ordered.cumsum(dim=-1) - ordered
+        kept = torch.where(before < config.top_p * ordered.sum(dim=-1, keepdim=True), ordered, 0.0)
+        chances_BV = torch.zeros_like(chances_BV).scatter_(-1, order, kept)
+    return chances_BV
+
+
+def inverse(chances_BV: torch.Tensor, points_B: torch.Tensor) -> torch.Tensor:
+    """Tokens, [B], where the cumulative distribution passes `points` (uniform in [0, 1)).
+
+    In two steps, a block of about √V tokens and then one of its tokens, which sums V numbers but once.
+    A token of no chance is never chosen.
+    """
+    import torch
+
+    rows, vocabulary = chances_BV.shape
+    block = math.isqrt(vocabulary)
+    blocks_BNK = torch.nn.functional.pad(chances_BV, (0, -vocabulary % block)).view(rows, -1, block)
+    table_BN = blocks_BNK.sum(dim=-1).cumsum(dim=-1)
+    target_B1 = points_B[:, None] * table_BN[:, -1:]
+    chosen_B = _first_above(table_BN, target_B1)
+    before = torch.where(chosen_B > 0, table_BN.gather(1, (chosen_B - 1).clamp_min(0)[:, None])[:, 0], 0.0)
+    inside_BK = blocks_BNK[torch.arange(rows, device=chosen_B.device), chosen_B].cumsum(dim=-1)
+    return chosen_B * block + _first_above(inside_BK, target_B1 - before[:, None])
+
+
+def _first_above(table: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    """The first column of each row's ascending table that exceeds the target, which rounding keeps below the last."""
+    import torch
+
+    last = table[:, -1:]
+    below = torch.minimum(target, torch.nextafter(last, torch.zeros_like(last)))
+    return torch.searchsorted(table, below, right=True)[:, 0].clamp_max(table.shape[-1] - 1)

@@ -33,6 +33,9 @@ class Shape:
 GATED = frozenset({"gemma", "gemma2", "llama", "mistral", "olmo2", "phi3", "qwen2", "qwen3", "smollm3"})
 """Model types whose feed-forward blocks have three matrices in place of two."""
 
+FORMULAS = frozenset({"gpt2", "llama"})
+"""Model types whose parameters are counted without building them."""
+
 _SMALL = {
     "0.1M": (48, 3, 3),
     "0.4M": (96, 3, 3),
