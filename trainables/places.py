@@ -91,8 +91,9 @@ class Place(ABC):
     def local(self, path: str, digest: str) -> str:
         """A local path from which the file, whose SHA-256 is known, can be mapped into memory."""
 
-    def forget(self, digest: str) -> None:  # noqa: B027 - most places keep no copies
-        """Drop a local copy that turned out to be damaged."""
+    def forget(self, digest: str) -> bool:
+        """Drop a local copy that turned out to be damaged; whether there was one, so that a new one can be had."""
+        return False
 
     def read_many(self, paths: Sequence[str]) -> Iterator[bytes | None]:
         """The files' contents in order, None for those that are not there."""

@@ -132,8 +132,12 @@ class RemotePlace(Place):
                 self._cache.keep(local, digest)
         return str(held)
 
-    def forget(self, digest: str) -> None:
-        self._cache.path(digest).unlink(missing_ok=True)
+    def forget(self, digest: str) -> bool:
+        try:
+            self._cache.path(digest).unlink()
+        except FileNotFoundError:
+            return False
+        return True
 
 
 class Cache:
