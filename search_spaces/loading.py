@@ -11,11 +11,12 @@ from typing import Any
 from pydantic import ValidationError
 
 from search_spaces.errors import StudyError
-from search_spaces.expand import check
+from search_spaces.expand import build, check
 from search_spaces.overrides import apply_overrides
 from search_spaces.place import line_of, parse
 from search_spaces.studies import STUDIES, named_study
 from search_spaces.study import BLOCK_KEYS, Study
+from trainables.cell import Cell
 from trainables.config import explain, suggest
 
 
@@ -38,6 +39,25 @@ def load_study(reference: str, overrides: Sequence[str] = ()) -> Study:
     raise StudyError(
         f"unknown study {reference!r}{suggest(reference, STUDIES)}; a YAML file or module:function is taken as well"
     )
+
+
+def load_cell(path: Path, overrides: Sequence[str] = ()) -> Cell:
+    """A single cell from a YAML file that holds its fields.
+
+    Raises:
+        StudyError: it is wrong; the message names file, line and field.
+    """
+    raw, lines = parse(_text(path), str(path))
+    if not isinstance(raw, Mapping):
+        raise StudyError(f"{path}: a cell is a mapping with family, policy, generations, rows, seed, not {raw!r:.60}")
+    whole: dict[str, Any] = {"name": "cell", "blocks": [{"cell": dict(raw)}]}
+    apply_overrides(whole, overrides)
+    try:
+        return build(Study.model_validate(whole), 0, {})
+    except StudyError as problem:
+        message = str(problem).removeprefix("cell.")
+        line = line_of(message.partition(":")[0], lines)
+        raise StudyError(f"{path}{f':{line}' if line else ''}: {message}") from None
 
 
 def study_from(raw: Any, source: str, lines: dict[tuple[str, ...], int] | None = None) -> Study:
@@ -96,16 +116,19 @@ def _override(study: Study, source: str, overrides: Sequence[str]) -> Study:
 
 
 def _from_yaml(path: Path, overrides: Sequence[str]) -> Study:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as problem:
-        reason = getattr(problem, "strerror", None) or "not UTF-8 text"
-        raise StudyError(f"{path}: can't be read: {reason}") from None
-    raw, lines = parse(text, str(path))
+    raw, lines = parse(_text(path), str(path))
     if isinstance(raw, Mapping):
         raw = {"name": path.stem, **raw}
     study = study_from(raw, str(path), lines)
     return _override(study, str(path), overrides)
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as problem:
+        reason = getattr(problem, "strerror", None) or "not UTF-8 text"
+        raise StudyError(f"{path}: can't be read: {reason}") from None
 
 
 def _from_function(reference: str) -> Study:

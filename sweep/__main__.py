@@ -3,4 +3,10 @@
 
 def main() -> None:
     """Run the command line."""
-    raise SystemExit(2)
+    from sweep.cli import app
+
+    app(prog_name="collapse-sweep")
+
+
+if __name__ == "__main__":
+    main()

@@ -115,7 +115,7 @@ class Board:
             self.admit(suggestion.points)
 
     def take(self) -> Job | None:
-        """The job to run now; None where there is none yet, or none at all (`finished`)."""
+        """The job to run next; None where there is none yet, or none at all (`finished`)."""
         self._warm()
         if self._late():
             return None
@@ -123,11 +123,18 @@ class Board:
         if job is None and len(self._running) < self._concurrency and self._suggest():
             job = self._queue.take()
         if job is not None:
-            job.status = "running"
             self._running[job.key] = job
-            for listener in self._listeners:
-                listener.started(job)
         return job
+
+    def start(self, job: Job) -> None:
+        """A trial has taken up a job, perhaps once more after its worker died."""
+        job.status = "running"
+        for listener in self._listeners:
+            listener.started(job)
+
+    def holds(self, job: Job) -> bool:
+        """Whether a job was taken and has not ended."""
+        return job.key in self._running
 
     def has_work(self) -> bool:
         """Whether there is anything to run; an open search may be asked to know."""
@@ -135,13 +142,13 @@ class Board:
 
     @property
     def running(self) -> list[Job]:
-        """Jobs that a trial has taken up."""
+        """Jobs that were taken and have not ended."""
         return list(self._running.values())
 
     @property
     def waiting(self) -> list[Job]:
-        """Jobs that no trial has taken up yet."""
-        return [job for job in self.jobs.values() if job.status == "waiting"]
+        """Jobs that are to be run and were not taken yet."""
+        return [job for job in self.jobs.values() if job.status == "waiting" and job.key not in self._running]
 
     @property
     def finished(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,21 +54,27 @@ class Outcome:
         return [job for job in self.board.jobs.values() if job.status in ("waiting", "running")]
 
 
-def open_board(
-    study: Study, workspace: Workspace, store: Store, listeners: Sequence[Listener] = (), concurrency: int = 1
-) -> Board:
-    """Where a study stands now. Changes nothing but a search's own journal.
+def open_board(study: Study, workspace: Workspace, store: Store) -> Board:
+    """Where a study stands now. Changes nothing.
 
     Raises:
         StudyError: a cell can't be.
         StoreError: the store can't be read.
     """
-    board = Board(store, listeners, study.budget, concurrency)
+    journal = workspace.searches if workspace.searches.exists() else None
+    return _fill(Board(store, budget=study.budget), study, _sources(study, journal))
+
+
+def _fill(board: Board, study: Study, sources: Iterable[OptunaSource]) -> Board:
     board.admit(expand(study))
-    for number, block in enumerate(study.blocks):
-        if is_open(block):
-            board.add_source(OptunaSource(study, number, workspace.searches))
+    for source in sources:
+        board.add_source(source)
     return board
+
+
+def _sources(study: Study, journal: Path | None) -> list[OptunaSource]:
+    open_blocks = [number for number, block in enumerate(study.blocks) if is_open(block)]
+    return [OptunaSource(study, number, journal) for number in open_blocks]
 
 
 def run_study(
@@ -96,13 +102,16 @@ def run_study(
     prepare(workspace)
     store = open_store(workspace.storage)
     listeners: list[Listener] = [progress]
-    board = open_board(study, workspace, store, listeners, cpus)
+    sources = _sources(study, workspace.searches)
+    for source in sources:
+        source.resume()
+    board = _fill(Board(store, listeners, study.budget, cpus), study, sources)
     if not board.has_work():
         return Outcome(board, ran=False)
     _check_supply(study, board)
     tracker = Guarded(connect(study, workspace), warn)
     listeners.insert(0, tracker)
-    show_finished(board, store, tracker)
+    show_stored(board, store, tracker)
     stopped = _run(board, workspace, cpus)
     _keep_logs(board, workspace)
     outcome = Outcome(board, ran=True, stopped=stopped, tracking=tracker.trouble)
@@ -127,18 +136,16 @@ def connect(study: Study, workspace: Workspace) -> Tracker:
     return MlflowTracker(workspace.tracking_uri, study, artifacts)
 
 
-def show_finished(board: Board, store: Store, tracker: Tracker) -> int:
-    """Show finished cells that are not shown yet: after a dead server, a lost database, a cell of another study.
+def show_stored(board: Board, store: Store, tracker: Tracker) -> int:
+    """Show what is stored and not shown yet: after a dead server, a lost database, a cell of another study.
 
     Returns:
-        How many were written.
+        Cells that were written.
     """
-    written = 0
-    for job in board.jobs.values():
-        if job.status in ("done", "failed") and not tracker.shown(job):
-            tracker.complete(job, read_records(job, store))
-            written += 1
-    return written
+    lacking = [job for job in board.jobs.values() if (job.done or job.failure) and not tracker.shown(job)]
+    for job in lacking:
+        tracker.complete(job, read_records(job, store))
+    return len(lacking)
 
 
 def _check_supply(study: Study, board: Board) -> None:
@@ -155,15 +162,15 @@ def _run(board: Board, workspace: Workspace, cpus: int) -> bool:
     from sweep import tuning
 
     stop = threading.Event()
-    with _signals(stop):
-        try:
-            tuning.start_ray(cpus)
+    try:
+        tuning.start_ray(cpus)
+        with _signals(stop):  # after Ray has set handlers of its own
             tuning.run_trials(board, workspace.storage, stop)
-        except KeyboardInterrupt:
-            board.interrupt()
-            return not board.broken
-        finally:
-            tuning.stop_ray()
+    except KeyboardInterrupt:
+        return not board.broken
+    finally:
+        tuning.stop_ray()
+        board.interrupt()
     return False
 
 

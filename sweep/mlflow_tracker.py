@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 from search_spaces import Study
 from sweep.errors import TrackingError
 from sweep.job import Job
+from sweep.schema import TAG, flatten, identity_tags, metrics_of, state_tags
 from trainables.cell import Cell, Record
 from trainables.config import canonical_json
-from trainables.policies import FRESH
 from trainables.provenance import provenance
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 EXPERIMENT = "collapse-sweep"
 
-_TAG, _PARAM = 8000, 6000  # characters at most, by MLflow's rule
+_PARAM = 6000  # characters at most, by MLflow's rule
 _METRICS, _PARAMS = 900, 100  # in one batch at most; the rule for metrics is 1,000
 _STATUS = {"running": "RUNNING", "waiting": "KILLED", "done": "FINISHED", "failed": "FAILED"}
 
@@ -90,7 +90,7 @@ class MlflowTracker:
     def shown(self, job: Job) -> bool:
         """Whether a finished job is there in full. The tags that say so are written last."""
         child = self._children.get(job.key)
-        return child is not None and _state(job).items() <= child.tags.items()
+        return child is not None and state_tags(job).items() <= child.tags.items()
 
     def close(self, outcome: str) -> None:
         """End the parent run: `done`, `failed` or `stopped`."""
@@ -103,7 +103,7 @@ class MlflowTracker:
         tags = self._made | {
             "collapse_sweep.role": "study",
             "collapse_sweep.study": self._study.name,
-            "config": canonical_json(self._study.canonical())[:_TAG],
+            "config": canonical_json(self._study.canonical())[:TAG],
         }
         for run in self._client.search_runs([self._experiment], where, max_results=1):
             found: str = run.info.run_id
@@ -125,7 +125,8 @@ class MlflowTracker:
     def _child(self, job: Job) -> _Child:
         child = self._children.get(job.key)
         if child is None:
-            tags = self._identity(job) | {"mlflow.parentRunId": self._parent}
+            tags = identity_tags(self._study.name, job) | state_tags(job)
+            tags |= {"mlflow.parentRunId": self._parent, "git.commit": self._made["git.commit"]}
             run = self._client.create_run(self._experiment, tags=tags, run_name=job.title)
             child = self._children[job.key] = _Child(run.info.run_id, tags, named=False)
         if not child.named:  # new, or killed before its params were written; params never change
@@ -140,26 +141,11 @@ class MlflowTracker:
             self._client.log_batch(child.run, params=params[start : start + _PARAMS])
         child.named = True
 
-    def _identity(self, job: Job) -> dict[str, str]:
-        cell = job.cell
-        return {
-            "collapse_sweep.role": "cell",
-            "collapse_sweep.study": self._study.name,
-            "study": self._study.name,
-            "cell": job.key,
-            "family": cell.family.kind,
-            "policy": cell.policy.kind,
-            "architecture": str(getattr(cell.family, "architecture", "")),
-            "size": cell.family.size_label(),
-            "seed": str(cell.seed),
-            "git.commit": self._made["git.commit"],
-        } | _state(job)
-
     def _show(self, job: Job) -> None:
         """Bring the tags and MLflow's own status up to date."""
         with _reported(self._uri):
             child = self._child(job)
-            changed = {name: value for name, value in _state(job).items() if child.tags.get(name) != value}
+            changed = {name: value for name, value in state_tags(job).items() if child.tags.get(name) != value}
             if changed:
                 self._client.log_batch(child.run, tags=_tags(changed))
             child.tags |= changed
@@ -188,44 +174,14 @@ class MlflowTracker:
         child.steps |= steps
 
 
-def flatten(value: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested mappings by dotted path."""
-    flat: dict[str, Any] = {}
-    for name, part in value.items():
-        if isinstance(part, Mapping) and part:
-            flat |= flatten(part, f"{prefix}{name}.")
-        else:
-            flat[f"{prefix}{name}"] = part
-    return flat
+def probe(uri: str) -> None:
+    """Reach the server once.
 
-
-def metrics_of(record: Record) -> dict[str, float]:
-    """What a generation shows, by metric name."""
-    composition = record.composition
-    weights = composition.get("weight_by_batch", {})
-    return {
-        "test_loss": record.test_loss,
-        "corpus_rows": float(record.corpus_rows),
-        "real_fraction": record.real_fraction,
-        **record.metrics,
-        "composition.duplicates": float(composition.get("duplicates", 0.0)),
-        "composition.rejected": float(sum(composition.get("rejected", {}).values())),
-        "composition.real_weight": float(weights.get("0", 0.0) + weights.get(str(FRESH), 0.0)),
-        **{f"seconds.{name}": seconds for name, seconds in record.seconds.items()},
-    }
-
-
-def _state(job: Job) -> dict[str, str]:
-    """The tags that change: where the job stands, and what exactly it is."""
-    failure = job.failure
-    return {
-        "status": {"waiting": "stopped"}.get(job.status, job.status),
-        "generations": str(job.done),
-        "config": canonical_json(job.cell.canonical())[:_TAG],
-        "reason": failure.reason[:_TAG] if failure else "",
-        "failed_generation": str(failure.generation or "") if failure else "",
-        "error": ("diverged" if failure.final else "unexpected") if failure else "",
-    }
+    Raises:
+        TrackingError: it can't be used.
+    """
+    with _reported(uri):
+        _connect(uri).search_experiments(max_results=1)
 
 
 def _made_by() -> dict[str, str]:
@@ -290,9 +246,15 @@ def _reported(uri: str) -> Iterator[None]:
     try:
         yield
     except _troubles() as problem:
-        lines = [line.strip() for line in str(problem).splitlines() if line.strip()]
-        reason = lines[0] if lines else type(problem).__name__
-        raise TrackingError(f"--tracking-uri {uri}: {reason:.300}") from None
+        raise TrackingError(f"--tracking-uri {uri}: {_reason(problem)}") from None
+
+
+def _reason(problem: Exception) -> str:
+    lines = [line.strip() for line in str(problem).splitlines() if line.strip()]
+    text = lines[0] if lines else type(problem).__name__
+    if "Max retries exceeded" in text or "timed out" in text:
+        return "the tracking server can't be reached; start it, or leave the option out"
+    return text[:300]
 
 
 def _troubles() -> tuple[type[Exception], ...]:

@@ -32,12 +32,10 @@ class Suggestion:
     Attributes:
         number: Optuna's number of it.
         points: the cells.
-        told: whether the search knows its worth.
     """
 
     number: int
     points: Sequence[Point]
-    told: bool = False
 
 
 class Source(Protocol):
@@ -70,15 +68,20 @@ class OptunaSource:
         self._trials: dict[int, optuna.Trial] = {}
 
     def past(self) -> list[Suggestion]:
-        """Suggestions of earlier runs whose worth is known. Those that a kill cut short are asked for again."""
+        """Suggestions of earlier runs whose worth is known."""
+        from optuna.trial import TrialState
+
+        known = self._optuna.get_trials(states=(TrialState.COMPLETE,))
+        return [Suggestion(trial.number, self._points(trial.params)) for trial in known]
+
+    def resume(self) -> None:
+        """Suggestions that a kill cut short are made again."""
         from optuna.trial import TrialState
 
         for trial in self._optuna.get_trials(states=(TrialState.RUNNING,)):
             self._optuna.tell(trial.number, state=TrialState.FAIL)
             if set(trial.params) == set(self._words):
                 self._optuna.enqueue_trial(trial.params)
-        known = self._optuna.get_trials(states=(TrialState.COMPLETE,))
-        return [Suggestion(trial.number, self._points(trial.params), told=True) for trial in known]
 
     def ask(self) -> Suggestion | None:
         """What to try next, or None when all samples have been drawn."""
@@ -118,7 +121,7 @@ def _open(storage: Path | None, name: str, mode: Literal["min", "max"]) -> optun
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     kept = None
-    if storage is not None:
+    if storage is not None:  # otherwise in memory: nothing was ever suggested
         storage.parent.mkdir(parents=True, exist_ok=True)
         kept = JournalStorage(JournalFileBackend(str(storage)))
     direction = "minimize" if mode == "min" else "maximize"

@@ -144,7 +144,7 @@ class _Reports(_Unpickled, Callback):  # type: ignore[misc]  # Ray is untyped
     ) -> None:
         """A generation, or the end of a cell."""
         job = self._board.jobs[result["cell"]]
-        if job.status != "running":
+        if not self._board.holds(job):
             return
         if result.get("record") is not None:
             self._board.record(job, Record.model_validate_json(result["record"]))
@@ -160,7 +160,7 @@ class _Reports(_Unpickled, Callback):  # type: ignore[misc]  # Ray is untyped
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         """Its worker died too often."""
         job: Job = self._board.jobs[trial.config["key"]]
-        if job.status == "running":
+        if self._board.holds(job):
             reason = f"the worker process died {WORKER_DEATHS + 1} times: {_last_words(trial)}"
             self._board.fail(job, Failure(reason, job.done + 1, final=False))
 

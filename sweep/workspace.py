@@ -33,6 +33,11 @@ class Workspace:
         """Whether runs are kept in the workspace's own database."""
         return self.tracking_uri == f"sqlite:///{self.root / 'mlflow.db'}"
 
+    @property
+    def local_storage(self) -> bool:
+        """Whether artifacts are kept in the workspace."""
+        return self.storage == str(self.root / "store")
+
     def report(self, study: str) -> Path:
         """Folder of a study's report."""
         return self.root / "reports" / study

@@ -1,0 +1,191 @@
+"""The command line. Commands are imported when they are called, so that `--help` loads nothing heavy."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, ParamSpec
+
+import typer
+
+app = typer.Typer(
+    name="collapse-sweep",
+    help="Studies of recursive training: what happens to a generative model trained on its predecessors' output, "
+    "and which data policy keeps it healthy.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    epilog="Exit codes: 0 done, 1 some cells failed or are left to run, 2 the request can't be met.",
+)
+
+StudyName = Annotated[str, typer.Argument(metavar="STUDY", help="A name, a YAML file, or module:function.")]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("-o", "--override", metavar="KEY=VALUE", help="Change the study, as in -o rows=50 (repeatable)."),
+]
+Root = Annotated[Path, typer.Option("--workspace", metavar="DIR", help="Folder of stores, runs and reports.")]
+Tracking = Annotated[
+    str | None, typer.Option("--tracking-uri", metavar="URI", help="MLflow's; default: a database in the workspace.")
+]
+Storage = Annotated[
+    str | None, typer.Option("--storage", metavar="URI", help="Of artifacts: a folder, s3://…; default: DIR/store.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print machine-readable JSON on stdout.")]
+DEFAULT = Path("collapse-runs")
+
+P = ParamSpec("P")
+
+
+def reported(command: Callable[P, int]) -> Callable[P, None]:
+    """Turn what a user can do wrong into one line on stderr and exit code 2."""
+
+    @functools.wraps(command)
+    def wrapped(*arguments: P.args, **options: P.kwargs) -> None:
+        from sweep.commands.outcome import report
+
+        raise typer.Exit(report(lambda: command(*arguments, **options)))
+
+    return wrapped
+
+
+def _place(root: Path, storage: str | None, tracking_uri: str | None) -> Any:
+    from sweep.workspace import open_workspace
+
+    return open_workspace(root, storage, tracking_uri)
+
+
+@app.command()
+@reported
+def studies(json: Json = False) -> int:
+    """List the named studies, one line each."""
+    from sweep.commands import studies as command
+
+    return command.studies(json)
+
+
+@app.command()
+@reported
+def plan(
+    study: StudyName,
+    override: Overrides = None,
+    workspace: Root = DEFAULT,
+    storage: Storage = None,
+    tracking_uri: Tracking = None,
+    json: Json = False,
+) -> int:
+    """Say what would run: cells, trained generations after sharing, cost. Runs nothing."""
+    from sweep.commands import plan as command
+
+    return command.show_plan(study, override or [], _place(workspace, storage, tracking_uri), json)
+
+
+@app.command()
+@reported
+def run(
+    study: StudyName,
+    override: Overrides = None,
+    workspace: Root = DEFAULT,
+    storage: Storage = None,
+    tracking_uri: Tracking = None,
+    cpus: Annotated[
+        int | None, typer.Option(min=1, help="Trials at a time, one thread each; default: all cores.")
+    ] = None,
+    report: Annotated[bool, typer.Option(help="Write the report at the end.")] = True,
+    json: Json = False,
+) -> int:
+    """Run a study, or go on with it; what is done is never done again."""
+    from sweep.commands import run as command
+
+    return command.run(study, override or [], _place(workspace, storage, tracking_uri), cpus, report, json)
+
+
+@app.command()
+@reported
+def status(
+    study: StudyName,
+    override: Overrides = None,
+    workspace: Root = DEFAULT,
+    storage: Storage = None,
+    tracking_uri: Tracking = None,
+    json: Json = False,
+) -> int:
+    """Say what is done, running, failed and left."""
+    from sweep.commands import status as command
+
+    return command.status(study, override or [], _place(workspace, storage, tracking_uri), json)
+
+
+@app.command()
+@reported
+def report(
+    study: StudyName,
+    override: Overrides = None,
+    workspace: Root = DEFAULT,
+    storage: Storage = None,
+    tracking_uri: Tracking = None,
+    json: Json = False,
+) -> int:
+    """Write tables (.md .csv .tex .parquet), plots (.svg .png) and one self-contained report.html."""
+    from sweep.commands import report as command
+
+    return command.report(study, override or [], _place(workspace, storage, tracking_uri), json)
+
+
+@app.command()
+@reported
+def relog(
+    study: StudyName,
+    override: Overrides = None,
+    workspace: Root = DEFAULT,
+    storage: Storage = None,
+    tracking_uri: Tracking = None,
+    json: Json = False,
+) -> int:
+    """Write a study's runs to MLflow again, from the store: after a dead server or a lost database."""
+    from sweep.commands import relog as command
+
+    return command.relog(study, override or [], _place(workspace, storage, tracking_uri), json)
+
+
+@app.command()
+@reported
+def trial(
+    cell: Annotated[Path, typer.Argument(metavar="CELL.yaml", help="A cell: family, policy, generations, rows, seed.")],
+    override: Overrides = None,
+    storage: Annotated[
+        str | None, typer.Option("--storage", metavar="URI", help="Of artifacts; default: none, nothing is kept.")
+    ] = None,
+) -> int:
+    """Run one recursion in this process, without Ray: one JSON record per generation on stdout."""
+    from sweep.commands import trial as command
+
+    return command.trial(cell, override or [], storage)
+
+
+@app.command()
+@reported
+def ui(
+    workspace: Root = DEFAULT,
+    tracking_uri: Tracking = None,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Of the server on localhost.")] = 5000,
+) -> int:
+    """Serve MLflow's pages of this workspace, on localhost only."""
+    from sweep.commands import ui as command
+
+    return command.ui(_place(workspace, None, tracking_uri), port)
+
+
+@app.command()
+@reported
+def doctor(
+    workspace: Root = DEFAULT,
+    storage: Storage = None,
+    tracking_uri: Tracking = None,
+    json: Json = False,
+) -> int:
+    """Check the installation, devices, storage and tracking server, and say what to fix."""
+    from sweep.commands import doctor as command
+
+    return command.doctor(_place(workspace, storage, tracking_uri), json)

@@ -1,0 +1,47 @@
+"""How a command ends: its exit code, or one line on stderr and exit code 2."""
+
+from __future__ import annotations
+
+import errno
+import sys
+from collections.abc import Callable
+
+from search_spaces.errors import StudyError
+from sweep.errors import UsageError
+from trainables.store import StoreError
+
+DONE, INCOMPLETE, REFUSED = 0, 1, 2
+
+
+def report(command: Callable[[], int]) -> int:
+    """The exit code of a command. What a user can set right is told in one line, never as a traceback."""
+    try:
+        return command()
+    except (StudyError, UsageError, StoreError) as problem:
+        return _refuse(str(problem))
+    except KeyboardInterrupt:
+        return _refuse("interrupted", INCOMPLETE)
+    except BrokenPipeError:
+        return _closed_pipe()
+    except OSError as problem:
+        if problem.errno not in (errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EDQUOT):
+            raise
+        return _refuse(f"{problem.filename or 'writing'}: {problem.strerror}")
+
+
+def say(line: str) -> None:
+    """A line for the user beside a command's output."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def _refuse(line: str, code: int = REFUSED) -> int:
+    say("collapse-sweep: " + " ".join(line.splitlines()))
+    return code
+
+
+def _closed_pipe() -> int:
+    """Whoever read our output has seen enough, as `head` does."""
+    import os
+
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return DONE

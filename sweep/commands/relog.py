@@ -1,0 +1,29 @@
+"""`collapse-sweep relog`."""
+
+from __future__ import annotations
+
+import json as jsonlib
+from collections.abc import Sequence
+
+from search_spaces import load_study
+from sweep.commands.outcome import DONE
+from sweep.engine import connect, open_board, show_stored
+from sweep.workspace import Workspace, prepare
+from trainables.store import open_store
+
+
+def relog(reference: str, overrides: Sequence[str], workspace: Workspace, json: bool) -> int:
+    """Show in MLflow what the store has and MLflow lacks."""
+    study = load_study(reference, overrides)
+    store = open_store(workspace.storage)
+    board = open_board(study, workspace, store)
+    prepare(workspace)
+    tracker = connect(study, workspace)
+    written = show_stored(board, store, tracker)
+    unfinished = any(job.status == "waiting" for job in board.jobs.values())
+    tracker.close("stopped" if unfinished else "done")
+    if json:
+        print(jsonlib.dumps({"study": study.name, "written": written}))
+    else:
+        print(f"{study.name}: {written} of {len(board.jobs)} cells were missing in MLflow and are written")
+    return DONE

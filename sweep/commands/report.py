@@ -1,0 +1,95 @@
+"""`collapse-sweep report`, and how a finished run shows its results."""
+
+from __future__ import annotations
+
+import json as jsonlib
+import shlex
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from search_spaces import Study, load_study
+from sweep import results
+from sweep.board import Board
+from sweep.commands.outcome import DONE, say
+from sweep.engine import NO_TRACKING, open_board
+from sweep.errors import UsageError
+from sweep.workspace import Workspace
+from trainables.store import Store, open_store
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def report(reference: str, overrides: Sequence[str], workspace: Workspace, json: bool) -> int:
+    """Write the report of what is done so far, and print the robustness table."""
+    study = load_study(reference, overrides)
+    store = open_store(workspace.storage)
+    board = open_board(study, workspace, store)
+    command = shlex.join(["collapse-sweep", "report", reference, *options(overrides, workspace)])
+    show(study, board, workspace, store, command, json)
+    return DONE
+
+
+def show(
+    study: Study, board: Board, workspace: Workspace, store: Store, command: str, json: bool, report: bool = True
+) -> None:
+    """Print the robustness table and where the report is.
+
+    Raises:
+        UsageError: nothing has been run yet.
+    """
+    if not any(job.done for job in board.jobs.values()):
+        raise UsageError(
+            f"{study.name}: no generation is done in {workspace.root}; first: collapse-sweep run {study.name}"
+        )
+    frame = results.tracked(study, board, workspace)
+    if frame is None:
+        if workspace.tracking_uri != NO_TRACKING:
+            say(
+                f"{workspace.tracking_uri} does not show every generation: the report is made from the store; "
+                f"`collapse-sweep relog {study.name}` writes what is missing"
+            )
+        frame = results.stored(study, board, store)
+    folder = workspace.report(study.name)
+    table = results.write_report(frame, folder, study.name, store, command) if report else results.assess(frame, store)
+    if json:
+        print(jsonlib.dumps(_plain(study, board, table, str(folder) if report else None)))
+        return
+    _print(table)
+    if report:
+        print(f"Report: {folder / 'report.html'}")
+
+
+def options(overrides: Sequence[str], workspace: Workspace) -> list[str]:
+    """The options that repeat a command on the same study and workspace."""
+    given = [part for text in overrides for part in ("-o", text)]
+    given += ["--workspace", str(workspace.root)]
+    if not workspace.local_tracking:
+        given += ["--tracking-uri", workspace.tracking_uri]
+    if not workspace.local_storage:
+        given += ["--storage", workspace.storage]
+    return given
+
+
+def _print(table: pd.DataFrame) -> None:
+    from rich.console import Console
+
+    from analysis import tables
+
+    if table.empty:
+        print("No table: no configuration has two generations yet.")
+        return
+    Console(file=sys.stdout).print(tables.rich_table(tables.robustness(table)))
+
+
+def _plain(study: Study, board: Board, table: pd.DataFrame, folder: str | None) -> dict[str, Any]:
+    from sweep.commands.status import describe
+
+    return {
+        "study": study.name,
+        "cells": [describe(job) for job in board.jobs.values()],
+        "left_out": board.left_out,
+        "report": folder,
+        "robustness": jsonlib.loads(table.to_json(orient="records", double_precision=15)),
+    }

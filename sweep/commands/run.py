@@ -1,0 +1,67 @@
+"""`collapse-sweep run`."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Sequence
+
+from search_spaces import Study, load_study
+from sweep.commands.outcome import DONE, INCOMPLETE, say
+from sweep.commands.report import options, show
+from sweep.engine import Outcome, run_study
+from sweep.progress import LiveProgress, PlainProgress, Progress
+from sweep.workspace import Workspace
+from trainables.store import open_store
+
+
+def run(
+    reference: str, overrides: Sequence[str], workspace: Workspace, cpus: int | None, report: bool, json: bool
+) -> int:
+    """Run a study, or go on with it. Exit code 1 where cells failed or are left."""
+    study = load_study(reference, overrides)
+    workers = cpus or cores()
+    progress = _progress(workers, study.name)
+    try:
+        outcome = run_study(study, workspace, progress, cpus=workers, warn=_warn)
+    finally:
+        progress.close()
+    arguments = [reference, *options(overrides, workspace)]
+    if not outcome.stopped and any(job.done for job in outcome.board.jobs.values()):
+        command = shlex.join(["collapse-sweep", "report", *arguments])
+        show(study, outcome.board, workspace, open_store(workspace.storage), command, json, report)
+    _tell(study, outcome, workspace, shlex.join(["collapse-sweep", "run", *arguments]))
+    return INCOMPLETE if outcome.failed or outcome.unfinished else DONE
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _progress(workers: int, title: str) -> Progress:
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    return LiveProgress(workers, console, title) if console.is_terminal else PlainProgress(workers, say)
+
+
+def _warn(trouble: str) -> None:
+    say(f"warning: {trouble}; results are kept in the store, and shown there by the next run or by `relog`")
+
+
+def _tell(study: Study, outcome: Outcome, workspace: Workspace, again: str) -> None:
+    """How it ended, and what to do next."""
+    for job in outcome.failed:
+        kept = f"; see {workspace.log(job.key)}" if job.failure and job.failure.details else ""
+        say(f"failed: {job.title}: {job.failure}{kept}")
+    if outcome.board.left_out:
+        say(f"{outcome.board.left_out} cells were left out by the study's budget")
+    if outcome.unfinished:
+        done = sum(job.status == "done" for job in outcome.board.jobs.values())
+        word = "stopped" if outcome.stopped else "not finished"
+        say(f"{word}: {done} of {len(outcome.board.jobs)} cells are done and kept; go on with: {again}")
+    elif workspace.local_tracking:
+        say(f"MLflow: {shlex.join(['collapse-sweep', 'ui', '--workspace', str(workspace.root)])}")
+    if not outcome.ran and not outcome.failed:
+        say(f"{study.name}: everything was done already; nothing was trained")

@@ -1,0 +1,62 @@
+"""`collapse-sweep status`."""
+
+from __future__ import annotations
+
+import json as jsonlib
+from collections.abc import Sequence
+
+from search_spaces import load_study
+from sweep.board import Board
+from sweep.commands.outcome import DONE, INCOMPLETE
+from sweep.commands.text import columns
+from sweep.engine import open_board
+from sweep.job import Job
+from sweep.workspace import Workspace
+from trainables.store import Store, open_store
+
+
+def status(reference: str, overrides: Sequence[str], workspace: Workspace, json: bool) -> int:
+    """Print where every cell of a study stands. Exit code 1 where some failed."""
+    study = load_study(reference, overrides)
+    store = open_store(workspace.storage)
+    board = open_board(study, workspace, store)
+    mark_running(board, store)
+    jobs = list(board.jobs.values())
+    if json:
+        print(jsonlib.dumps({"study": study.name, "cells": [describe(job) for job in jobs]}))
+    else:
+        _print(study.name, jobs)
+    return INCOMPLETE if any(job.status == "failed" for job in jobs) else DONE
+
+
+def mark_running(board: Board, store: Store) -> None:
+    """Cells whose next step somebody is computing now, as the store's leases show."""
+    for job in board.waiting:
+        stage = job.stages[job.done]
+        if store.busy("record", stage.record) is not None:
+            job.status = "running"
+
+
+def describe(job: Job) -> dict[str, object]:
+    """A job as plain data."""
+    return {
+        "cell": job.key,
+        "title": job.title,
+        "status": {"waiting": "left"}.get(job.status, job.status),
+        "done": job.done,
+        "generations": len(job.stages),
+        "failure": str(job.failure) if job.failure else None,
+    }
+
+
+def _print(name: str, jobs: Sequence[Job]) -> None:
+    order = ("done", "running", "failed", "waiting")
+    counts = {word: sum(job.status == word for job in jobs) for word in order}
+    print(f"{name}: " + ", ".join(f"{count} {'left' if word == 'waiting' else word}" for word, count in counts.items()))
+    shown = [job for job in jobs if job.status != "done"]
+    if shown:
+        rows = [
+            [job.title, str(describe(job)["status"]), f"{job.done}/{len(job.stages)}", str(job.failure or "")]
+            for job in shown
+        ]
+        print(columns([["cell", "status", "generations", "reason"], *rows], left=4))
