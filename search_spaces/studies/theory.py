@@ -32,7 +32,7 @@ def theory_linear() -> Study:
 
 
 def theory_gaussian() -> Study:
-    """Variance and mean of recursively fitted Gaussians (Shumailov et al. 2024; Kazdan et al. 2024), 100 generations."""
+    """Variance and mean of recursively fitted Gaussians (Shumailov et al. 2024; Kazdan et al. 2024)."""
     cell = {"family": {"kind": "gaussian"}, "generations": 100, "replicates": 1000}
     space = {"rows": Grid(values=(10, 32, 100, 316)), "family.estimator": Grid(values=("biased", "unbiased"))}
     policies = ({"kind": "replace"}, {"kind": "accumulate"}, {"kind": "accumulate_subsample"})
@@ -51,7 +51,7 @@ def theory_kde() -> Study:
     """Kernel density estimates of plane shapes, which widen by the bandwidth each generation (Kazdan et al. 2024)."""
     cell = {"family": {"kind": "kde"}, "rows": 100, "generations": 20, "replicates": 200}
     policies = ({"kind": "replace"}, {"kind": "accumulate"}, {"kind": "accumulate_subsample"})
-    space = {"family.shape": Grid(values=("moons", "circles", "blobs", "swiss_roll"))}
+    space = {"family.data": Grid(values=("moons", "circles", "blobs", "swiss_roll"))}
     return _study("theory/kde", "kernel density estimates of four plane shapes", cell, policies, space)
 
 
