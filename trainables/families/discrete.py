@@ -159,14 +159,14 @@ class Discrete(Family):
             scores = np.log(np.maximum(judge.tensors["frequencies"], np.finfo(float).tiny))
         scores = np.broadcast_to(scores, shape)
         found = np.empty((self.world.replicates, batch.rows))
-        for part, rows in _rows(batch):
+        for part, rows in self._rows(batch):
             found[part] = np.take_along_axis(scores[part], rows, axis=1)
         return by_row(found)
 
     def take(self, batch: Payload, index: np.ndarray) -> Payload:
         """The rows themselves, and their counts."""
         index = np.broadcast_to(np.atleast_2d(index), (self.world.replicates, np.shape(index)[-1]))
-        taken = np.concatenate([gather(rows, index[part]) for part, rows in _rows(batch)])
+        taken = np.concatenate([gather(rows, index[part]) for part, rows in self._rows(batch)])
         counts = _count(taken, np.ones((1, index.shape[1])), self.config.categories)
         tensors: dict[str, np.ndarray] = {"counts": counts.astype(np.int64), "rows": taken.astype(np.int32)}
         return Payload(meta={"rows": index.shape[1]}, tensors=tensors)
@@ -182,33 +182,32 @@ class Discrete(Family):
     def _counts(self, part: Part) -> np.ndarray:
         total = np.zeros((self.world.replicates, self.config.categories))
         for batch, times in multiplicities(part):
-            for block, rows in _rows(batch.payload):
+            for block, rows in self._rows(batch.payload):
                 weights = part.weight * (times[block] if len(times) > 1 else times)
                 total[block] += _count(rows, weights, self.config.categories)
         return total
+
+    def _rows(self, batch: Payload) -> Iterator[tuple[slice, np.ndarray]]:
+        """Categories of the rows, [replicates, rows], some replicates at a time.
+
+        Given the counts, every order is as likely.
+        """
+        counts = batch.tensors["counts"]
+        replicates, categories = counts.shape
+        for part in blocks(replicates, self.world.rows + categories):
+            if "rows" in batch.tensors:
+                yield part, batch.tensors["rows"][part]
+                continue
+            key, *path = batch.meta["stream"]
+            rng = Stream(key, tuple(path)).numpy("order", str(part.start))
+            names = np.tile(np.arange(categories), part.stop - part.start)
+            ordered = np.repeat(names, counts[part].ravel()).reshape(-1, batch.rows)
+            yield part, rng.permuted(ordered, axis=1)
 
 
 def _draw(frequencies: np.ndarray, rows: int, stream: Stream) -> Payload:
     counts = stream.numpy("counts").multinomial(rows, frequencies)
     return Payload({"rows": rows, "stream": [stream.key, *stream.path]}, {"counts": counts.astype(np.int64)})
-
-
-def _rows(batch: Payload) -> Iterator[tuple[slice, np.ndarray]]:
-    """Categories of the rows, [replicates, rows], some replicates at a time.
-
-    Given the counts, every order is as likely.
-    """
-    counts = batch.tensors["counts"]
-    replicates, categories = counts.shape
-    for part in blocks(replicates):
-        if "rows" in batch.tensors:
-            yield part, batch.tensors["rows"][part]
-            continue
-        key, *path = batch.meta["stream"]
-        rng = Stream(key, tuple(path)).numpy("order", str(part.start))
-        names = np.tile(np.arange(categories), part.stop - part.start)
-        ordered = np.repeat(names, counts[part].ravel()).reshape(-1, batch.rows)
-        yield part, rng.permuted(ordered, axis=1)
 
 
 def _count(rows: np.ndarray, weights: np.ndarray, categories: int) -> np.ndarray:

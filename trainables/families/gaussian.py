@@ -144,7 +144,7 @@ class Gaussian(Family):
         """Log-density of each row under truth or model 1; the detector's probability that it is real."""
         found = np.empty((self.world.replicates, batch.rows))
         tensors = judge.tensors
-        for part, deviations in _deviations(batch):
+        for part, deviations in self._deviations(batch):
             x = batch.tensors["mean"][part, None] + deviations
             if kind == "reference":
                 found[part] = -0.5 * (x**2).sum(axis=2) - 0.5 * self.config.dim * math.log(2 * math.pi)
@@ -159,7 +159,7 @@ class Gaussian(Family):
     def take(self, batch: Payload, index: np.ndarray) -> Payload:
         """The rows themselves, and their moments."""
         index = np.broadcast_to(np.atleast_2d(index), (self.world.replicates, np.shape(index)[-1]))
-        taken = np.concatenate([gather(rows, index[part]) for part, rows in _deviations(batch)])
+        taken = np.concatenate([gather(rows, index[part]) for part, rows in self._deviations(batch)])
         found = moments.of_rows(taken, np.ones((1, index.shape[1])))
         tensors = {
             "mean": batch.tensors["mean"] + found.mean,
@@ -173,8 +173,42 @@ class Gaussian(Family):
         assert part.index is not None
         if part.index.ndim == 1 and self.world.replicates > 1:
             name = (tuple(b.key for b in part.batches), part.index.tobytes(), part.weight)
-            return self._parts.get(name, lambda: _moments(part))
-        return _moments(part)
+            return self._parts.get(name, lambda: self._moments(part))
+        return self._moments(part)
+
+    def _moments(self, part: Part) -> Moments:
+        """Moments of drawn rows."""
+        total: Moments | None = None
+        for batch, counts in multiplicities(part):
+            pieces = []
+            for block, deviations in self._deviations(batch.payload):
+                weights = counts[block] if len(counts) > 1 else counts
+                found = moments.of_rows(deviations, weights * part.weight)
+                mean = batch.payload.tensors["mean"][block] + found.mean
+                squares = (weights * part.weight**2).sum(axis=1)
+                pieces.append(Moments(found.weight, squares, mean, found.root))
+            whole = moments.joined(pieces)
+            total = whole if total is None else total + whole
+        assert total is not None  # a draw has at least one row
+        return total
+
+    def _deviations(self, batch: Payload) -> Iterator[tuple[slice, np.ndarray]]:
+        """Rows less the batch's mean, [replicates, rows, dim], some replicates at a time.
+
+        Given the scatter matrix root·rootᵀ, the deviations are Q·rootᵀ with uniformly random orthonormal
+        columns Q that are orthogonal to 1.
+        """
+        root = batch.tensors["root"]
+        replicates, dim = root.shape[:2]
+        rank = min(dim, batch.rows - 1)
+        for part in blocks(replicates, self.world.rows * dim):
+            if "deviations" in batch.tensors:
+                yield part, batch.tensors["deviations"][part]
+                continue
+            key, *path = batch.meta["stream"]
+            rng = Stream(key, tuple(path)).numpy("rows", str(part.start))
+            columns = frame(rng, part.stop - part.start, batch.rows, rank, centred=True)
+            yield part, columns @ root[part, :, :rank].swapaxes(1, 2)
 
 
 def _draw(mean: np.ndarray, root: np.ndarray, rows: int, stream: Stream) -> Payload:
@@ -188,47 +222,11 @@ def _draw(mean: np.ndarray, root: np.ndarray, rows: int, stream: Stream) -> Payl
     return Payload({"rows": rows, "stream": [stream.key, *stream.path]}, {"mean": mean + shift, "root": scatter})
 
 
-def _deviations(batch: Payload) -> Iterator[tuple[slice, np.ndarray]]:
-    """Rows less the batch's mean, [replicates, rows, dim], some replicates at a time.
-
-    Given the scatter matrix root·rootᵀ, the deviations are Q·rootᵀ with uniformly random orthonormal
-    columns Q that are orthogonal to 1.
-    """
-    root = batch.tensors["root"]
-    replicates, dim = root.shape[:2]
-    rank = min(dim, batch.rows - 1)
-    for part in blocks(replicates):
-        if "deviations" in batch.tensors:
-            yield part, batch.tensors["deviations"][part]
-            continue
-        key, *path = batch.meta["stream"]
-        rng = Stream(key, tuple(path)).numpy("rows", str(part.start))
-        columns = frame(rng, part.stop - part.start, batch.rows, rank, centred=True)
-        yield part, columns @ root[part, :, :rank].swapaxes(1, 2)
-
-
 def _whole(batch: Batch, weight: float) -> Moments:
     """Moments of a whole batch."""
     payload = batch.payload
     total = np.array([batch.rows * weight])
     return Moments(total, total * weight, payload.tensors["mean"], payload.tensors["root"] * math.sqrt(weight))
-
-
-def _moments(part: Part) -> Moments:
-    """Moments of drawn rows."""
-    total: Moments | None = None
-    for batch, counts in multiplicities(part):
-        pieces = []
-        for block, deviations in _deviations(batch.payload):
-            weights = counts[block] if len(counts) > 1 else counts
-            found = moments.of_rows(deviations, weights * part.weight)
-            mean = batch.payload.tensors["mean"][block] + found.mean
-            squares = (weights * part.weight**2).sum(axis=1)
-            pieces.append(Moments(found.weight, squares, mean, found.root))
-        whole = moments.joined(pieces)
-        total = whole if total is None else total + whole
-    assert total is not None  # a draw has at least one row
-    return total
 
 
 def _inverse(root: np.ndarray) -> np.ndarray:

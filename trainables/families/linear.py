@@ -201,7 +201,7 @@ class Linear(Family):
 
     def _rows(self, batch: Payload) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
         """Inputs and labels, some replicates at a time; labels are Q·projection + noise off the column space."""
-        for part in blocks(self.world.replicates):
+        for part in blocks(self.world.replicates, self.world.rows * self.config.dim):
             if "inputs" in batch.tensors:
                 yield part, batch.tensors["inputs"][part], batch.tensors["labels"][part]
                 continue

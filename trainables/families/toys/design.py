@@ -70,7 +70,7 @@ class Tiled(Design):
     def unit(self) -> np.ndarray:
         if not self.rest:
             return self.base.unit
-        found = [_gram_root(self.block(part)) for part in blocks(self.replicates)]
+        found = [_gram_root(self.block(part)) for part in blocks(self.replicates, self.base.rows * self.dim)]
         return np.concatenate(found)[:, :, : self.rank]
 
     @cached_property

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-BLOCK = 32
-"""Replicates whose rows are drawn at a time. Streams of rows are named by block: a change changes their numbers."""
+BLOCK = 1 << 19
+"""Numbers that are drawn at a time for rows on demand."""
 
 
 def wishart_root(rng: np.random.Generator, replicates: int, dim: int, df: int) -> np.ndarray:
@@ -37,7 +37,12 @@ def frame(rng: np.random.Generator, replicates: int, rows: int, rank: int, *, ce
     return framed
 
 
-def blocks(replicates: int) -> Iterator[slice]:
-    """Slices of the replicates, `BLOCK` each."""
-    for start in range(0, replicates, BLOCK):
-        yield slice(start, min(start + BLOCK, replicates))
+def blocks(replicates: int, width: int) -> Iterator[slice]:
+    """Slices of the replicates, of about `BLOCK` numbers where a replicate has `width`.
+
+    Streams of rows are named by slice, so all batches of a cell must be cut alike: `width` is the cell's, not
+    a batch's.
+    """
+    step = max(BLOCK // width, 1)
+    for start in range(0, replicates, step):
+        yield slice(start, min(start + step, replicates))
