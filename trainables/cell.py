@@ -104,6 +104,7 @@ class Cell(Config):
             "data": family.data_identity(),
             "fit": family.fit_identity(),
             "evaluation": family.evaluation_identity(),
+            "judge": family.judge_identity(),
             "policy": self.policy.canonical(),
             "fork": self.fork.canonical() if self.fork else None,
         }

@@ -196,8 +196,9 @@ def _by_score(
     """Row numbers with replacement, [replicates, wanted], with odds by score."""
     if scores is None:
         raise ValueError("a scored draw needs scores")
-    table = np.cumsum(np.broadcast_to(scores, (replicates, total)), axis=1)
-    points = rng.random((replicates, wanted)) * table[:, -1:]
-    rows = np.stack([np.searchsorted(t, p, side="right") for t, p in zip(table, points, strict=True)])
-    found: np.ndarray = np.minimum(rows, total - 1)
-    return found
+    points = rng.random((replicates, wanted))
+    drawn = np.empty((replicates, wanted), dtype=np.int64)
+    for replicate, odds in enumerate(np.broadcast_to(scores, (replicates, total))):
+        table = np.cumsum(odds)
+        drawn[replicate] = np.searchsorted(table, points[replicate] * table[-1], side="right")
+    return np.minimum(drawn, total - 1)

@@ -20,8 +20,9 @@ def check_scores(judge: str, scores: np.ndarray, rows: int, replicates: int) -> 
         raise ValueError(f"{judge} scores of shape {scores.shape} for rows of shape {shape}")
     if np.isnan(scores).any():
         raise Diverged(f"{np.isnan(scores).sum()} scores of the {judge} judge are not numbers")
-    if judge == "detector" and not ((scores >= 0) & np.isfinite(scores)).all():
-        raise Diverged("a detector's scores must be finite and not negative")
+    odds = np.isfinite(scores).all() and (scores >= 0).all() and (scores.max(axis=-1) > 0).all()
+    if judge == "detector" and not odds:
+        raise Diverged("a detector's scores must be finite, not negative, and not all 0")
     return scores
 
 

@@ -68,4 +68,6 @@ def test_a_detectors_scores_must_be_odds():
     for bad in (-0.1, np.inf):
         with pytest.raises(Diverged, match="detector"):
             check_scores("detector", np.array([0.5, bad]), 2, 1)
+    with pytest.raises(Diverged, match="not all 0"):
+        check_scores("detector", np.array([[0.5, 0], [0, 0]]), 2, 2)
     check_scores("reference", np.array([-5.0, -np.inf]), 2, 1)
