@@ -2,8 +2,10 @@
 
 import pytest
 
+from trainables.cell import Cell
 from trainables.families import FAMILIES
 from trainables.policies import POLICIES
+from trainables.supply import check_data
 from trainables.testing import POLICY_CHECKS, policy_runs_on
 
 
@@ -17,3 +19,11 @@ def test_policy(check, policy):
 @pytest.mark.parametrize("family", list(FAMILIES))
 def test_policy_runs_by_name_alone(policy, bench):
     policy_runs_on(policy, bench)
+
+
+@pytest.mark.parametrize("policy", list(POLICIES))
+@pytest.mark.parametrize("family", list(FAMILIES))
+def test_defaults_are_served(policy, family):
+    """The complete cell of two names has rows enough, its reserve included."""
+    if POLICIES.get(policy)().requires() <= FAMILIES.get(family).abilities:
+        check_data(Cell.model_validate({"family": {"kind": family}, "policy": {"kind": policy}}))

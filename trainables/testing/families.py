@@ -21,7 +21,7 @@ from trainables.store import Payload, open_store
 from trainables.supply import check_data
 from trainables.testing.abilities import ABILITY_CHECKS
 from trainables.testing.bench import Bench, content, difference, row_digests
-from trainables.testing.keys import family_keys_follow_roles
+from trainables.testing.keys import family_keys_follow_roles, family_results_follow_roles
 
 
 def family_is_plain_data(bench: Bench) -> None:
@@ -31,7 +31,7 @@ def family_is_plain_data(bench: Bench) -> None:
     assert type(config).model_validate({}).kind == bench.kind
     with pytest.raises(ValidationError, match="Extra inputs"):
         type(config).model_validate(config.canonical() | {"no_such_key": 1})
-    roles = [config.data_fields, config.sampling_fields, config.evaluation_fields]
+    roles = [config.data_fields, config.sampling_fields, config.evaluation_fields, config.judge_fields]
     assert frozenset().union(*roles) <= type(config).model_fields.keys() - {"kind"}
     assert sum(map(len, roles)) == len(frozenset().union(*roles)), "a field has two roles"
     assert config.abilities <= {"bias", "score", "edit"}
@@ -190,4 +190,5 @@ FAMILY_CHECKS: tuple[Callable[[Bench], None], ...] = (
     family_reports_divergence,
     *ABILITY_CHECKS,
     family_keys_follow_roles,
+    family_results_follow_roles,
 )

@@ -7,26 +7,59 @@ from typing import Any, Literal, get_args, get_origin
 
 from trainables.cell import Cell
 from trainables.families import FamilyConfig
+from trainables.recursion import Recursion
 from trainables.steps import Steps
-from trainables.testing.bench import Bench
+from trainables.store import MemoryStore
+from trainables.testing.bench import Bench, content
+
+MOVES = {
+    "data": {"data", "model", "batch", "record", "judge"},
+    "model": {"model", "batch", "record", "judge"},
+    "sampling": {"batch", "record", "judge"},
+    "evaluation": {"record"},
+    "judge": {"judge"},
+}
+"""What a field of each role may change: real rows, models, synthetic batches, records, who scores rows."""
 
 
 def family_keys_follow_roles(bench: Bench) -> None:
-    """Changing a field changes the keys of what it can change, and no other."""
-    before = Steps(bench.cell)
+    """Changing a field changes the keys of what it can change, and no other; the cell's key always."""
+    before = _keys(bench.cell)
     for name, cell in variants(bench.cell):
-        after, config = Steps(cell), cell.family
-        moved = {
-            "data": after.batch(0).key != before.batch(0).key,
-            "model": after.step(1).model != before.step(1).model,
-            "sampling": after.batch(1).key != before.batch(1).key,
-            "record": after.step(1).record != before.step(1).record,
-        }
-        order = ["data", "model", "sampling", "record"]
-        role = {"data": config.data_fields, "sampling": config.sampling_fields, "record": config.evaluation_fields}
-        first = next((r for r, names in role.items() if name in names), "model")
-        expected = {step: order.index(step) >= order.index(first) for step in order}
-        assert moved == expected, f"{name} is a {first} field"
+        after, config = _keys(cell), cell.family
+        roles = {role: getattr(config, f"{role}_fields") for role in MOVES if role != "model"}
+        role = next((role for role, names in roles.items() if name in names), "model")
+        moved = {thing for thing in before if after[thing] != before[thing]}
+        assert moved == MOVES[role], f"{name} is a {role} field"
+        assert cell.key != bench.cell.key, name
+
+
+def family_results_follow_roles(bench: Bench) -> None:
+    """What a field's role says it leaves alone, it does: equal keys never name different rows or weights."""
+    config = bench.cell.family
+    late = config.sampling_fields | config.evaluation_fields | config.judge_fields
+    for name, cell in variants(bench.cell):
+        if name in config.data_fields:
+            continue
+        other = Recursion(cell, MemoryStore())
+        assert content(other.batch(other.steps.batch(0))) == content(bench.real), f"{name} changes real rows"
+        if name in late:
+            assert content(other.model(1)) == content(bench.model), f"{name} changes the model"
+        if name in late - config.sampling_fields:
+            assert content(other.batch(other.steps.batch(1))) == content(bench.synthetic), f"{name} changes samples"
+
+
+def _keys(cell: Cell) -> dict[str, str]:
+    """Keys of generation 1 and what it leads to."""
+    steps = Steps(cell)
+    first = steps.step(1)
+    return {
+        "data": steps.batch(0).key,
+        "model": first.model,
+        "batch": steps.batch(1).key,
+        "record": first.record,
+        "judge": steps.judge_key("reference"),
+    }
 
 
 def variants(cell: Cell) -> Iterator[tuple[str, Cell]]:
