@@ -99,7 +99,7 @@ class Steps:
         if sampling.edit is not None:
             parts["edits"] = self.real(0, sampling.rows).key
         if selection is not None:
-            parts |= {"judge": self.judge_key(selection.judge), "selection": selection.canonical()}
+            parts |= {"scores": self.scores_key(selection.judge), "selection": selection.canonical()}
         return BatchStep(number, make_key("batch", **parts), recipe.kept_rows, recipe=recipe)
 
     @property
@@ -125,6 +125,10 @@ class Steps:
         """The lineage key of the detector's scores of a pool batch."""
         return make_key("scores", batch=batch.key, judge=self.judge_key("detector"))
 
+    def scores_key(self, judge: str) -> str:
+        """Names what decides the scores that a judge gives to rows."""
+        return make_key("scores", family=self.cell.family.judge_identity(), judge=self.judge_key(judge), kind=judge)
+
     def _canonical(self, recipe: Recipe) -> tuple[Draw, ...]:
         """The recipe's draws in one order and form, so that equal corpora have equal keys.
 
@@ -135,7 +139,7 @@ class Steps:
         flat: list[Draw] = []
         whole: dict[float, list[set[int]]] = {}
         for draw in recipe.draws:
-            weight = draw.weight / heaviest
+            weight = float(f"{draw.weight / heaviest:.12g}")  # 1 − 0.618 and 0.382 are one weight
             if draw.batches != (FRESH,) and self._takes_all(draw):
                 _spread(draw.batches, whole.setdefault(weight, [set()]))
             else:
@@ -155,7 +159,7 @@ class Steps:
         parts: dict[str, Any] = {"how": draw.how, "rows": draw.rows, "start": draw.start, "weight": draw.weight}
         parts["batches"] = [batch.key for batch in self.drawn(draw)]
         if draw.how == "scored":
-            parts["judge"] = self.judge_key("detector")
+            parts["scores"] = self.scores_key("detector")
         return parts
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Literal, get_args, get_origin
 
+import numpy as np
+
 from trainables.cell import Cell
-from trainables.families import FamilyConfig
+from trainables.families import Family, FamilyConfig
 from trainables.recursion import Recursion
 from trainables.steps import Steps
 from trainables.store import MemoryStore
@@ -47,6 +49,16 @@ def family_results_follow_roles(bench: Bench) -> None:
             assert content(other.model(1)) == content(bench.model), f"{name} changes the model"
         if name in late - config.sampling_fields:
             assert content(other.batch(other.steps.batch(1))) == content(bench.synthetic), f"{name} changes samples"
+        if name in config.evaluation_fields and "score" in config.abilities:
+            assert np.array_equal(_scores(other.family, bench), _scores(bench.family, bench)), f"{name} changes scores"
+
+
+def _scores(family: Family, bench: Bench) -> np.ndarray:
+    """What the family gives batch 1, by model 1 and by a judge of its own."""
+    stream = bench.stream("score")
+    reference = family.judge("reference", bench.real, None, stream)
+    judges = {"first": bench.model, "reference": reference}
+    return np.stack([family.score(kind, judge, bench.synthetic, stream) for kind, judge in judges.items()])
 
 
 def _keys(cell: Cell) -> dict[str, str]:
