@@ -99,7 +99,7 @@ class Steps:
         if sampling.edit is not None:
             parts["edits"] = self.real(0, sampling.rows).key
         if selection is not None:
-            parts |= {"scores": self.scores_key(selection.judge), "selection": selection.canonical()}
+            parts |= {"scoring": self.scoring_key(selection.judge), "selection": selection.canonical()}
         return BatchStep(number, make_key("batch", **parts), recipe.kept_rows, recipe=recipe)
 
     @property
@@ -123,11 +123,11 @@ class Steps:
 
     def scores_key(self, batch: BatchStep) -> str:
         """The lineage key of the detector's scores of a pool batch."""
-        return make_key("scores", batch=batch.key, judge=self.judge_key("detector"))
+        return make_key("scores", batch=batch.key, scoring=self.scoring_key("detector"))
 
-    def scores_key(self, judge: str) -> str:
-        """Names what decides the scores that a judge gives to rows."""
-        return make_key("scores", family=self.cell.family.judge_identity(), judge=self.judge_key(judge), kind=judge)
+    def scoring_key(self, judge: str) -> str:
+        """Names what decides the scores that a judge gives to any rows."""
+        return make_key("scoring", family=self.cell.family.judge_identity(), judge=self.judge_key(judge), kind=judge)
 
     def _canonical(self, recipe: Recipe) -> tuple[Draw, ...]:
         """The recipe's draws in one order and form, so that equal corpora have equal keys.
@@ -159,7 +159,7 @@ class Steps:
         parts: dict[str, Any] = {"how": draw.how, "rows": draw.rows, "start": draw.start, "weight": draw.weight}
         parts["batches"] = [batch.key for batch in self.drawn(draw)]
         if draw.how == "scored":
-            parts["scores"] = self.scores_key("detector")
+            parts["scoring"] = self.scoring_key("detector")
         return parts
 
 
