@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from collections.abc import Mapping
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -94,10 +96,38 @@ def open_table(path: str) -> Dataset:
         if local.is_dir() and any(local.glob("**/*.parquet")):
             files = sorted(str(file) for file in local.glob("**/*.parquet"))
             return datasets.load_dataset("parquet", data_files=files, split="train")
-        where = {"data_dir": path} if local.is_dir() else {"data_files": path}
-        return datasets.load_dataset("imagefolder", split="train", **where)
-    except (OSError, ValueError, datasets.exceptions.DatasetsError) as problem:
+        if path.endswith(".zip"):
+            where = {"path": path, "digest": content_digest(path)}
+            return datasets.Dataset.from_generator(_zipped, gen_kwargs=where)
+        return datasets.load_dataset("imagefolder", split="train", data_dir=path)
+    except (OSError, ValueError, zipfile.BadZipFile, datasets.exceptions.DatasetsError) as problem:
         raise ValueError(f"source.path: no images can be read at {path!r} ({_first_line(problem)})") from problem
+
+
+def _zipped(path: str, digest: str) -> Iterator[dict[str, Any]]:
+    """Pictures of a zip as rows, with the folder that holds each as its `label` where there are several.
+
+    `digest` names the content: `datasets` caches by arguments.
+    """
+    import fsspec
+    from PIL import Image
+
+    pictures = tuple(Image.registered_extensions())
+    with fsspec.open(path, "rb") as file, zipfile.ZipFile(file) as archive:
+        names = sorted(n for n in archive.namelist() if n.lower().endswith(pictures) and "__MACOSX" not in n)
+        folders = {name: name.rpartition("/")[0] for name in names}
+        several = len(set(folders.values())) > 1
+        for name in names:
+            cell = {"bytes": _member(archive, name), "path": name}
+            yield {"image": cell, "label": folders[name]} if several else {"image": cell}
+
+
+def _member(archive: zipfile.ZipFile, name: str) -> bytes:
+    """A picture's bytes; none where they are damaged, which is no picture."""
+    try:
+        return archive.read(name)
+    except (zipfile.BadZipFile, zlib.error, EOFError):
+        return b""
 
 
 def read_idx(path: str, dimensions: int) -> np.ndarray:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
 
 from trainables.corpus import Corpus
 from trainables.families.base import Diverged, Evaluation, Family, World
 from trainables.families.vae import judges, network, objective
+from trainables.families.vae.baseline import constant_loss
 from trainables.families.vae.config import VaeConfig
 from trainables.families.vae.features import compare, space
 from trainables.families.vae.picture import grid
@@ -33,6 +36,10 @@ class Vae(Family):
         super().__init__(config, world)
         self.images = load(config.source)
         self._order = self.truth.numpy("rows").permutation(self.images.train.rows)
+
+    @cached_property
+    def _constant_loss(self) -> float:
+        return constant_loss(self.config, self.images.train.pixels, self.images.test.pixels)
 
     def real(self, start: int, rows: int) -> Payload:
         train = self.images.train
@@ -63,6 +70,7 @@ class Vae(Family):
             "reconstruction": reconstruction,
             "kl": kl,
             "validation_loss": sum(validation),
+            "constant_loss": self._constant_loss,
             **compare(config, self.images, space(config, self.images, self.world.store), sampled),
             **{f"source_{why}": float(count) for why, count in self.images.skipped.items()},
         }

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 VERSION = 1
 """Of how feature spaces are fitted; part of their key."""
 
-MOST_ROWS = 20_000
+MOST_ROWS = 5_000
 """Training images that a principal component analysis is fitted on, at most."""
 
 
@@ -36,14 +36,16 @@ def space(config: VaeConfig, images: Images, store: Store) -> Payload:
 
 
 def _fit(config: VaeConfig, images: Images, stream: Stream) -> Payload:
+    from sklearn.decomposition import PCA
+
     train = images.train
     if train.labels is not None:
         return classifier.fit(train.pixels, train.labels, images.classes, config.feature_steps, stream)
     chosen = np.sort(stream.numpy("rows").permutation(train.rows)[:MOST_ROWS])
-    flat = train.pixels.gather(chosen).reshape(len(chosen), -1) / 255.0
-    mean = flat.mean(axis=0)
-    _, _, axes = np.linalg.svd(flat - mean, full_matrices=False)
-    return Payload(tensors={"mean": mean, "axes": np.ascontiguousarray(axes[:FEATURES])})
+    flat = train.pixels.gather(chosen).reshape(len(chosen), -1).astype(np.float32) / 255
+    solver = PCA(min(FEATURES, *flat.shape), svd_solver="randomized", random_state=stream.integer("pca") % 2**32)
+    found = solver.fit(flat)
+    return Payload(tensors={"mean": found.mean_, "axes": np.ascontiguousarray(found.components_)})
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ class Seen:
 def see(space: Payload, images: Pixels) -> Seen:
     """The features of images."""
     if "axes" in space.tensors:
-        flat = images.array().reshape(images.rows, -1) / 255.0
+        flat = images.array().reshape(images.rows, -1).astype(np.float32) / 255
         return Seen((flat - space.tensors["mean"]) @ space.tensors["axes"].T, None)
     hidden, logs = features_and_log_probabilities(classifier.load(space), images)
     return Seen(hidden, logs.argmax(axis=1))

@@ -12,8 +12,6 @@ import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, logsigmoid
 
-from trainables.families.vae.network import Network
-
 if TYPE_CHECKING:
     from trainables.families.vae.config import VaeConfig
 
@@ -21,14 +19,14 @@ BIN = 1 / 255
 """Distance of neighbouring byte values."""
 
 
-def reconstruction(config: VaeConfig, network: Network, logits: Tensor, x: Tensor) -> Tensor:
-    """−log p(x|z) of each image, in nats, [rows]."""
+def reconstruction(config: VaeConfig, log_scale: Tensor | None, logits: Tensor, x: Tensor) -> Tensor:
+    """−log p(x|z) of each image, in nats, [rows]; `log_scale` is the network's."""
     if config.observation == "bernoulli":
         nats = binary_cross_entropy_with_logits(logits, x, reduction="none")
     elif config.observation == "gaussian":
         nats = 0.5 * ((x - logits.sigmoid()) / config.noise) ** 2 + math.log(config.noise * math.sqrt(2 * math.pi))
     else:
-        nats = -_logistic_log_mass(logits.sigmoid(), _log_scale(network), x)
+        nats = -_logistic_log_mass(logits.sigmoid(), _held(log_scale), x)
     return nats.flatten(1).sum(1)
 
 
@@ -37,7 +35,7 @@ def divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
     return 0.5 * (mean**2 + log_variance.exp() - 1 - log_variance).sum(1)
 
 
-def pixels(config: VaeConfig, network: Network, logits: Tensor, generator: torch.Generator) -> Tensor:
+def pixels(config: VaeConfig, log_scale: Tensor | None, logits: Tensor, generator: torch.Generator) -> Tensor:
     """Sampled images in [0, 1]: the means, or draws from p(x|z) held to [0, 1]."""
     means = logits.sigmoid()
     if config.pixels == "mean":
@@ -48,11 +46,13 @@ def pixels(config: VaeConfig, network: Network, logits: Tensor, generator: torch
     chance = torch.rand(means.shape, generator=generator).to(means)
     if config.observation == "bernoulli":
         return (chance < means).to(means)
-    return (means + _log_scale(network).exp() * torch.logit(chance, eps=1e-6)).clamp(0, 1)
+    return (means + _held(log_scale).exp() * torch.logit(chance, eps=1e-6)).clamp(0, 1)
 
 
-def _log_scale(network: Network) -> Tensor:
-    return network.log_scale.clamp(min=-7.0)[:, None, None]
+def _held(log_scale: Tensor | None) -> Tensor:
+    """The learned scale, held where a bin's mass is above 0, [channels, 1, 1]."""
+    assert log_scale is not None  # a logistic observation learns its scale
+    return log_scale.clamp(min=-7.0)[:, None, None]
 
 
 def _logistic_log_mass(means: Tensor, log_scale: Tensor, x: Tensor) -> Tensor:

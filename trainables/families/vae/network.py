@@ -23,7 +23,7 @@ AnyModule = TypeVar("AnyModule", bound=nn.Module)
 
 
 class Network(nn.Module):
-    """Encoder and decoder; `log_scale` is the learned scale of a `logistic` observation, one a channel."""
+    """Encoder and decoder; `log_scale` is the learned scale of a `logistic` observation, [channels], else None."""
 
     def __init__(self, config: VaeConfig) -> None:
         super().__init__()
@@ -37,8 +37,8 @@ class Network(nn.Module):
             up += [nn.ReLU(), nn.ConvTranspose2d(a, b, KERNEL, stride=2, padding=1)]
         self.encoder = nn.Sequential(*down, nn.Flatten(), nn.Linear(flat, 2 * config.latent))
         self.decoder = nn.Sequential(nn.Linear(config.latent, flat), nn.Unflatten(1, (-1, self.side, self.side)), *up)
-        if config.observation == "logistic":
-            self.log_scale = nn.Parameter(torch.full((config.source.channels,), -2.0))
+        learned = config.observation == "logistic"
+        self.log_scale = nn.Parameter(torch.full((config.source.channels,), -2.0)) if learned else None
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and log-variance of q(z|x); the latter is held where its exponential is finite."""

@@ -68,7 +68,7 @@ def elbo_parts(config: VaeConfig, network: Network, x: Tensor, eps: Tensor) -> t
     """Reconstruction and KL part of each image's negative ELBO, in nats, each [rows]; one latent an image."""
     mean, log_variance = network.encode(x)
     z = mean + eps * torch.exp(0.5 * log_variance)
-    return reconstruction(config, network, network.decode(z), x), divergence(mean, log_variance)
+    return reconstruction(config, network.log_scale, network.decode(z), x), divergence(mean, log_variance)
 
 
 def judge(config: VaeConfig, network: Network, images: Pixels, stream: Stream) -> tuple[np.ndarray, np.ndarray]:
@@ -86,7 +86,7 @@ def judge(config: VaeConfig, network: Network, images: Pixels, stream: Stream) -
             for _ in range(config.elbo_draws):
                 eps = torch.randn(mean.shape, generator=noise).to(mean)
                 z = mean + eps * torch.exp(0.5 * log_variance)
-                nats += reconstruction(config, network, network.decode(z), x) / config.elbo_draws
+                nats += reconstruction(config, network.log_scale, network.decode(z), x) / config.elbo_draws
             found.append((nats.double().cpu().numpy(), divergence(mean, log_variance).double().cpu().numpy()))
     return np.concatenate([f[0] for f in found]), np.concatenate([f[1] for f in found])
 
@@ -105,6 +105,6 @@ def _sampled(config: VaeConfig, network: Network, rows: int, stream: Stream, bia
     with torch.inference_mode(), arithmetic("float32"):
         for start in range(0, rows, CHUNK):
             z = torch.randn((min(CHUNK, rows - start), config.latent), generator=noise) * bias**0.5
-            x = pixels(config, network, network.decode(z.to(device())), noise)
+            x = pixels(config, network.log_scale, network.decode(z.to(device())), noise)
             require_finite(float(x.sum()), "a sampled pixel")
             yield to_bytes(x)
