@@ -14,6 +14,7 @@ class Node:
     """An artifact in the tree.
 
     Attributes:
+        role: what it is to the node below: "model", "batch 3", "judge"; of the root, its kind.
         kind: the sort of thing.
         key: its lineage key.
         artifact: what the store knows of it; None where it was never there or is lost.
@@ -23,6 +24,7 @@ class Node:
         branch: of each ancestor in the tree from the root on, and of this node, whether it is the last of its row.
     """
 
+    role: str
     kind: str
     key: str
     artifact: Artifact | None
@@ -34,7 +36,7 @@ class Node:
     @property
     def title(self) -> str:
         """What it is, in one line."""
-        words = [f"{self.kind} {self.key}"]
+        words = [f"{self.role}: {self.kind} {self.key}" if self.role != self.kind else f"{self.kind} {self.key}"]
         if self.artifact is None:
             words.append("not in the store")
         elif self.collected:
@@ -67,20 +69,26 @@ def ancestry(store: Store, kind: str, key: str) -> Iterator[Node]:
     """The tree above an artifact, each node before its parents, which are shown where it comes first."""
     losses = {r.meta["model"]: float(r.meta["test_loss"]) for r in store.walk("record") if "model" in r.meta}
     shown: set[str] = set()
-    pending: list[tuple[str, str, tuple[bool, ...]]] = [(kind, key, ())]
+    pending: list[tuple[str, str, str, tuple[bool, ...]]] = [(kind, kind, key, ())]
     while pending:
-        kind, key, branch = pending.pop()
+        role, kind, key, branch = pending.pop()
         artifact = store.describe(kind, key)
         note = store.describe(COLLECTED, key) if artifact is None else None
         about = artifact or note
-        parents = sorted(set(about.parents.values()), reverse=True) if about else []
+        parents = sorted(about.parents.items(), key=_order, reverse=True) if about else []
         repeated = bool(parents) and key in shown
         loss = artifact.meta.get("test_loss") if artifact and kind == "record" else losses.get(key)
-        yield Node(kind, key, about, note is not None, loss, repeated, branch)
+        yield Node(role, kind, key, about, note is not None, loss, repeated, branch)
         shown.add(key)
-        for number, name in enumerate(parents if not repeated else []):
+        for number, (above, name) in enumerate(parents if not repeated else []):
             of, _, parent = name.partition("/")
-            pending.append((of, parent, (*branch, number == 0)))
+            pending.append((above, of, parent, (*branch, number == 0)))
+
+
+def _order(parent: tuple[str, str]) -> tuple[str, int]:
+    """By role, and within it by number."""
+    words, _, number = parent[0].rpartition(" ")
+    return (words, int(number)) if number.isdigit() else (parent[0], 0)
 
 
 def readable(size: float) -> str:

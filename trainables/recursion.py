@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from trainables import parents
 from trainables.cell import Cell, Record
 from trainables.corpus import Batch, Corpus, Part, realise
 from trainables.families import Diverged, Family, World
@@ -98,8 +99,8 @@ class Recursion:
             CellFailed: it diverged, now or in an earlier attempt.
         """
         step = self.steps.step(generation)
-        parents = {"model": f"model/{step.model}"}
-        return self._read(generation, self.store.once("record", step.record, lambda: self._judge(step), parents))
+        held = self.store.once("record", step.record, lambda: self._judge(step), parents.of_record(step))
+        return self._read(generation, held)
 
     def stored(self, generation: int) -> Record | None:
         """The record of a generation if the store has it; nothing is computed.
@@ -128,15 +129,13 @@ class Recursion:
             CellFailed: it, or one that it was made from, diverged.
         """
         step = self.steps.step(generation)
-        parents = {b.key: f"batch/{b.key}" for draw in step.draws for b in self.steps.drawn(draw)}
-        return self.store.once("model", step.model, lambda: self._fit(step), parents)
+        return self.store.once("model", step.model, lambda: self._fit(step), parents.of_model(self.steps, step))
 
     def batch(self, step: BatchStep) -> Payload:
         """A batch's rows, made where the store has none."""
         if step.recipe is None:
             return self.store.once("batch", step.key, lambda: self.family.real(step.start, step.rows))
-        parents = {"model": f"model/{self.steps.step(step.number).model}"}
-        return self.store.once("batch", step.key, lambda: self._sample(step), parents)
+        return self.store.once("batch", step.key, lambda: self._sample(step), parents.of_batch(self.steps, step))
 
     def corpus(self, step: Step) -> Corpus:
         """What a generation is fitted on."""
@@ -236,8 +235,9 @@ class Recursion:
 
     def _detected(self, step: BatchStep) -> np.ndarray:
         """A pool batch's scores by the detector, kept by lineage: later generations score it again."""
-        key = self.steps.scores_key(step)
-        return self.store.once("scores", key, lambda: Payload(tensors={"scores": self._scored(step)})).tensors["scores"]
+        key, above = self.steps.scores_key(step), parents.of_scores(self.steps, step)
+        held = self.store.once("scores", key, lambda: Payload(tensors={"scores": self._scored(step)}), above)
+        return held.tensors["scores"]
 
     def _scored(self, step: BatchStep) -> np.ndarray:
         return self._scores("detector", self.batch(step))
@@ -247,7 +247,8 @@ class Recursion:
         if judge == "first":
             held = self.model(1)
         else:
-            held = self.store.once("judge", key, lambda: self._make_judge(judge, key))
+            above = parents.of_judge(self.steps, judge)
+            held = self.store.once("judge", key, lambda: self._make_judge(judge, key), above)
         found = self.family.score(judge, held, batch, Stream(key).child("score"))
         return check_scores(judge, found, batch.rows, self.cell.replicates)
 

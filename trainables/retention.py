@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from trainables import parents
 from trainables.cell import Cell
 from trainables.steps import Steps
 from trainables.store import Artifact, Payload, Store
@@ -105,30 +106,24 @@ def _needed(store: Store, keep: Keep, steps: Steps) -> Iterator[Name]:
 
 
 def _names(steps: Steps, generations: Iterable[int], after: int = 0) -> Iterator[Name]:
-    """All that these generations are made of; of models only those that are fitted or sampled from `after` on."""
+    """All that these generations are made of. Of earlier models, only `after` and those that judge."""
     if after:
         yield "model", steps.step(after).model
     for generation in generations:
         step = steps.step(generation)
         yield "model", step.model
-        yield from _judges(steps, generation)
-        for draw in step.draws:
-            for batch in steps.drawn(draw):
-                yield "batch", batch.key
-                if draw.how == "scored":
-                    yield "scores", steps.scores_key(batch)
-        if step.recipe.sampling is not None and step.recipe.sampling.edit is not None:
-            yield "batch", steps.real(0, step.recipe.sampling.rows).key
+        for name in parents.of_model(steps, step).values():
+            yield _split(name)
+        if any(generation - 1 in draw.batches for draw in step.draws) and generation > 1:
+            latest = parents.of_batch(steps, steps.batch(generation - 1))
+            yield from (_split(name) for role, name in latest.items() if role != "model")
+        if any(draw.how == "scored" for draw in step.draws):
+            yield "judge", steps.judge_key("detector")
 
 
-def _judges(steps: Steps, generation: int) -> Iterator[Name]:
-    """Who scores rows for this generation: a judge, or model 1; and what a judge is fitted on."""
-    recipe = steps.step(generation).recipe
-    judges = {recipe.selection.judge} if recipe.selection is not None else set()
-    if any(draw.how == "scored" for draw in recipe.draws):
-        judges.add("detector")
-    for judge in sorted(judges):
-        yield ("model" if judge == "first" else "judge"), steps.judge_key(judge)
+def _split(name: str) -> Name:
+    kind, _, key = name.partition("/")
+    return kind, key
 
 
 def _present(store: Store, names: set[Name]) -> Iterator[Artifact]:
