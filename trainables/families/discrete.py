@@ -141,7 +141,7 @@ class Discrete(Family):
         }
         if len(tail):
             values["tail_mass_ratio"] = found[:, tail].sum(axis=1) / truth[tail].sum()
-        return summarise(values, spread=("test_loss", "gini_simpson", "surviving_categories"))
+        return summarise(values, spread=("test_loss", "gini_simpson", "surviving_categories", "tail_mass_ratio"))
 
     def judge(self, kind: str, real: Payload, synthetic: Payload | None, stream: Stream) -> Payload:
         """The true frequencies, or log-odds of real against synthetic by category, half a row added to each."""
