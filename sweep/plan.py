@@ -12,7 +12,7 @@ from sweep.cost import Work, cell_work
 from trainables.cell import Cell
 from trainables.steps import Step
 from trainables.store import Store
-from trainables.supply import planned_reserve
+from trainables.supply import check_data, planned_reserve
 
 
 @dataclass
@@ -109,7 +109,8 @@ def _likely(study: Study) -> list[Point]:
 
 def _refuse(study: Study, point: Point) -> None:
     try:
-        planned_reserve(point.cell)
+        if planned_reserve(point.cell):  # only fresh rows are worth reading the source for
+            check_data(point.cell)
     except ValueError as problem:
         raise StudyError(f"{place(study, point.block)}cell.{problem}") from None
 
