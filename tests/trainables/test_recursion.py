@@ -1,6 +1,7 @@
 """The generation loop: records, failures, sharing, the audit."""
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -23,11 +24,16 @@ def plain(record):
     return record.model_dump(exclude={"seconds"})
 
 
+def measured(record):
+    """A record without its closed forms, which are the policy's."""
+    return record | {"metrics": {n: v for n, v in record["metrics"].items() if not n.startswith("theory_")}}
+
+
 @pytest.fixture
 def calls(monkeypatch):
     """How often the family was asked for what."""
     counted = Counter()
-    for name in ("fit", "sample", "evaluate", "real"):
+    for name in ("fit", "sample", "evaluate", "real", "judge", "score"):
         original = getattr(Gaussian, name)
 
         def counting(self, *args, _name=name, _original=original, **kwargs):
@@ -81,7 +87,8 @@ def test_a_shared_step_has_one_record_whoever_came_first():
     store = MemoryStore()
     together = {kind: [plain(r) for r in run(cell(kind), store)] for kind in ("accumulate", "replace")}
     assert together == alone
-    assert together["replace"][0] == together["accumulate"][0]
+    first, other = (measured(together[kind][0]) for kind in ("replace", "accumulate"))
+    assert first == other
 
 
 def test_records_may_be_asked_in_any_order():
@@ -201,3 +208,49 @@ def test_a_batch_that_no_corpus_draws_on_is_never_sampled(calls):
     list(run(cell({"kind": "ratio_mix", "ratio": 0})))
     assert calls["sample"] == 0
     assert calls["fit"] == 1
+
+
+def test_a_judge_is_fitted_once_for_the_whole_recursion(calls):
+    list(run(cell("verified")))
+    assert (calls["judge"], calls["score"]) == (1, 3)
+
+
+def test_a_judge_is_shared_by_policies(calls):
+    store = MemoryStore()
+    list(run(cell("verified"), store))
+    list(run(cell("curated"), store))
+    assert calls["judge"] == 1
+
+
+def test_model_one_judges_without_being_fitted_again(calls):
+    list(run(cell("self_verified")))
+    assert (calls["judge"], calls["fit"]) == (0, 4)
+
+
+def test_a_pool_is_scored_once_a_batch(calls):
+    """Four generations draw on 2, 3 and 4 batches by score: nine in all, of which four are different."""
+    list(run(cell("detector_weighted")))
+    assert (calls["judge"], calls["score"]) == (1, 4)
+
+
+def test_rejections_are_counted_with_their_reason():
+    records = list(run(cell({"kind": "verified", "candidates": 3})))
+    assert records[0].composition["rejected"] == {}
+    assert [record.composition["rejected"] for record in records[1:]] == [{"top_reference": 40}] * 3
+
+
+def test_what_a_family_rejects_is_kept_beside_it(monkeypatch):
+    original = Gaussian.sample
+
+    def sample(self, *args, **kwargs):
+        made = original(self, *args, **kwargs)
+        return replace(made, meta={**made.meta, "rejected": {"not_valid": 2}})
+
+    monkeypatch.setattr(Gaussian, "sample", sample)
+    assert list(run(cell(generations=2)))[-1].composition["rejected"] == {"not_valid": 2}
+
+
+def test_scores_that_are_no_numbers_end_the_recursion(monkeypatch):
+    monkeypatch.setattr(Gaussian, "score", lambda self, kind, judge, batch, stream: np.full((5, batch.rows), np.nan))
+    with pytest.raises(CellFailed, match="generation 2: sampling from model 1: 200 scores of the reference judge"):
+        list(run(cell("verified")))

@@ -30,7 +30,9 @@ def recipes(policy: PolicyConfig) -> Iterator[tuple[Budget, Recipe]]:
 def policy_is_plain_data(policy: PolicyConfig) -> None:
     """A config is frozen, refuses unknown keys, and survives JSON."""
     text = json.dumps(policy.canonical(), allow_nan=False)
-    assert type(policy).model_validate_json(text) == policy
+    twin = type(policy).model_validate_json(text)
+    assert twin == policy
+    assert hash(twin) == hash(policy)
     with pytest.raises(ValidationError, match="frozen"):
         setattr(policy, "kind", "other")  # noqa: B010 - an assignment would not type-check
     with pytest.raises(ValidationError, match="Extra inputs"):
