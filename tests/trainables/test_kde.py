@@ -47,6 +47,8 @@ def test_shapes_have_mean_zero_unit_variance_and_the_stated_density(shape):
     assert density.mean() * 6.4 ** x.shape[1] == pytest.approx(1, abs=0.1)
 
 
+@pytest.mark.parametrize("bandwidth", [0.3, "scott", "silverman"])
+@pytest.mark.parametrize("index", [None, np.arange(40)])
 def test_losses_are_scikit_learns(bandwidth, index):
     """The same corpus, weights and bandwidth in `KernelDensity` and scipy's rules give the same figures."""
     from sklearn.neighbors import KernelDensity
