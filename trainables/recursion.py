@@ -22,7 +22,7 @@ from trainables.corpus import Batch, Corpus, Part, realise
 from trainables.families import Diverged, Family, World
 from trainables.lineage import Stream
 from trainables.policies import FRESH, Selection
-from trainables.selection import check_scores, choose
+from trainables.selection import bar, check_scores, choose, verdicts
 from trainables.steps import BatchStep, Step, Steps
 from trainables.store import Payload, Store, open_store
 from trainables.supply import check_data as check_data
@@ -149,7 +149,7 @@ class Recursion:
             return Part(tuple(batches), None, draw.weight)
         scores = None
         if draw.how == "scored":
-            scores = np.concatenate([self._detected(b) for b in self.steps.drawn(draw)], axis=-1)
+            scores = np.concatenate([self._kept_scores("detector", b) for b in self.steps.drawn(draw)], axis=-1)
         return realise(draw, batches, self.cell.replicates, rng, scores)
 
     def _handle(self, step: BatchStep) -> Batch:
@@ -170,7 +170,7 @@ class Recursion:
         """The audit: what the corpus really holds."""
         latest = step.generation - 1
         drawn = latest > 0 and any(latest in draw.batches for draw in step.draws)
-        rejected = self.batch(self.steps.batch(latest)).meta.get("rejected", {}) if drawn else {}
+        made = self.batch(self.steps.batch(latest)).meta if drawn else {}
         return {
             "rows": corpus.rows,
             "real_fraction": corpus.real_fraction,
@@ -178,7 +178,8 @@ class Recursion:
             "weight_by_batch": {str(n): weight for n, weight in corpus.weight_by_batch().items()},
             "effective_rows": corpus.effective_rows(),
             "duplicates": corpus.duplicates(),
-            "rejected": rejected,
+            "rejected": made.get("rejected", {}),
+            "below_bar": made.get("below_bar", 0.0),
         }
 
     def _judge(self, step: Step) -> Payload:
@@ -228,19 +229,22 @@ class Recursion:
 
     def _select(self, selection: Selection, made: Payload, stream: Stream) -> Payload:
         scores = self._scores(selection.judge, made)
-        kept = self.family.take(made, choose(selection, scores, stream.numpy("select")))
-        rejected = dict(made.meta.get("rejected", {}))
-        rejected[f"{selection.rule}_{selection.judge}"] = made.rows - kept.rows
-        return replace(kept, meta={**kept.meta, "rejected": rejected})
+        least: np.ndarray | float = -np.inf
+        if selection.rule == "accept":
+            least = bar(selection, self._kept_scores(selection.judge, self.steps.batch(0)))
+        index = choose(selection, scores, stream.numpy("select"), least)
+        kept = self.family.take(made, index)
+        audit = verdicts(selection, scores, index, least)
+        rejected = {**made.meta.get("rejected", {}), **audit.pop("rejected")}
+        return replace(kept, meta={**kept.meta, **audit, "rejected": rejected})
 
-    def _detected(self, step: BatchStep) -> np.ndarray:
-        """A pool batch's scores by the detector, kept by lineage: later generations score it again."""
-        key, above = self.steps.scores_key(step), parents.of_scores(self.steps, step)
-        held = self.store.once("scores", key, lambda: Payload(tensors={"scores": self._scored(step)}), above)
-        return held.tensors["scores"]
+    def _kept_scores(self, judge: str, step: BatchStep) -> np.ndarray:
+        """A pool batch's scores, kept by lineage: later generations ask for them again."""
+        key = self.steps.scores_key(step, judge)
+        return self.store.once("scores", key, lambda: self._scored(judge, step)).tensors["scores"]
 
-    def _scored(self, step: BatchStep) -> np.ndarray:
-        return self._scores("detector", self.batch(step))
+    def _scored(self, judge: str, step: BatchStep) -> Payload:
+        return Payload(tensors={"scores": self._scores(judge, self.batch(step))})
 
     def _scores(self, judge: str, batch: Payload) -> np.ndarray:
         key = self.steps.judge_key(judge)

@@ -121,9 +121,9 @@ class Steps:
         family = self.cell.family.judge_identity()
         return make_key("judge", against=against, family=family, judge=judge, real=self.batch(0).key)
 
-    def scores_key(self, batch: BatchStep) -> str:
-        """The lineage key of the detector's scores of a pool batch."""
-        return make_key("scores", batch=batch.key, scoring=self.scoring_key("detector"))
+    def scores_key(self, batch: BatchStep, judge: str = "detector") -> str:
+        """The lineage key of a judge's scores of a pool batch."""
+        return make_key("scores", batch=batch.key, scoring=self.scoring_key(judge))
 
     def scoring_key(self, judge: str) -> str:
         """Names what decides the scores that a judge gives to any rows."""

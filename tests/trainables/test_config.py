@@ -69,7 +69,7 @@ def said(data):
         ({"family": GAUSSIAN, "policy": {"kind": "compose", "corpus": []}}, "policy.corpus: needs at least 1 entry"),
         (
             {"family": GAUSSIAN, "policy": {"kind": "compose", "keep": {"rule": "top", "judg": "first"}}},
-            "policy.keep.judg: unknown key; did you mean 'judge'? (known: candidates, judge, rule, temperature)",
+            "policy.keep.judg: unknown key; did you mean 'judge'? (known: candidates, judge, level, rule, temperature)",
         ),
         (
             {"family": GAUSSIAN, "policy": {"kind": "compose", "keep": {"rule": "best_of", "candidates": 1.5}}},

@@ -70,9 +70,9 @@ def test_corpus_is_as_defined(config, generation, kept, expected):
 @pytest.mark.parametrize(
     ("config", "candidates", "rule", "judge", "of"),
     [
-        (policy("verified", candidates=3), 30, "top", "reference", 1),
-        (policy("verified", candidates=1.5, judge="detector"), 15, "top", "detector", 1),
-        (policy("self_verified", candidates=2), 20, "top", "first", 1),
+        (policy("verified", candidates=3), 30, "accept", "reference", 1),
+        (policy("verified", candidates=1.5, judge="detector", rule="top"), 15, "top", "detector", 1),
+        (policy("self_verified", candidates=2), 20, "accept", "first", 1),
         (policy("curated", of=4), 40, "best_of", "reference", 4),
     ],
 )
@@ -80,6 +80,11 @@ def test_selections_sample_their_candidates(config, candidates, rule, judge, of)
     recipe = config.recipe(3, Budget(rows=N))
     assert recipe.sampling.rows == candidates
     assert (recipe.selection.rule, recipe.selection.judge, recipe.selection.of) == (rule, judge, of)
+
+
+def test_the_bar_of_a_verifier_is_passed_on():
+    assert policy("verified", level=0.3).recipe(2, Budget(rows=N)).selection.level == 0.3
+    assert policy("self_verified").recipe(2, Budget(rows=N)).selection.level == 0.1
 
 
 def test_curated_passes_its_temperature_on():
@@ -121,6 +126,7 @@ def test_constant_size_policies_hold_n_rows_at_odd_sizes():
         ("synthetic_augmentation", {"real": 1.5}, "real"),
         ("fresh_mix", {"real": 0}, "real"),
         ("verified", {"candidates": 0.5}, "candidates"),
+        ("verified", {"level": 1}, "level"),
         ("curated", {"of": 0}, "of"),
         ("curated", {"temperature": 0}, "temperature"),
         ("token_edit", {"threshold": 0}, "threshold"),

@@ -211,8 +211,9 @@ def test_a_batch_that_no_corpus_draws_on_is_never_sampled(calls):
 
 
 def test_a_judge_is_fitted_once_for_the_whole_recursion(calls):
+    """One score for the bar that real rows set, and one for each generation's candidates."""
     list(run(cell("verified")))
-    assert (calls["judge"], calls["score"]) == (1, 3)
+    assert (calls["judge"], calls["score"]) == (1, 4)
 
 
 def test_a_judge_is_shared_by_policies(calls):
@@ -234,9 +235,14 @@ def test_a_pool_is_scored_once_a_batch(calls):
 
 
 def test_rejections_are_counted_with_their_reason():
-    records = list(run(cell({"kind": "verified", "candidates": 3})))
-    assert records[0].composition["rejected"] == {}
-    assert [record.composition["rejected"] for record in records[1:]] == [{"top_reference": 40}] * 3
+    first, *later = list(run(cell({"kind": "verified", "candidates": 3})))
+    assert first.composition["rejected"] == {}
+    for record in later:
+        rejected = record.composition["rejected"]
+        assert rejected["accept_reference"] + rejected["surplus"] == pytest.approx(40)
+        assert record.composition["below_bar"] == 0
+    best = list(run(cell({"kind": "verified", "candidates": 3, "rule": "top"})))[-1]
+    assert best.composition["rejected"] == {"top_reference": 40}
 
 
 def test_what_a_family_rejects_is_kept_beside_it(monkeypatch):

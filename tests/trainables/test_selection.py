@@ -5,7 +5,7 @@ import pytest
 
 from trainables.families import Diverged
 from trainables.policies import Selection
-from trainables.selection import check_scores, choose
+from trainables.selection import bar, check_scores, choose, verdicts
 
 
 def rng():
@@ -30,6 +30,35 @@ def test_top_ranks_each_replicate_by_itself():
 def test_top_bears_rows_that_cannot_be():
     selection = Selection(rule="top", judge="reference", keep=2)
     assert choose(selection, np.array([-np.inf, 0, -np.inf, 1]), rng()).tolist() == [1, 3]
+
+
+ACCEPT = Selection(rule="accept", judge="reference", keep=3, level=0.25)
+
+
+def test_accept_keeps_the_first_that_pass():
+    scores = np.array([5.0, 1, 3, 9, 4, 8])
+    index = choose(ACCEPT, scores, rng(), np.array([3.0]))
+    assert index.tolist() == [0, 2, 3]
+    assert verdicts(ACCEPT, scores, index, np.array([3.0])) == {
+        "below_bar": 0,
+        "rejected": {"accept_reference": 1, "surplus": 2},
+    }
+
+
+def test_accept_fills_up_with_the_best_of_the_others():
+    scores = np.array([[1.0, 7, 2, 5, 0], [1, 2, 3, 4, 5]])
+    least = np.array([[6.0], [1.0]])
+    index = choose(ACCEPT, scores, rng(), least)
+    assert index.tolist() == [[1, 2, 3], [0, 1, 2]]
+    assert verdicts(ACCEPT, scores, index, least) == {
+        "below_bar": 1,
+        "rejected": {"accept_reference": 1, "surplus": 1},
+    }
+
+
+def test_the_bar_is_a_quantile_of_real_rows():
+    assert bar(ACCEPT, np.arange(9.0)).tolist() == [2]
+    assert bar(ACCEPT, np.array([[0.0, 1, 2, 3, 4], [-np.inf, -np.inf, 0, 1, 2]])).tolist() == [[1], [-np.inf]]
 
 
 def test_best_of_takes_one_of_each_group():

@@ -60,20 +60,24 @@ class Selection(Config):
     """Part 2: which candidates are kept, in the order they were sampled.
 
     Attributes:
-        rule: `top` keeps the best by score; `best_of` keeps one of each `of` consecutive candidates,
-            drawn by softmax of reward / temperature (Bradley–Terry; Ferbach et al. 2024).
+        rule: `accept` keeps the first ones that score at least as high as the share `level` of real rows
+            does not; where too few do, the best of the others; `top` keeps the best by score; `best_of`
+            keeps one of each `of` consecutive candidates, drawn by softmax of reward / temperature
+            (Bradley–Terry; Ferbach et al. 2024).
         judge: who scores: `reference` (an oracle or a model fitted on real data), `first` (model 1's
             own likelihood), `detector` (a classifier of real against synthetic).
         keep: rows kept at most.
         of: group size of `best_of`.
         temperature: of the Bradley–Terry choice; small values take the best.
+        level: quantile of the judge's scores of batch 0 that `accept` asks for.
     """
 
-    rule: Literal["top", "best_of"]
+    rule: Literal["accept", "top", "best_of"]
     judge: Literal["reference", "first", "detector"]
     keep: int = Field(ge=1)
     of: int = Field(default=1, ge=1)
     temperature: float = Field(default=1.0, gt=0)
+    level: float = Field(default=0.0, ge=0, lt=1)
 
 
 class Draw(Config):

@@ -55,16 +55,19 @@ class Keep(Config):
     """Part 2: each batch is what a judge picks from more candidates.
 
     Attributes:
-        rule: `top`, the best by score; or `best_of`, one of each `candidates` in a row, by Bradley–Terry.
+        rule: `accept`, those that pass for real; `top`, the best by score; or `best_of`, one of each
+            `candidates` in a row, by Bradley–Terry.
         judge: `reference`, `first` or `detector`, as in `Selection`.
         candidates: sampled for each row kept; a whole number for `best_of`.
         temperature: of the Bradley–Terry choice.
+        level: of `accept`: a row passes if it scores no lower than this quantile of real rows.
     """
 
-    rule: Literal["top", "best_of"]
+    rule: Literal["accept", "top", "best_of"]
     judge: Literal["reference", "first", "detector"] = "reference"
     candidates: float = Field(default=2.0, ge=1)
     temperature: float = Field(default=1.0, gt=0)
+    level: float = Field(default=0.1, ge=0, lt=1)
 
     @model_validator(mode="after")
     def _whole_groups(self) -> Keep:
@@ -75,7 +78,8 @@ class Keep(Config):
     def selection(self, rows: int) -> Selection:
         """The selection that keeps so many rows."""
         of = int(self.candidates) if self.rule == "best_of" else 1
-        return Selection(rule=self.rule, judge=self.judge, keep=rows, of=of, temperature=self.temperature)
+        own = {"accept": {"level": self.level}, "top": {}, "best_of": {"of": of, "temperature": self.temperature}}
+        return Selection.model_validate({"rule": self.rule, "judge": self.judge, "keep": rows} | own[self.rule])
 
 
 class Sample(Amount):
