@@ -69,10 +69,13 @@ class OptunaSource:
 
     def past(self) -> list[Suggestion]:
         """Suggestions of earlier runs whose worth is known."""
+        return [Suggestion(trial.number, self._points(trial.params)) for trial in self.trials()]
+
+    def trials(self) -> list[optuna.trial.FrozenTrial]:
+        """Optuna's trials whose worth is known."""
         from optuna.trial import TrialState
 
-        known = self._optuna.get_trials(states=(TrialState.COMPLETE,))
-        return [Suggestion(trial.number, self._points(trial.params)) for trial in known]
+        return self._optuna.get_trials(states=(TrialState.COMPLETE,))
 
     def resume(self) -> None:
         """Suggestions that a kill cut short are made again."""

@@ -139,6 +139,10 @@ class _Reports(_Unpickled, Callback):  # type: ignore[misc]  # Ray is untyped
         if self._stop.is_set() or self._board.broken:
             raise Interrupted
 
+    def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        """A worker has taken up a cell."""
+        self._board.start(self._board.jobs[trial.config["key"]])
+
     def on_trial_result(
         self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
     ) -> None:

@@ -1,0 +1,248 @@
+"""Where every cell stands: finished ones never run again, failures are kept, budgets and searches are honoured."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from toys import GAUSSIAN, Counting, drain, points, step, toy
+
+from search_spaces import Block, Grid, OptunaSearch, Range, Study, StudyBudget
+from sweep.board import Board
+from sweep.job import Failure, Job
+from sweep.objectives import PENALTY
+from sweep.plan import plan
+from sweep.suggestions import OptunaSource
+from trainables import Record
+from trainables.store import MemoryStore
+
+
+class Heard:
+    """A listener that writes down what it hears."""
+
+    def __init__(self) -> None:
+        self.events: list[tuple[str, str, Any]] = []
+
+    def admitted(self, job: Job) -> None:
+        self.events.append(("admitted", job.key, job.status))
+
+    def started(self, job: Job) -> None:
+        self.events.append(("started", job.key, None))
+
+    def recorded(self, job: Job, record: Record) -> None:
+        self.events.append(("recorded", job.key, record.generation))
+
+    def ended(self, job: Job) -> None:
+        self.events.append(("ended", job.key, job.status))
+
+    def tick(self) -> None:
+        self.events.append(("tick", "", None))
+
+
+def board_of(study: Study, store: Any, **options: Any) -> Board:
+    board = Board(store, budget=study.budget, **options)
+    board.admit(points(study))
+    return board
+
+
+def test_a_study_trains_exactly_what_the_plan_says_and_a_second_run_nothing() -> None:
+    study = toy(seeds=3, policies=("replace", "accumulate", "accumulate_subsample"))
+    store = Counting(MemoryStore())
+    expected = plan(study, store).totals  # type: ignore[arg-type]
+    board = board_of(study, store)
+    drain(board, store)
+    trained = [name for name in store.computed if name.startswith("model/")]
+    assert len(trained) == len(set(trained)) == expected.trained
+    assert expected.trained < expected.generations, "generation 1 is shared"
+    assert {job.status for job in board.jobs.values()} == {"done"}
+    again = board_of(study, store)
+    assert not again.has_work()
+    assert plan(study, store).totals.stored == expected.trained  # type: ignore[arg-type]
+
+
+def test_a_longer_study_costs_only_the_new_generations() -> None:
+    store = Counting(MemoryStore())
+    drain(board_of(toy(generations=2), store), store)
+    before = len(store.computed)
+    board = board_of(toy(generations=4), store)
+    assert {job.done for job in board.jobs.values()} == {2}
+    drain(board, store)
+    trained = [name for name in store.computed[before:] if name.startswith("model/")]
+    assert len(trained) == 2 * 4, "two new generations of four cells"
+
+
+def test_listeners_hear_everything_in_order() -> None:
+    study, store, heard = toy(seeds=1, policies=("replace",)), MemoryStore(), Heard()
+    board = Board(store, [heard])
+    board.admit(points(study))
+    drain(board, store)
+    key = next(iter(board.jobs))
+    assert heard.events == [
+        ("admitted", key, "waiting"),
+        ("started", key, None),
+        *[("recorded", key, n) for n in (1, 2, 3)],
+        ("ended", key, "done"),
+    ]
+
+
+def test_an_interrupted_job_goes_back_and_is_not_lost() -> None:
+    study, store = toy(), MemoryStore()
+    board = board_of(study, store)
+    job = board.take()
+    assert job is not None
+    step(board, job, store)
+    board.interrupt()
+    assert job.status == "waiting"
+    assert job.done == 1
+    assert not board.running
+    fresh = board_of(study, store)
+    assert fresh.jobs[job.key].done == 1
+    drain(fresh, store)
+    assert {found.status for found in fresh.jobs.values()} == {"done"}
+
+
+def test_a_busy_job_waits_a_while_and_comes_back() -> None:
+    now = 0.0
+    study, store = toy(seeds=1, policies=("replace",)), MemoryStore()
+    board = board_of(study, store, clock=lambda: now)
+    job = board.take()
+    assert job is not None
+    board.start(job)
+    board.requeue(job)
+    assert board.take() is None
+    assert not board.finished
+    now = 1.0
+    assert board.take() is job
+
+
+def test_failures_that_the_store_keeps_are_final_and_others_are_not() -> None:
+    study, store = toy(seeds=1), MemoryStore()
+    board = board_of(study, store)
+    first = board.take()
+    assert first is not None
+    step(board, first, store)
+    board.fail(first, Failure("MemoryError", 2, final=False))
+    second = board.take()
+    assert second is not None, "the study outlives a cell"
+    while board.holds(second):
+        step(board, second, store)
+    assert board.finished
+    assert (first.status, second.status) == ("failed", "done")
+    again = board_of(study, store)
+    assert again.jobs[first.key].status == "waiting", "what the store does not keep is tried again"
+
+    stage = again.jobs[first.key].stages[1]
+    from trainables.store import Payload
+
+    store.put("record", stage.record, Payload(meta={"failed": "the loss is nan", "generation": 2}))
+    third = board_of(study, store)
+    kept = third.jobs[first.key]
+    assert (kept.status, kept.done) == ("failed", 1)
+    assert kept.failure == Failure("the loss is nan", 2)
+    assert not third.has_work()
+
+
+def test_a_budget_of_cells_leaves_the_rest_out_and_says_how_many() -> None:
+    study = toy(seeds=4).model_copy(update={"budget": StudyBudget(cells=3)})
+    store = MemoryStore()
+    board = board_of(study, store)
+    drain(board, store)
+    assert (len(board.jobs), board.left_out) == (3, 5)
+    assert plan(study).left_out == 5
+
+
+def test_a_budget_of_minutes_starts_no_further_cell() -> None:
+    now = 0.0
+    study = toy(seeds=4).model_copy(update={"budget": StudyBudget(minutes=1)})
+    store = MemoryStore()
+    board = Board(store, budget=study.budget, clock=lambda: now)
+    board.admit(points(study))
+    job = board.take()
+    assert job is not None
+    now = 61.0
+    assert board.take() is None
+    assert not board.finished, "what runs may end"
+    while board.holds(job):
+        step(board, job, store)
+    assert board.finished
+    assert len(board.waiting) == 7
+
+
+def search(samples: int, seeds: tuple[int, ...] = (0,), **options: Any) -> Study:
+    space = {"rows": Range(low=5, high=200, integer=True, log=True), "seed": Grid(values=seeds)}
+    chosen = OptunaSearch(**{"num_samples": samples, "objective": "final_loss"} | options)
+    cell = GAUSSIAN | {"policy": {"kind": "replace"}, "replicates": 50}
+    return Study(name="search", blocks=(Block(cell=cell, space=space, search=chosen),))
+
+
+def with_search(study: Study, store: Any, journal: Path | None, **options: Any) -> tuple[Board, OptunaSource]:
+    source = OptunaSource(study, 0, journal)
+    source.resume()
+    board = Board(store, **options)
+    board.add_source(source)
+    return board, source
+
+
+def test_a_suggestion_is_judged_by_its_whole_inner_grid(tmp_path: Path) -> None:
+    store = MemoryStore()
+    board, source = with_search(search(4, seeds=(0, 1, 2)), store, tmp_path / "j.log", concurrency=2)
+    drain(board, store)
+    assert len(board.jobs) == 4 * 3
+    past = source.past()
+    assert [len(suggestion.points) for suggestion in past] == [3, 3, 3, 3]
+    for suggestion, trial in zip(past, source.trials(), strict=True):
+        losses = [board.jobs[point.cell.key].records[3].test_loss for point in suggestion.points]
+        assert trial.value == pytest.approx(sum(losses) / 3)
+        assert trial.user_attrs["diverged"] is False
+
+
+def test_a_search_goes_on_after_a_kill_as_if_nothing_had_happened(tmp_path: Path) -> None:
+    def suggested(board: Board) -> list[int]:
+        return [job.cell.rows for job in board.jobs.values()]
+
+    whole, store = with_search(search(8), MemoryStore(), tmp_path / "a.log")[0], MemoryStore()
+    drain(whole, store, slots=1)
+
+    store = MemoryStore()
+    part, _ = with_search(search(8), store, tmp_path / "b.log")
+    for _ in range(5):
+        job = part.take()
+        assert job is not None
+        while part.holds(job):
+            step(part, job, store)
+    part.take()  # suggested, and never heard of again
+    resumed, source = with_search(search(8), store, tmp_path / "b.log")
+    drain(resumed, store, slots=1)
+    assert suggested(resumed) == suggested(whole)
+    assert len(source.past()) == 8
+    assert not with_search(search(8), store, tmp_path / "b.log")[0].has_work()
+
+
+def test_more_samples_go_on_with_the_same_search_and_another_question_does_not(tmp_path: Path) -> None:
+    store = MemoryStore()
+    drain(with_search(search(3), store, tmp_path / "j.log")[0], store)
+    assert len(with_search(search(5), store, tmp_path / "j.log")[1].past()) == 3
+    assert with_search(search(5, objective="growth"), store, tmp_path / "j.log")[1].past() == []
+
+
+@pytest.mark.parametrize(("mode", "told"), [("min", PENALTY), ("max", -PENALTY)])
+def test_a_failed_cell_is_told_as_bad_and_never_as_nan(tmp_path: Path, mode: str, told: float) -> None:
+    store = MemoryStore()
+    board, source = with_search(search(3, mode=mode), store, tmp_path / "j.log")
+    job = board.take()
+    assert job is not None
+    board.fail(job, Failure("the loss is nan", 1))
+    drain(board, store)
+    assert [trial.value == told for trial in source.trials()] == [True, False, False]
+    assert [trial.user_attrs["diverged"] for trial in source.trials()] == [True, False, False]
+
+
+def test_tpe_finds_the_best_region_of_a_planted_surface(tmp_path: Path) -> None:
+    """The loss of a Gaussian falls with its rows: the search must end near the upper bound."""
+    store = MemoryStore()
+    board, _ = with_search(search(25, seed=4), store, tmp_path / "j.log")
+    drain(board, store, slots=1)
+    rows = [job.cell.rows for job in board.jobs.values()]
+    assert sum(rows[-8:]) / 8 > 100
+    assert sum(rows[-8:]) > 1.5 * sum(rows[:8])
