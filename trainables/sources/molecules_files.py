@@ -85,11 +85,12 @@ class Npz(FileSource):
         return from_coordinates(items, self.limit)
 
     def _arrays(self) -> dict[str, np.ndarray]:
+        data = content(self.path)
         try:
-            with np.load(io.BytesIO(content(self.path)), allow_pickle=False) as file:
+            with np.load(io.BytesIO(data), allow_pickle=False) as file:
                 arrays = {name: file[name] for name in ("z", "pos", "n_atoms", "smiles") if name in file}
-        except (OSError, EOFError, zipfile.BadZipFile) as problem:
-            raise ValueError(f"source.path: {self.path!r} is no .npz file ({problem})") from problem
+        except (OSError, EOFError, ValueError, zipfile.BadZipFile) as problem:
+            raise ValueError(f"source.path: {self.path!r} is no .npz file of plain arrays ({problem})") from problem
         missing = {"z", "pos", "n_atoms"} - arrays.keys()
         if missing:
             raise ValueError(f"source.path: {self.path!r} lacks the arrays {', '.join(sorted(missing))}")

@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from trainables.sources.molecules import Loaded
-from trainables.sources.molecules_rows import AROMATIC, ELEMENTS, Conformers, Graph, offsets
+from trainables.sources.molecules_rows import AROMATIC, ELEMENTS, Graph, stack
 
 if TYPE_CHECKING:
     from rdkit import Chem
@@ -50,16 +50,7 @@ class Collector:
     def loaded(self) -> Loaded:
         """What was collected, by molecule number."""
         rows = sorted(self._rows, key=lambda row: row[0])
-        graphs = [graph for _, graph, _ in rows]
-        conformers = Conformers(
-            molecule=np.array([number for number, _, _ in rows], dtype=np.int64),
-            atoms=offsets(np.array([g.size for g in graphs], dtype=np.int64)),
-            z=_joined([g.z for g in graphs], (0,), np.uint8),
-            charge=_joined([g.charge for g in graphs], (0,), np.int8),
-            positions=_joined([place for _, _, place in rows], (0, 3), np.float32),
-            edges=offsets(np.array([len(g.bonds) for g in graphs], dtype=np.int64)),
-            bonds=_joined([g.bonds for g in graphs], (0, 3), np.int16),
-        )
+        conformers = stack(*zip(*rows, strict=True)) if rows else stack([], [], [])
         return Loaded(conformers, dict(sorted(self.skipped.items())))
 
 
@@ -214,7 +205,3 @@ def _order(kind: float) -> int:
     if kind not in codes:
         raise Unusable("bond of an unsupported order")
     return codes[kind]
-
-
-def _joined(parts: Sequence[np.ndarray], empty: tuple[int, ...], dtype: Any) -> np.ndarray:
-    return np.concatenate(parts).astype(dtype) if parts else np.empty(empty, dtype)

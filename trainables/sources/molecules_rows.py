@@ -131,6 +131,19 @@ def read(batch: Payload) -> Conformers:
     )
 
 
+def stack(molecules: Sequence[int], graphs: Sequence[Graph], places: Sequence[np.ndarray]) -> Conformers:
+    """Rows of molecule numbers, graphs and coordinates [n, 3]."""
+    return Conformers(
+        molecule=np.array(molecules, dtype=np.int64),
+        atoms=offsets(np.array([graph.size for graph in graphs], dtype=np.int64)),
+        z=_flat([graph.z for graph in graphs], (0,), np.uint8),
+        charge=_flat([graph.charge for graph in graphs], (0,), np.int8),
+        positions=_flat(places, (0, 3), np.float32),
+        edges=offsets(np.array([len(graph.bonds) for graph in graphs], dtype=np.int64)),
+        bonds=_flat([graph.bonds for graph in graphs], (0, 3), np.int16),
+    )
+
+
 def join(parts: Sequence[Conformers]) -> Conformers:
     """The rows of several, one after another."""
     if len(parts) == 1:
@@ -145,6 +158,10 @@ def join(parts: Sequence[Conformers]) -> Conformers:
 def offsets(sizes: np.ndarray) -> np.ndarray:
     """Where ragged rows of these sizes start, [rows + 1]."""
     return np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])
+
+
+def _flat(parts: Sequence[np.ndarray], empty: tuple[int, ...], dtype: Any) -> np.ndarray:
+    return np.concatenate(parts).astype(dtype) if len(parts) else np.empty(empty, dtype)
 
 
 def _gather(starts: np.ndarray, index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

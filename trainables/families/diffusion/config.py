@@ -1,0 +1,142 @@
+"""`DiffusionConfig`: everything that decides a recursion of conformer models, flat, with defaults for a laptop."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from pydantic import Field, model_validator
+
+from trainables.families.base import Cost, FamilyConfig, World
+from trainables.sources.molecules import MOLECULE_SOURCES, MoleculeSource, require
+from trainables.sources.molecules_rows import ELEMENTS
+from trainables.sources.molecules_smiles import Nci
+
+if TYPE_CHECKING:
+    from trainables.families.diffusion.family import Diffusion
+
+    AnyMolecules = MoleculeSource
+else:
+    AnyMolecules = MOLECULE_SOURCES.union()
+
+ATOM_TYPES = 3 * len(ELEMENTS)
+"""An atom's type is its element and the sign of its formal charge."""
+
+EDGE_TYPES = 8
+"""Of an ordered pair of atoms: itself, four bond orders, two or three bonds apart, further."""
+
+
+class DiffusionConfig(FamilyConfig):
+    """Conformation generation given the molecular graph, in the manner of GeoDiff (Xu et al. 2022).
+
+    A row is one conformer of one molecule. A synthetic row is a real training row's graph with sampled
+    coordinates: row i of a batch has the graph of row i mod N of batch 0. Whole molecules are held out.
+
+    Attributes:
+        source: where the molecules come from.
+        test_molecules: molecules held out, by content hash, the same for every seed.
+        width: of an atom's state; `messages`: of an edge's; `layers`: of message passing; `radial`: Gaussians
+            that describe a noisy distance.
+        timesteps, schedule, beta_start, beta_end: forward process, in the words of `diffusers`.
+        scale: ångström that one unit of the noise stands for, about a coordinate's standard deviation.
+        epochs: passes over the corpus; `steps` fixes the number of updates instead, whatever the corpus.
+        batch: rows of an update. `learning_rate`: peak, reached after `warmup` (share of all updates), then
+            linear to zero. `clip`: largest norm of the gradient.
+        sampler: `ddpm` adds noise at every step, `ddim` is deterministic given its start (Song et al. 2021).
+        sampling_steps: of the reverse process; must divide `timesteps`.
+        noise_levels: at which the test loss is measured, evenly spread over the timesteps.
+        judged_molecules: held-out molecules that are sampled for COV, MAT and the other geometry metrics.
+        cov_threshold: RMSD in ångström below which a conformer counts as covered.
+    """
+
+    kind: Literal["diffusion"] = "diffusion"
+    source: AnyMolecules = Nci()
+    test_molecules: int = Field(default=150, ge=1)
+    width: int = Field(default=64, ge=4)
+    messages: int = Field(default=32, ge=2)
+    layers: int = Field(default=3, ge=1)
+    radial: int = Field(default=8, ge=2)
+    timesteps: int = Field(default=1000, ge=2)
+    schedule: Literal["linear", "scaled_linear", "squaredcos_cap_v2", "sigmoid"] = "linear"
+    beta_start: float = Field(default=1e-4, gt=0, lt=1)
+    beta_end: float = Field(default=0.02, gt=0, lt=1)
+    scale: float = Field(default=1.5, gt=0)
+    epochs: float = Field(default=20.0, gt=0)
+    steps: int | None = Field(default=None, ge=1)
+    batch: int = Field(default=16, ge=1)
+    learning_rate: float = Field(default=4e-3, gt=0)
+    warmup: float = Field(default=0.05, ge=0, lt=1)
+    clip: float = Field(default=1.0, gt=0)
+    sampler: Literal["ddpm", "ddim"] = "ddpm"
+    sampling_steps: int = Field(default=50, ge=1)
+    noise_levels: int = Field(default=10, ge=1)
+    judged_molecules: int = Field(default=24, ge=1)
+    cov_threshold: float = Field(default=0.5, gt=0)
+
+    default_rows: ClassVar[int] = 500
+    default_generations: ClassVar[int] = 5
+    abilities: ClassVar[frozenset[str]] = frozenset({"bias", "score"})
+    data_fields: ClassVar[frozenset[str]] = frozenset({"source", "test_molecules"})
+    sampling_fields: ClassVar[frozenset[str]] = frozenset({"sampler", "sampling_steps"})
+    evaluation_fields: ClassVar[frozenset[str]] = frozenset({"noise_levels", "judged_molecules", "cov_threshold"})
+
+    @model_validator(mode="after")
+    def _possible(self) -> DiffusionConfig:
+        if self.timesteps % self.sampling_steps:
+            raise ValueError(f"sampling_steps: {self.sampling_steps} does not divide {self.timesteps} timesteps")
+        if self.noise_levels > self.timesteps:
+            raise ValueError(f"noise_levels: {self.noise_levels} levels of {self.timesteps} timesteps")
+        if self.beta_end < self.beta_start:
+            raise ValueError(f"beta_end: {self.beta_end} is below beta_start, {self.beta_start}")
+        return self
+
+    @classmethod
+    def tiny(cls) -> tuple[DiffusionConfig, int]:
+        source = Nci(limit=36, conformers=2, max_heavy_atoms=6)
+        shape = {"width": 8, "messages": 8, "layers": 1, "epochs": 2.0, "timesteps": 20, "sampling_steps": 5}
+        judged = {"test_molecules": 4, "judged_molecules": 2, "noise_levels": 4}
+        return cls(source=source, **shape, **judged), 12
+
+    @property
+    def parameters(self) -> int:
+        """Parameters of the denoiser."""
+        w, m = self.width, self.messages
+        message = w * m + m + w * m + (EDGE_TYPES + self.radial) * m + m + m * m + m + m
+        update = (w + m) * w + w + w * w + w
+        return ATOM_TYPES * w + (TIME_FEATURES * w + w + w * w + w) + self.layers * (message + update)
+
+    def data_identity(self) -> dict[str, Any]:
+        return super().data_identity() | {"source": self.source.identity()}
+
+    def size_label(self) -> str:
+        return f"{self.parameters / 1e6:.2g}M"
+
+    def available_rows(self) -> int:
+        """Training rows there are at most: exact for SMILES, less where a file's entries prove unusable or where
+        a held-out molecule has several conformers."""
+        return max(0, self.source.entries() - self.test_molecules) * self.source.rows_each
+
+    def cost(self, rows: int) -> Cost:
+        """Multiplications and additions of the dense layers; a fit's update is three forward passes."""
+        atoms, m, w = self.source.typical_atoms, self.messages, self.width
+        edge = 2.0 * (EDGE_TYPES + self.radial + 2 + m) * m
+        node = 2.0 * (2 * w * m + (w + m) * w + w * w)
+        forward = self.layers * (atoms**2 * edge + atoms * node)
+        passes = self.steps * self.batch / rows if self.steps else self.epochs
+        return Cost(
+            parameters=self.parameters,
+            fit_flops=3.0 * forward * passes,
+            sample_flops=forward * self.sampling_steps,
+            row_bytes=atoms * (12.0 + 2.0) + 1.05 * atoms * 6.0,
+            tokens_per_row=atoms,
+        )
+
+    def build(self, world: World) -> Diffusion:
+        require("diffusers", "molecules", "family: diffusion")
+        require("rdkit", "molecules", "family: diffusion")
+        from trainables.families.diffusion.family import Diffusion
+
+        return Diffusion(self, world)
+
+
+TIME_FEATURES = 17
+"""Numbers that describe a timestep: itself, and sines and cosines of eight frequencies."""

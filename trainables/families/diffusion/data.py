@@ -1,0 +1,63 @@
+"""Real rows: loaded once by content, molecules split by their hash."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+
+import numpy as np
+
+from trainables.families.diffusion.config import DiffusionConfig
+from trainables.lineage import make_key
+from trainables.sources.molecules import Loaded
+from trainables.sources.molecules_rows import Conformers, read
+from trainables.store import Payload, Store
+
+_KEPT = 2
+_loaded: OrderedDict[str, Payload] = OrderedDict()
+"""Sources of this process by identity, so that cells that follow one another load and embed once."""
+
+
+@dataclass(frozen=True)
+class Data:
+    """A source's rows, no molecule on both sides.
+
+    Attributes:
+        train: rows of training molecules, by molecule number.
+        test: rows of the held-out molecules.
+        skipped: entries of the source that could not be used, by reason.
+    """
+
+    train: Conformers
+    test: Conformers
+    skipped: dict[str, int]
+
+
+def prepare(config: DiffusionConfig, store: Store) -> Data:
+    """The rows of a config's source, from the store where they were prepared before.
+
+    Raises:
+        ValueError: the source can't be read, or holds too few molecules.
+    """
+    key = make_key("molecules", source=config.source.identity())
+    held = store.once("source", key, lambda: _load(config, key))
+    rows = read(held)
+    numbers = np.unique(rows.molecule)
+    if len(numbers) <= config.test_molecules:
+        raise ValueError(
+            f"source: {config.source.kind} holds {len(numbers)} usable molecules, too few to hold out "
+            f"{config.test_molecules} (test_molecules); skipped: {held.meta['skipped'] or 'none'}"
+        )
+    # numbers are hashes, so the smallest are a random choice that every seed and every study shares
+    kept_out = np.isin(rows.molecule, numbers[: config.test_molecules])
+    train, test = (rows.take(np.flatnonzero(side)) for side in (~kept_out, kept_out))
+    return Data(train, test, dict(held.meta["skipped"]))
+
+
+def _load(config: DiffusionConfig, key: str) -> Payload:
+    if key not in _loaded:
+        found: Loaded = config.source.load()
+        _loaded[key] = found.rows.payload(skipped=found.skipped)
+        while len(_loaded) > _KEPT:
+            _loaded.popitem(last=False)
+    return _loaded[key]

@@ -1,0 +1,80 @@
+"""`Diffusion`: the family at work, tying molecules, fit, sampler, judges and metrics together."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from trainables.corpus import Corpus
+from trainables.families.base import Evaluation, Family, World
+from trainables.families.diffusion import evaluate, judges, pictures
+from trainables.families.diffusion.config import DiffusionConfig
+from trainables.families.diffusion.data import prepare
+from trainables.families.diffusion.fit import fit, gather, load, weights_of
+from trainables.families.diffusion.process import sample
+from trainables.lineage import Stream, make_key
+from trainables.sources.molecules_rows import Conformers, read
+from trainables.store import Payload
+
+
+class Diffusion(Family):
+    """Batches are tables of conformers (`trainables.sources.molecules_rows`); models are tensors by name."""
+
+    config: DiffusionConfig
+
+    def __init__(self, config: DiffusionConfig, world: World) -> None:
+        super().__init__(config, world)
+        self.data = prepare(config, world.store)
+        self._order = self.truth.numpy("rows").permutation(len(self.data.train))
+        self._fixed = Stream(make_key("held-out noise", data=config.data_identity()))
+        self._rows(0, world.rows)
+
+    def real(self, start: int, rows: int) -> Payload:
+        return self._rows(start, rows).payload(skipped=self.data.skipped)
+
+    def held_out(self) -> Payload:
+        return self.data.test.payload()
+
+    def fit(self, corpus: Corpus, stream: Stream) -> Payload:
+        rows, weights = gather(corpus)
+        model = fit(self.config, rows, weights, stream)
+        return Payload(meta={"parameters": self.config.parameters}, tensors=weights_of(model))
+
+    def evaluate(self, model: Payload, stream: Stream) -> Evaluation:
+        denoiser, test = load(self.config, model.tensors), self.data.test
+        found = evaluate.loss(self.config, denoiser, test, self._fixed)
+        molecules = evaluate.judged(self.config, denoiser, test, stream.child("judged"))
+        metrics = {"constant_loss": found["constant_loss"]} | evaluate.metrics(self.config, molecules)
+        skipped = float(sum(self.data.skipped.values()))
+        return Evaluation(found["test_loss"], metrics | {"skipped": skipped}, files=pictures.files(molecules))
+
+    def sample(self, model: Payload, rows: int, stream: Stream, bias: float = 1.0) -> Payload:
+        """Row i has the graph of row i mod N of batch 0."""
+        graphs = self._rows(0, self.world.rows).take(np.arange(rows) % self.world.rows)
+        return sample(self.config, load(self.config, model.tensors), graphs, stream, bias).payload()
+
+    def judge(self, kind: str, real: Payload, synthetic: Payload | None, stream: Stream) -> Payload:
+        if kind == "reference":
+            return judges.fit_reference(read(real))
+        assert synthetic is not None
+        return judges.fit_detector(read(real), read(synthetic))
+
+    def score(self, kind: str, judge: Payload, batch: Payload, stream: Stream) -> np.ndarray:
+        rows = read(batch)
+        if kind == "first":
+            error = evaluate.denoising_errors(self.config, load(self.config, judge.tensors), rows, stream)
+            scores: np.ndarray = -error.mean(axis=0)
+            return scores
+        return (judges.score_reference if kind == "reference" else judges.score_detector)(judge, rows)
+
+    def take(self, batch: Payload, index: np.ndarray) -> Payload:
+        return read(batch).take(index).payload()
+
+    def _rows(self, start: int, rows: int) -> Conformers:
+        """Training rows in the seed's order."""
+        held = len(self._order)
+        if start + rows > held:
+            raise ValueError(
+                f"rows: real rows {start} to {start + rows} are asked for, but the training molecules of "
+                f"{self.config.source.kind} have {held}; skipped: {self.data.skipped or 'none'}"
+            )
+        return self.data.train.take(self._order[start : start + rows])

@@ -1,0 +1,113 @@
+"""Fitting: Adam on molecules of similar size, all of it held in memory."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+
+from trainables.corpus import Corpus
+from trainables.device import device
+from trainables.families.base import Diverged
+from trainables.families.diffusion.config import DiffusionConfig
+from trainables.families.diffusion.denoiser import Denoiser
+from trainables.families.diffusion.dense import Featured, shuffled
+from trainables.families.diffusion.process import errors, noise, scheduler
+from trainables.lineage import Stream
+from trainables.sources.molecules_rows import Conformers, join, read
+
+CHECK_EVERY = 16
+"""Updates between two looks at whether the loss is still finite: a look waits for the device."""
+
+
+def gather(corpus: Corpus) -> tuple[Conformers, np.ndarray]:
+    """A corpus's rows, and each row's weight in the loss, relative to their mean."""
+    rows, weights = [], []
+    for part in corpus.parts:
+        held = join([read(batch.payload) for batch in part.batches])
+        rows.append(held if part.index is None else held.take(part.index))
+        weights.append(np.full(part.rows, part.weight))
+    weight = np.concatenate(weights)
+    weight = weight / weight.max()
+    return join(rows), weight / weight.mean()
+
+
+def fit(config: DiffusionConfig, rows: Conformers, weights: np.ndarray, stream: Stream) -> Denoiser:
+    """A denoiser fitted from scratch: ε-prediction, every molecule counting alike (Xu et al. 2022, equation 10).
+
+    Raises:
+        Diverged: the loss or a weight is not finite.
+    """
+    model = create(config, stream.integer("init")).to(device())
+    updates = config.steps or max(1, math.ceil(config.epochs * len(rows) / config.batch))
+    optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate, fused=device().type in ("cpu", "cuda"))
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate(config, step, updates))
+    featured, weight = Featured(rows, config.scale), torch.from_numpy(weights.astype(np.float32))
+    batches = shuffled(featured.sizes, config.batch, stream.numpy("order"))
+    generator = torch.Generator().manual_seed(stream.integer("noise"))
+    levels_T = scheduler(config).alphas_cumprod.to(device())
+    for step in range(updates):
+        index = next(batches)
+        loss = _loss(config, model, featured, index, levels_T, generator, weight[index])
+        optimizer.zero_grad(set_to_none=True)
+        torch.autograd.backward(loss)
+        torch.nn.utils.clip_grad_norm_(model.parameters(), config.clip)
+        optimizer.step()
+        schedule.step()
+        if (step + 1) % CHECK_EVERY == 0 or step + 1 == updates:
+            _require_finite(loss.detach(), step + 1)
+    _require_finite(sum(p.detach().double().abs().sum() for p in model.parameters()), updates)
+    return model
+
+
+def create(config: DiffusionConfig, seed: int) -> Denoiser:
+    """A freshly initialised model; the global generator is left as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return Denoiser(config)
+
+
+def load(config: DiffusionConfig, tensors: Mapping[str, np.ndarray]) -> Denoiser:
+    """A fitted model on this process's device."""
+    model = create(config, 0)
+    model.load_state_dict({name: torch.tensor(value) for name, value in tensors.items()})
+    return model.to(device()).eval()
+
+
+def weights_of(model: Denoiser) -> dict[str, np.ndarray]:
+    """Its parameters by name."""
+    return {name: value.detach().cpu().numpy() for name, value in model.state_dict().items()}
+
+
+def rate(config: DiffusionConfig, step: int, updates: int) -> float:
+    """The learning rate of update `step` (from 0), relative to its peak."""
+    warm = max(1, round(config.warmup * updates))
+    return min((step + 1) / warm, (updates - step) / max(1, updates - warm))
+
+
+def _loss(
+    config: DiffusionConfig,
+    model: Denoiser,
+    featured: Featured,
+    index: np.ndarray,
+    levels_T: torch.Tensor,
+    generator: torch.Generator,
+    weight_B: torch.Tensor,
+) -> torch.Tensor:
+    """A batch's loss at timesteps spread evenly over the batch, which varies less than independent ones."""
+    rows = len(index)
+    even = (torch.randperm(rows, generator=generator) + torch.rand(rows, generator=generator)) / rows
+    t_B = (even * config.timesteps).long().clamp(max=config.timesteps - 1)
+    graphs, x_BN3 = featured.graphs(index), featured.places(index)
+    eps_BN3 = noise(x_BN3.shape, graphs.mask_BN, generator)
+    here = device()
+    given = model.prepare(graphs.to(here))
+    found_B = errors(model, given, x_BN3.to(here), eps_BN3.to(here), t_B.to(here), levels_T)
+    return (found_B * weight_B.to(here)).mean()
+
+
+def _require_finite(value: torch.Tensor | float, step: int) -> None:
+    if not math.isfinite(float(value)):
+        raise Diverged(f"loss is not finite at step {step}")

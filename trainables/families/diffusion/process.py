@@ -1,0 +1,141 @@
+"""The forward and the reverse process: `diffusers`' schedules on noise without a centre of mass.
+
+A Gaussian on the subspace of centroid 0 is invariant under translation (Xu et al. 2022, arXiv 2203.02923,
+section 4.3), so all noise is projected there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from trainables.device import device
+from trainables.families.base import Diverged
+from trainables.families.diffusion.config import DiffusionConfig
+from trainables.families.diffusion.denoiser import Denoiser, Dense, Prepared, centred
+from trainables.families.diffusion.dense import Featured, ragged
+from trainables.lineage import Stream
+from trainables.sources.molecules_rows import Conformers
+
+if TYPE_CHECKING:
+    from diffusers import DDIMScheduler
+
+BLOCK = 256
+"""Rows of similar size that share a random stream; whatever the device, so that devices sample alike."""
+
+EDGES = {"cpu": 6_000}
+"""Pairs of atoms denoised at once: a few molecules keep the processor's cache; other devices take a whole block."""
+
+LARGEST = 1e3
+"""Coordinates beyond this, in units of the noise, are a failure of the sampler."""
+
+
+def scheduler(config: DiffusionConfig) -> DDIMScheduler:
+    """The noise schedule, and its sampler at `sampling_steps`.
+
+    DDIM with η = 1 on all timesteps is DDPM's ancestral sampler (Song et al. 2021, arXiv 2010.02502, equation 16).
+    """
+    from diffusers import DDIMScheduler
+
+    made = DDIMScheduler(
+        num_train_timesteps=config.timesteps,
+        beta_start=config.beta_start,
+        beta_end=config.beta_end,
+        beta_schedule=config.schedule,
+        clip_sample=False,
+        timestep_spacing="trailing",
+    )
+    made.set_timesteps(config.sampling_steps)
+    return made
+
+
+def noise(shape: torch.Size, mask_BN: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """Standard noise of centroid 0, drawn on the CPU so that every device draws alike."""
+    return centred(torch.randn(shape, generator=generator), mask_BN)
+
+
+def noised(levels_T: torch.Tensor, x_BN3: torch.Tensor, eps_BN3: torch.Tensor, t_B: torch.Tensor) -> torch.Tensor:
+    """x_t = √ᾱ_t x_0 + √(1 − ᾱ_t) ε (Ho et al. 2020, equation 4); `levels_T` is ᾱ."""
+    kept_B = levels_T[t_B][:, None, None]
+    return torch.sqrt(kept_B) * x_BN3 + torch.sqrt(1 - kept_B) * eps_BN3
+
+
+def errors(
+    model: Denoiser,
+    given: Prepared,
+    x_BN3: torch.Tensor,
+    eps_BN3: torch.Tensor,
+    t_B: torch.Tensor,
+    levels_T: torch.Tensor,
+) -> torch.Tensor:
+    """Squared error of the predicted noise, a mean over each molecule's 3n coordinates, [B]."""
+    found_BN3: torch.Tensor = model(given, noised(levels_T, x_BN3, eps_BN3, t_B), t_B)
+    return (found_BN3 - eps_BN3).square().sum((1, 2)) / (3 * given.mask_BN.sum(1))
+
+
+def sample(config: DiffusionConfig, model: Denoiser, rows: Conformers, stream: Stream, bias: float = 1.0) -> Conformers:
+    """New coordinates for the graphs of `rows`.
+
+    Args:
+        bias: λ; the variance of all noise that the sampler draws is multiplied by it.
+
+    Raises:
+        Diverged: a coordinate is not finite, or far from any molecule.
+    """
+    featured = Featured(rows, config.scale)
+    made: list[tuple[np.ndarray, np.ndarray]] = []
+    for number, block in enumerate(featured.by_size(BLOCK)):
+        generator = torch.Generator().manual_seed(stream.integer("block", str(number)))
+        made.append((block, _denoised(config, model, featured, block, generator, bias**0.5)))
+    flat = ragged(made, rows) * config.scale
+    if not np.isfinite(flat).all() or (len(flat) and np.abs(flat).max() > LARGEST * config.scale):
+        raise Diverged("sampled coordinates are not finite or out of all bounds")
+    return rows.moved(flat)
+
+
+@torch.no_grad()
+def _denoised(
+    config: DiffusionConfig,
+    model: Denoiser,
+    featured: Featured,
+    block: np.ndarray,
+    generator: torch.Generator,
+    spread: float,
+) -> np.ndarray:
+    """Coordinates of a block in units of the noise, [b, n, 3], from pure noise."""
+    mask_BN = featured.graphs(block).mask_BN
+    count = config.sampling_steps if config.sampler == "ddpm" else 1
+    draws = [spread * noise(torch.Size([*mask_BN.shape, 3]), mask_BN, generator) for _ in range(count)]
+    places = np.zeros((*mask_BN.shape, 3), dtype=np.float32)
+    for part in parts(featured.sizes[block]):
+        graphs = featured.graphs(block[part])
+        size = graphs.mask_BN.shape[1]
+        x_BN3 = _reversed(config, model, graphs.to(device()), [draw[part, :size].to(device()) for draw in draws])
+        places[part, :size] = x_BN3.cpu().numpy()
+    return places
+
+
+def _reversed(config: DiffusionConfig, model: Denoiser, graphs: Dense, draws: list[torch.Tensor]) -> torch.Tensor:
+    """The reverse process from the first draw on; the others are the noise of its steps."""
+    process = scheduler(config)
+    given = model.prepare(graphs)
+    x_BN3 = draws[0]
+    for number, t in enumerate(process.timesteps.tolist()):
+        eps_BN3 = model(given, x_BN3, torch.full(x_BN3.shape[:1], t, device=x_BN3.device))
+        fresh_BN3 = draws[number + 1] if number + 1 < len(draws) else torch.zeros_like(x_BN3)
+        eta = 1.0 if config.sampler == "ddpm" else 0.0
+        x_BN3 = process.step(eps_BN3, t, x_BN3, eta=eta, variance_noise=fresh_BN3, return_dict=False)[0]
+    return x_BN3
+
+
+def parts(sizes: np.ndarray) -> Iterator[slice]:
+    """A block of ascending sizes, cut so that each part has as many pairs of atoms as suit the device."""
+    limit = EDGES.get(device().type)
+    start = 0
+    while start < len(sizes):
+        rows = len(sizes) if limit is None else max(1, limit // int(sizes[start]) ** 2)
+        yield slice(start, min(start + rows, len(sizes)))
+        start += rows
