@@ -1,0 +1,154 @@
+"""The command line: what it loads, what it prints, and one line with exit code 2 for whatever a user gets wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+HEAVY = "{'ray', 'torch', 'mlflow', 'pandas', 'transformers', 'optuna', 'matplotlib', 'datasets'}"
+TOY = """\
+name: toy
+cell: {family: {kind: gaussian}, rows: 20, generations: 3, replicates: 5}
+space:
+  policy.kind: {grid: [replace, accumulate]}
+  seed: {grid: [0, 1]}
+"""
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Path:
+    path = tmp_path / "toy.yaml"
+    path.write_text(TOY, encoding="utf-8")
+    return path
+
+
+def call(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "sweep", *arguments]
+    return subprocess.run(
+        command, cwd=folder, env=os.environ | environment, capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+def refused(folder: Path, *arguments: str) -> str:
+    """The one line of a command that is refused."""
+    done = call(folder, *arguments)
+    assert done.returncode == 2, done.stderr
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr
+    lines = done.stderr.strip().splitlines()
+    assert len(lines) == 1, done.stderr
+    return lines[0].removeprefix("collapse-sweep: ")
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["run", "--help"], ["studies"], ["plan", "toy.yaml"], ["plan", "quickstart"]]
+)
+def test_commands_that_compute_nothing_load_nothing_heavy(study: Path, arguments: list[str]) -> None:
+    code = (
+        "import sys\n"
+        "from sweep.cli import app\n"
+        f"app({arguments!r}, standalone_mode=False)\n"
+        f"print(sorted({HEAVY} & set(sys.modules)), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=study.parent, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.strip() == "[]"
+
+
+def test_help_is_quick(tmp_path: Path) -> None:
+    took = []
+    for _ in range(3):
+        started = time.perf_counter()
+        assert "quickstart" in call(tmp_path, "studies").stdout
+        assert call(tmp_path, "--help").returncode == 0
+        took.append((time.perf_counter() - started) / 2)
+    assert min(took) < 2.0, "half a second on a quiet machine; the bound leaves room for a busy one"
+
+
+def test_plan_counts_what_is_shared(study: Path) -> None:
+    done = call(study.parent, "plan", "toy.yaml", "--json")
+    assert done.returncode == 0, done.stderr
+    totals = json.loads(done.stdout)["totals"]
+    assert (totals["cells"], totals["generations"], totals["trained"], totals["stored"]) == (4, 12, 10, 0)
+    assert not (study.parent / "collapse-runs").exists(), "planning writes nothing"
+    text = call(study.parent, "plan", "toy.yaml").stdout
+    assert "toy: 4 cells of 12 generations; 2 of these are shared between cells" in text
+
+
+def test_trial_prints_one_json_record_per_generation(tmp_path: Path) -> None:
+    path = tmp_path / "cell.yaml"
+    path.write_text("family: {kind: gaussian}\npolicy: {kind: replace}\nrows: 20\ngenerations: 3\n", encoding="utf-8")
+    done = call(tmp_path, "trial", "cell.yaml")
+    assert done.returncode == 0, done.stderr
+    assert [json.loads(line)["generation"] for line in done.stdout.splitlines()] == [1, 2, 3]
+    code = "import runpy, sys; sys.argv = ['x', 'trial', 'cell.yaml']\n"
+    code += "try: runpy.run_module('sweep', run_name='__main__')\nexcept SystemExit: assert 'ray' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, capture_output=True)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            ("grid: [replace", "grd: [replace"),
+            "toy.yaml:4: space.policy.kind: unknown word 'grd'; did you mean 'grid'?",
+        ),
+        (("rows: 20", "rows: -2"), "toy.yaml:2: cell.rows: input should be greater than or equal to 1, not -2"),
+        (("{kind: gaussian}", "{kind: linear, dim: 30}"), "toy.yaml:2: cell.rows: "),
+        (("{kind: gaussian}", "{kind: gaussian, dim: -1}"), "toy.yaml:2: cell.family.dim: "),
+    ],
+)
+def test_a_wrong_study_is_refused_before_anything_is_made(study: Path, change: tuple[str, str], message: str) -> None:
+    study.write_text(TOY.replace(*change), encoding="utf-8")
+    for command in ("plan", "run", "status", "report"):
+        assert refused(study.parent, command, "toy.yaml").startswith(message)
+    assert sorted(path.name for path in study.parent.iterdir()) == ["toy.yaml"]
+
+
+def test_an_unknown_study_is_refused_with_the_nearest_name(tmp_path: Path) -> None:
+    assert refused(tmp_path, "run", "quikstart").startswith("unknown study 'quikstart'; did you mean 'quickstart'?")
+
+
+def test_a_workspace_of_a_newer_version_is_refused(study: Path) -> None:
+    folder = study.parent / "w"
+    folder.mkdir()
+    (folder / "workspace.json").write_text('{"schema": 99}')
+    said = refused(study.parent, "run", "toy.yaml", "--workspace", "w")
+    assert "written by a newer version (schema 99" in said
+    (folder / "workspace.json").write_text("garbage")
+    assert "can't be read as a workspace's mark" in refused(study.parent, "status", "toy.yaml", "--workspace", "w")
+
+
+def test_a_workspace_that_is_a_file_is_refused(study: Path) -> None:
+    assert "is a file, not a folder" in refused(study.parent, "run", "toy.yaml", "--workspace", "toy.yaml")
+
+
+def test_an_unreachable_tracking_server_is_refused_before_anything_is_trained(study: Path) -> None:
+    said = refused(study.parent, "run", "toy.yaml", "--workspace", "w", "--tracking-uri", "http://127.0.0.1:9")
+    assert said.startswith("--tracking-uri http://127.0.0.1:9: the tracking server can't be reached")
+    assert not (study.parent / "w" / "store" / "model").exists()
+
+
+def test_a_report_of_nothing_is_refused(study: Path) -> None:
+    assert "no generation is done in" in refused(study.parent, "report", "toy.yaml")
+
+
+def test_status_of_a_study_that_never_ran(study: Path) -> None:
+    done = call(study.parent, "status", "toy.yaml", "--json")
+    assert done.returncode == 0, done.stderr
+    assert [cell["status"] for cell in json.loads(done.stdout)["cells"]] == ["left"] * 4
+
+
+def test_an_unknown_objective_is_refused_with_the_nearest_name(study: Path) -> None:
+    study.write_text(
+        TOY.replace("grid: [0, 1]", "randint: [0, 9]") + "search: {kind: optuna, objective: grwth}\n", encoding="utf-8"
+    )
+    assert "search.objective: unknown objective 'grwth'; did you mean 'growth'?" in refused(
+        study.parent, "run", "toy.yaml"
+    )
