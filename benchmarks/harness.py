@@ -24,6 +24,7 @@ class Ratio:
         ours: seconds of each round, product.
         theirs: seconds of each round, peer.
         note: what makes the comparison fair, or where it is not.
+        unit: of `ours` and `theirs`, less is better.
     """
 
     work: str
@@ -32,6 +33,7 @@ class Ratio:
     ours: tuple[float, ...]
     theirs: tuple[float, ...]
     note: str = ""
+    unit: str = "s"
 
     @property
     def ratios(self) -> list[float]:
@@ -47,9 +49,10 @@ class Ratio:
         """A line of a markdown table."""
         spread = f"{min(self.ratios):.3g} to {max(self.ratios):.3g}"
         verdict = "met" if self.median >= self.target else "missed"
+        ours, theirs = (f"{statistics.median(times):.3g} {self.unit}" for times in (self.ours, self.theirs))
         return (
             f"| {self.work} | {self.peer} | {self.median:.3g}× | {spread} | {self.target:g}× {verdict} "
-            f"| {statistics.median(self.ours):.3g} s | {statistics.median(self.theirs):.3g} s | {self.note} |"
+            f"| {ours} | {theirs} | {self.note} |"
         )
 
 

@@ -118,6 +118,11 @@ def _verified(path: str, part: Part, place: Place) -> str:
     return local
 
 
+def forget_checks() -> None:
+    """Verify every file again when it is next read, as a new process does."""
+    _checked.clear()
+
+
 def _mark(local: str) -> None:
     _checked[local] = _state(local)
 

@@ -53,7 +53,7 @@ def test_damage_of_any_file_is_found_and_set_aside(tmp_path, fresh, caplog, suff
         file.write_bytes(b"")
     else:
         file.unlink()
-    contents._checked.clear()
+    contents.forget_checks()
     with caplog.at_level(logging.WARNING):
         assert store.get("batch", KEY) is None
     if (suffix, how) == ("json", "lost"):
@@ -111,7 +111,7 @@ def test_a_recursion_repairs_what_is_damaged_to_the_last_digit(tmp_path, fresh, 
         flip(path, path.stat().st_size // 2)
     for path in (tmp_path / "record").rglob("*.json"):
         path.unlink()
-    contents._checked.clear()
+    contents.forget_checks()
     assert [record.model_dump(exclude={"seconds"}) for record in run(cell, str(tmp_path))] == undisturbed
 
 

@@ -107,7 +107,7 @@ def test_a_damaged_copy_is_fetched_again_and_a_damaged_object_set_aside(url, tmp
     store.place.write(file, store.place.read(file)[:-1] + b"\x01")
     for path in (tmp_path / "cache").glob("??/*"):
         path.unlink()
-    contents._checked.clear()
+    contents.forget_checks()
     assert store.get("model", KEY) is None
     assert "is damaged" in caplog.text
     assert not store.has("model", KEY)
