@@ -21,6 +21,9 @@ LARGER = 2
 UPDATES = 300
 """Of a classifier that judges."""
 
+DRAWS = 4
+"""Latents drawn an image for an ELBO that scores: how exactly records report the loss must not decide what is kept."""
+
 SURE = 1e-6
 """A detector's probabilities stay this far from 0 and 1."""
 
@@ -58,7 +61,7 @@ def score(kind: str, config: VaeConfig, judge: Payload, images: Pixels, stream: 
         _, logs = features_and_log_probabilities(classifier.load(judge), images)
         best: np.ndarray = logs.max(axis=1)
         return best
-    whose = _larger(config) if kind == "reference" else config
+    whose = (_larger(config) if kind == "reference" else config).model_copy(update={"elbo_draws": DRAWS})
     parts = objective.judge(whose, network.load(whose, judge.tensors), images, stream)
     elbo: np.ndarray = -(parts[0] + parts[1])
     return elbo
