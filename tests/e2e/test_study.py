@@ -1,0 +1,156 @@
+"""A study through Ray and MLflow, as a user runs it: killed, stopped, gone on with, run again."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(280)]
+
+TOY = """\
+name: toy
+cell: {family: {kind: gaussian}, rows: 40, generations: 6, replicates: 200}
+space:
+  policy.kind: {grid: [replace, accumulate]}
+  seed: {grid: [0, 1]}
+"""
+SEARCH = """\
+name: search
+cell: {family: {kind: gaussian}, policy: {kind: replace}, generations: 3, replicates: 50}
+space:
+  rows: {lograndint: [5, 200]}
+search: {kind: optuna, sampler: tpe, num_samples: 5, objective: final_loss, mode: min, seed: 1}
+"""
+
+
+def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "sweep", *arguments]
+    return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def call(folder: Path, *arguments: str, code: int = 0) -> tuple[str, str]:
+    process = start(folder, *arguments)
+    out, err = process.communicate(timeout=240)
+    assert process.returncode == code, err
+    assert "Traceback" not in err
+    return out, err
+
+
+def records(folder: Path, workspace: str) -> dict[str, dict[str, Any]]:
+    """Every record of a store by key, without what differs between runs: how long it took and who made it."""
+    found = {}
+    for path in sorted((folder / workspace / "store" / "record").rglob("*.json")):
+        held = json.loads(path.read_text())
+        held["meta"].pop("seconds", None)
+        found[path.stem] = held["meta"]
+    return found
+
+
+def models(folder: Path, workspace: str) -> dict[str, int]:
+    """When each model was committed, by key."""
+    return {p.stem: p.stat().st_mtime_ns for p in (folder / workspace / "store" / "model").rglob("*.json")}
+
+
+def robustness(folder: Path, workspace: str) -> str:
+    return (folder / workspace / "reports" / "toy" / "robustness.csv").read_text()
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("study")
+    (folder / "toy.yaml").write_text(TOY)
+    (folder / "search.yaml").write_text(SEARCH)
+    out, err = call(folder, "run", "toy.yaml", "--workspace", "w", "--cpus", "2")
+    assert "collapses" in out or "undecided" in out, "the robustness table is printed"
+    assert "report.html" in out
+    assert "collapse-sweep ui" in err
+    return folder
+
+
+def test_a_study_ends_with_its_records_runs_and_report(undisturbed: Path) -> None:
+    import analysis
+
+    frame = analysis.load(undisturbed / "w", study="toy")
+    assert len(frame) == 4 * 6
+    assert set(frame["status"]) == {"done"}
+    first = frame[frame["generation"] == 1].groupby("seed")["test_loss"].nunique()
+    assert (first == 1).all(), "both policies share generation 1"
+    assert len(models(undisturbed, "w")) == 4 * 6 - 2, "and it was trained once"
+    names = {path.name for path in (undisturbed / "w" / "reports" / "toy").iterdir()}
+    assert {"report.html", "robustness.md", "robustness.csv", "robustness.tex", "robustness.parquet"} <= names
+
+
+def test_a_finished_study_run_again_trains_nothing_and_starts_no_ray(undisturbed: Path) -> None:
+    before = models(undisturbed, "w")
+    code = (
+        "import sys; from sweep.cli import app\n"
+        "try: app(['run', 'toy.yaml', '--workspace', 'w'], standalone_mode=False)\n"
+        "finally: print(sorted({'ray', 'torch', 'mlflow'} & set(sys.modules)), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=undisturbed, capture_output=True, text=True, check=False)
+    assert "nothing was trained" in done.stderr
+    assert done.stderr.strip().splitlines()[-1] == "[]"
+    assert models(undisturbed, "w") == before
+
+
+def test_trial_gives_the_records_of_the_trial_run_by_ray(undisturbed: Path) -> None:
+    import analysis
+
+    frame = analysis.load(undisturbed / "w", study="toy")
+    (undisturbed / "cell.yaml").write_text(str(frame["cell_config"].iloc[0]))
+    out, _ = call(undisturbed, "trial", "cell.yaml")
+    cell = frame[frame["cell"] == frame["cell"].iloc[0]].sort_values("generation")
+    alone = [json.loads(line) for line in out.splitlines()]
+    assert [record["test_loss"] for record in alone] == cell["test_loss"].tolist(), "to the last digit"
+    assert [record["metrics"]["trace_ratio"] for record in alone] == cell["trace_ratio"].tolist()
+
+
+def test_a_killed_driver_goes_on_and_ends_with_the_same_table(undisturbed: Path) -> None:
+    process = start(undisturbed, "run", "toy.yaml", "--workspace", "killed", "--cpus", "2")
+    wait_for(lambda: len(models(undisturbed, "killed")) >= 6, process)
+    process.send_signal(signal.SIGKILL)
+    process.communicate(timeout=30)
+    time.sleep(2.0)  # workers notice that their driver is gone
+    kept = models(undisturbed, "killed")
+    assert len(kept) < 22, "it was killed in the middle"
+    call(undisturbed, "run", "toy.yaml", "--workspace", "killed", "--cpus", "2")
+    after = models(undisturbed, "killed")
+    assert {key: after[key] for key in kept} == kept, "nothing that was committed is computed again"
+    assert records(undisturbed, "killed") == records(undisturbed, "w")
+    assert robustness(undisturbed, "killed") == robustness(undisturbed, "w")
+
+
+def test_a_stopped_run_says_how_to_go_on(undisturbed: Path) -> None:
+    process = start(undisturbed, "run", "toy.yaml", "--workspace", "stopped", "--cpus", "1")
+    wait_for(lambda: len(models(undisturbed, "stopped")) >= 2, process)
+    started = time.monotonic()
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=60)
+    assert time.monotonic() - started < 10
+    assert process.returncode == 1
+    assert "Traceback" not in err
+    assert "go on with: collapse-sweep run toy.yaml --workspace" in err
+    out, _ = call(undisturbed, "status", "toy.yaml", "--workspace", "stopped", "--json")
+    assert {cell["status"] for cell in json.loads(out)["cells"]} <= {"done", "left"}
+
+
+def test_an_optuna_study_runs_and_is_not_run_again(undisturbed: Path) -> None:
+    out, _ = call(undisturbed, "run", "search.yaml", "--workspace", "s", "--cpus", "1", "--no-report", "--json")
+    assert [cell["status"] for cell in json.loads(out)["cells"]] == ["done"] * 5
+    _, err = call(undisturbed, "run", "search.yaml", "--workspace", "s", "--no-report")
+    assert "nothing was trained" in err
+
+
+def wait_for(condition: Any, process: subprocess.Popen[str]) -> None:
+    deadline = time.monotonic() + 120
+    while not condition():
+        assert process.poll() is None, process.communicate()[1]
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
