@@ -94,7 +94,7 @@ class DiffusionConfig(FamilyConfig):
         source = Nci(limit=36, conformers=2, max_heavy_atoms=6)
         shape = {"width": 8, "messages": 8, "layers": 1, "epochs": 2.0, "timesteps": 20, "sampling_steps": 5}
         judged = {"test_molecules": 4, "judged_molecules": 2, "noise_levels": 4}
-        return cls(source=source, **shape, **judged), 12
+        return cls(source=source, beta_end=0.4, **shape, **judged), 12
 
     @property
     def parameters(self) -> int:

@@ -10,7 +10,7 @@ from trainables.families.diffusion import evaluate, judges, pictures
 from trainables.families.diffusion.config import DiffusionConfig
 from trainables.families.diffusion.data import prepare
 from trainables.families.diffusion.fit import fit, gather, load, weights_of
-from trainables.families.diffusion.process import sample
+from trainables.families.diffusion.process import check_schedule, sample
 from trainables.lineage import Stream, make_key
 from trainables.sources.molecules_rows import Conformers, read
 from trainables.store import Payload
@@ -23,6 +23,7 @@ class Diffusion(Family):
 
     def __init__(self, config: DiffusionConfig, world: World) -> None:
         super().__init__(config, world)
+        check_schedule(config)
         self.data = prepare(config, world.store)
         self._order = self.truth.numpy("rows").permutation(len(self.data.train))
         self._fixed = Stream(make_key("held-out noise", data=config.data_identity()))

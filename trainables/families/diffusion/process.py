@@ -29,27 +29,39 @@ BLOCK = 256
 EDGES = {"cpu": 6_000}
 """Pairs of atoms denoised at once: a few molecules keep the processor's cache; other devices take a whole block."""
 
+REMAINDER = 0.05
+"""Share of the variance that may be data when the forward process ends (GeoDiff leaves 0.007, DDPM 0.00004)."""
+
 LARGEST = 1e3
 """Coordinates beyond this, in units of the noise, are a failure of the sampler."""
 
 
 def scheduler(config: DiffusionConfig) -> DDIMScheduler:
-    """The noise schedule, and its sampler at `sampling_steps`.
+    """The forward process, and its sampler at `sampling_steps`.
 
     DDIM with η = 1 on all timesteps is DDPM's ancestral sampler (Song et al. 2021, arXiv 2010.02502, equation 16).
     """
-    from diffusers import DDIMScheduler
+    from diffusers import DDIMScheduler, DDPMScheduler
 
-    made = DDIMScheduler(
-        num_train_timesteps=config.timesteps,
-        beta_start=config.beta_start,
-        beta_end=config.beta_end,
-        beta_schedule=config.schedule,
-        clip_sample=False,
-        timestep_spacing="trailing",
-    )
+    steps = config.timesteps
+    forward = DDPMScheduler(steps, config.beta_start, config.beta_end, config.schedule)
+    made = DDIMScheduler(steps, trained_betas=forward.betas.numpy(), clip_sample=False, timestep_spacing="trailing")
     made.set_timesteps(config.sampling_steps)
     return made
+
+
+def check_schedule(config: DiffusionConfig) -> None:
+    """Refuse a forward process that does not end in noise, which every sample starts from.
+
+    Raises:
+        ValueError: with what is left of the data at its end.
+    """
+    left = float(scheduler(config).alphas_cumprod[-1])
+    if left > REMAINDER:
+        raise ValueError(
+            f"beta_end: after {config.timesteps} timesteps of the {config.schedule} schedule {left:.2g} of the "
+            f"variance is still data, where at most {REMAINDER} may be; raise beta_end or timesteps"
+        )
 
 
 def noise(shape: torch.Size, mask_BN: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
