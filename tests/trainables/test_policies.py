@@ -97,8 +97,16 @@ def test_weighted_fresh_splits_the_loss_whatever_the_sizes():
     assert mass[0] / sum(mass) == pytest.approx(0.7)
 
 
-def test_weighted_fresh_defaults_to_the_golden_ratio_at_equal_sizes():
-    assert policy("weighted_fresh").weight == pytest.approx((5**0.5 - 1) / 2, abs=1e-4)
+@pytest.mark.parametrize(("real", "synthetic", "best"), [(0.5, 0.5, (5**0.5 - 1) / 2), (0.25, 0.75, 0.4342585)])
+def test_weighted_fresh_defaults_to_the_best_weight_for_its_sizes(real, synthetic, best):
+    """The minimum over w of (w²/n_r + (1 − w)²/n_s)/(1 − (1 − w)²), where the error settles."""
+    share = policy("weighted_fresh", real=real, synthetic=synthetic).composition().corpus[0].loss_share
+    assert share == pytest.approx(best, abs=1e-6)
+
+    def settles(w):
+        return (w**2 / real + (1 - w) ** 2 / synthetic) / (1 - (1 - w) ** 2)
+
+    assert settles(share) < min(settles(share - 0.01), settles(share + 0.01))
 
 
 def test_token_edit_edits_batch_zero():

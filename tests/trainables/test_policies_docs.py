@@ -19,12 +19,12 @@ def test_the_catalogue_is_complete():
     assert [row[1].strip(" `") for row in rows if len(row) == 7] == ["kind", *POLICIES]
 
 
-@pytest.mark.parametrize("kind", NAMED)
-def test_the_compositions_are_the_named_policies(kind):
+@pytest.mark.parametrize(("name", "composition"), NAMED, ids=[name["kind"] for name, _ in NAMED])
+def test_the_compositions_are_the_named_policies(name, composition):
     for rows in (7, 100):
         cells = [
             Cell.model_validate({"family": {"kind": "gaussian"}, "policy": policy, "rows": rows})
-            for policy in (NAMED[kind], {"kind": kind})
+            for policy in (composition, name)
         ]
         written, named = (Steps(cell) for cell in cells)
         assert [written.step(n).model for n in range(1, 9)] == [named.step(n).model for n in range(1, 9)]
