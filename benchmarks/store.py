@@ -169,10 +169,10 @@ class Timed(FsspecStore):
         finally:
             self.spent += time.perf_counter() - started
 
-    def put(self, *arguments: Any) -> None:
+    def put(self, *arguments: Any, **words: Any) -> None:
         started = time.perf_counter()
         try:
-            super().put(*arguments)
+            super().put(*arguments, **words)
         finally:
             self.spent += time.perf_counter() - started
 

@@ -18,6 +18,7 @@ import re
 import secrets
 import shutil
 import socket
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -34,6 +35,11 @@ from trainables.store import Artifact, Holder, Payload, Store, StoreError, settl
 QUARANTINE = "quarantine"
 PROVENANCE = "provenance"
 FORMAT_FILE = "format.json"
+
+CHEAP = 0.25
+"""Seconds: what took no longer is not forced onto the disk, for computing it again after a loss of power costs less
+than waiting for the disk each time. What such a loss leaves unfinished fails its checksum."""
+
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]+")
 _log = logging.getLogger(__name__)
 
@@ -75,11 +81,20 @@ class FsspecStore(Store):
                         return None
         return None
 
-    def put(self, kind: str, key: str, payload: Payload, parents: Mapping[str, str] | None = None) -> None:
+    def put(
+        self,
+        kind: str,
+        key: str,
+        payload: Payload,
+        parents: Mapping[str, str] | None = None,
+        *,
+        durable: bool = True,
+    ) -> None:
+        """As every store's; what is not `durable` may be found damaged after a loss of power."""
         _path(kind, key)
         with self.reachable():
             self._mark()
-            self._commit(kind, key, settled(payload), parents or {}, self._provenance())
+            self._commit(kind, key, settled(payload), parents or {}, self._provenance(), durable)
 
     def has(self, kind: str, key: str) -> bool:
         with self.reachable():
@@ -132,8 +147,9 @@ class FsspecStore(Store):
                     self._mark()
                     mine = stack.enter_context(self._leases.claim(kind, key, lambda: self.has(kind, key)))
                 if mine and (found := self.get(kind, key)) is None:
+                    started = time.monotonic()
                     made = compute()
-                    self.put(kind, key, made, parents)
+                    self.put(kind, key, made, parents, durable=time.monotonic() - started > CHEAP)
                     return self.get(kind, key) or settled(made)
         return found
 
@@ -143,13 +159,15 @@ class FsspecStore(Store):
         except FileNotFoundError:
             return None
 
-    def _commit(self, kind: str, key: str, payload: Payload, parents: Mapping[str, str], run: str) -> None:
+    def _commit(
+        self, kind: str, key: str, payload: Payload, parents: Mapping[str, str], run: str, durable: bool = True
+    ) -> None:
         at = datetime.now(UTC).isoformat(timespec="seconds")
         made = {"run": run, "host": socket.gethostname(), "pid": os.getpid(), "at": at}
         bare = Manifest(kind, key, secrets.token_hex(4), payload.meta, dict(parents), made)
-        held = contents.write(payload, bare, self.place)
+        held = contents.write(payload, bare, self.place, durable)
         try:
-            self.place.write(_path(kind, key), held.encode())
+            self.place.write(_path(kind, key), held.encode(), durable)
         except BaseException:
             contents.remove(held, self.place)
             raise

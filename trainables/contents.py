@@ -21,7 +21,7 @@ _checked: dict[str, tuple[int, int]] = {}
 """Local files whose checksum this process has verified -> their size and time of change then."""
 
 
-def write(payload: Payload, bare: Manifest, place: Place) -> Manifest:
+def write(payload: Payload, bare: Manifest, place: Place, durable: bool) -> Manifest:
     """Write what is too large for the manifest, and return the manifest that names it. Writes all or nothing."""
     held = bare
     try:
@@ -29,7 +29,7 @@ def write(payload: Payload, bare: Manifest, place: Place) -> Manifest:
             held = replace(held, parts=(*held.parts, part))
             if part.inline is None:
                 path = held.file(len(held.parts) - 1)
-                size, digest = place.stage(path, save)
+                size, digest = place.stage(path, save, durable)
                 held = replace(held, parts=(*held.parts[:-1], replace(part, size=size, sha256=digest)))
                 _mark(place.local(path, digest))
     except BaseException:

@@ -34,8 +34,8 @@ class Place(ABC):
         """The whole file."""
 
     @abstractmethod
-    def write(self, path: str, data: bytes) -> None:
-        """Put the file there in one step, in place of what was there; it survives a loss of power."""
+    def write(self, path: str, data: bytes, durable: bool = True) -> None:
+        """Put the file there in one step, in place of what was there; `durable`: it survives a loss of power."""
 
     @abstractmethod
     def create(self, path: str, data: bytes) -> bool:
@@ -78,8 +78,8 @@ class Place(ABC):
         """Move a file; nothing happens where there is none."""
 
     @abstractmethod
-    def stage(self, path: str, write: Callable[[str], None]) -> tuple[int, str]:
-        """Put there, durably, the file that `write` writes to the local path it is handed.
+    def stage(self, path: str, write: Callable[[str], None], durable: bool = True) -> tuple[int, str]:
+        """Put there the file that `write` writes to the local path it is handed.
 
         Not atomic: nobody may look at `path` before a manifest names it.
 
@@ -134,20 +134,22 @@ class LocalPlace(Place):
         with open(self._at(path), "rb") as file:
             return file.read()
 
-    def write(self, path: str, data: bytes) -> None:
+    def write(self, path: str, data: bytes, durable: bool = True) -> None:
         target = self._at(path)
         temporary = f"{target}.{secrets.token_hex(8)}.tmp"
         try:
             with open(self._descriptor(temporary), "wb") as file:
                 file.write(data)
                 file.flush()
-                os.fsync(file.fileno())
+                if durable:
+                    os.fsync(file.fileno())
             os.replace(temporary, target)
         except BaseException:
             with contextlib.suppress(OSError):
                 os.unlink(temporary)
             raise
-        _sync(os.path.dirname(target))
+        if durable:
+            _sync(os.path.dirname(target))
 
     def create(self, path: str, data: bytes) -> bool:
         try:
@@ -208,12 +210,12 @@ class LocalPlace(Place):
         with contextlib.suppress(FileNotFoundError):
             os.replace(self._at(path), target)
 
-    def stage(self, path: str, write: Callable[[str], None]) -> tuple[int, str]:
+    def stage(self, path: str, write: Callable[[str], None], durable: bool = True) -> tuple[int, str]:
         target = self._at(path)
         os.makedirs(os.path.dirname(target), exist_ok=True)
         try:
             write(target)
-            return checksum(target, sync=True)
+            return checksum(target, sync=durable)
         except BaseException:
             with contextlib.suppress(OSError):
                 os.unlink(target)

@@ -60,7 +60,7 @@ class RemotePlace(Place):
                     raise data
                 yield data if isinstance(data, bytes) else None
 
-    def write(self, path: str, data: bytes) -> None:
+    def write(self, path: str, data: bytes, durable: bool = True) -> None:
         self._fs.pipe_file(self._at(path), data)
 
     def create(self, path: str, data: bytes) -> bool:
@@ -116,7 +116,7 @@ class RemotePlace(Place):
         with contextlib.suppress(FileNotFoundError):
             self._fs.mv(self._at(path), self._at(to))
 
-    def stage(self, path: str, write: Callable[[str], None]) -> tuple[int, str]:
+    def stage(self, path: str, write: Callable[[str], None], durable: bool = True) -> tuple[int, str]:
         with self._cache.entering() as local:
             write(local)
             size, digest = checksum(local)

@@ -19,9 +19,10 @@ import signal
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
-from trainables import Cell, CellFailed, leases, places, run
+from trainables import Cell, CellFailed, leases, run
 from trainables.families.gaussian import Gaussian
 from trainables.places import LocalPlace
 from trainables.store import StoreError
@@ -56,15 +57,18 @@ def computing(orders: dict[str, Any], what: str) -> None:
 
 def committing(die: dict[str, Any]) -> None:
     """Let the process die at each stage of a model's commit."""
-    checksum, replace = places.checksum, os.replace
+    stage, replace = LocalPlace.stage, os.replace
     release = leases.Leases._release
 
-    def staged(path: str, sync: bool = False) -> tuple[int, str]:
-        if sync and "/model/" in path:
-            if arrivals["half a file"] + 1 == die["nth"]:
-                os.truncate(path, os.path.getsize(path) // 2)
-            arrive("half a file", die)
-        return checksum(path, sync)
+    def staged(self: LocalPlace, path: str, write: Callable[[str], None], durable: bool = True) -> tuple[int, str]:
+        def half(local: str) -> None:
+            write(local)
+            if path.startswith("model/"):
+                if arrivals["half a file"] + 1 == die.get("nth") and die["at"] == "half a file":
+                    os.truncate(local, os.path.getsize(local) // 2)
+                arrive("half a file", die)
+
+        return stage(self, path, half, durable)
 
     def replaced(temporary: str, target: str) -> None:
         if "/model/" in target:
@@ -77,8 +81,7 @@ def committing(die: dict[str, Any]) -> None:
         arrive("lease", die)
         release(self, own)
 
-    if die.get("at") == "half a file":
-        places.checksum = staged
+    LocalPlace.stage = staged  # type: ignore[method-assign]
     os.replace = replaced
     leases.Leases._release = released  # type: ignore[method-assign]
 
