@@ -85,7 +85,8 @@ def read(batch: Payload) -> Rows:
     table = batch.table
     if table is None:
         raise ValueError("a batch of token rows has a table")
-    column = table.data.column(COLUMN).combine_chunks()
+    pieces = table.data.column(COLUMN)
+    column = pieces.chunk(0) if pieces.num_chunks == 1 else pieces.combine_chunks()  # the latter always copies
     starts = column.offsets.to_numpy()
     tokens = column.values.to_numpy()
     return Rows(tokens[starts[0] : starts[-1]], starts - starts[0])
