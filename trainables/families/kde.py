@@ -182,14 +182,15 @@ class Kde(Family):
         rng = stream.numpy()
         pieces = model.meta["pieces"]
         loads = np.cumsum([piece["rows"] * piece["weight"] for piece in pieces])
-        points_ = rng.random((self.world.replicates, rows)) * loads[-1]
-        owner = np.minimum(np.searchsorted(loads, points_, side="right"), len(pieces) - 1)
+        places = rng.random((self.world.replicates, rows)) * loads[-1]
+        owner = np.minimum(np.searchsorted(loads, places, side="right"), len(pieces) - 1).ravel()
+        order = np.argsort(owner, kind="stable")
+        ends = np.searchsorted(owner[order], np.arange(len(pieces)), side="right")
         x = np.empty((self.world.replicates, rows, self.config.dim), dtype=np.float32)
-        for number, piece in enumerate(pieces):
-            replicate, place = np.nonzero(owner == number)
-            inside = (points_[replicate, place] - (loads[number - 1] if number else 0.0)) / piece["weight"]
+        for number, (piece, mine) in enumerate(zip(pieces, np.split(order, ends[:-1]), strict=True)):
+            inside = (places.ravel()[mine] - (loads[number - 1] if number else 0.0)) / piece["weight"]
             row = np.clip(inside.astype(int), 0, piece["rows"] - 1)
-            x[replicate, place] = model.tensors[f"rows_{piece['name']}"][replicate, row]
+            x.reshape(-1, self.config.dim)[mine] = model.tensors[f"rows_{piece['name']}"][mine // rows, row]
         noise = rng.standard_normal(x.shape, dtype=np.float32) * math.sqrt(bias)
         made = x + noise * model.tensors["bandwidth"].astype(np.float32)[:, None, None]
         if not np.isfinite(made).all():

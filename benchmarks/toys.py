@@ -1,0 +1,121 @@
+"""Closed-form families beside the loop a user would write: per recursion, the same figures at every generation.
+
+The product runs many replicates at once, the peer one recursion after the other; both are given per recursion.
+Everything accumulates, so the peer's pool grows as it does in the literature's own code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from benchmarks.harness import Ratio, seconds
+from trainables import Cell, run
+
+GENERATIONS = 100
+ROUNDS = 3
+
+
+def claims() -> list[Ratio]:
+    """Everything that is claimed of the closed-form families."""
+    return [
+        _claim({"kind": "linear", "dim": 100}, 1000, 100, _solve_again, "numpy, pooled normal equations", 500),
+        _claim({"kind": "linear", "dim": 10}, 100, 1000, _solve_again, "numpy, pooled normal equations", 500),
+        _claim({"kind": "gaussian", "dim": 10}, 1000, 1000, _moments_again, "numpy, pooled mean and covariance", 100),
+        _claim({"kind": "discrete"}, 10_000, 1000, _count_again, "numpy, pooled counts", 100),
+        _claim({"kind": "kde"}, 200, 50, _density_again, "scikit-learn KernelDensity", 20),
+        _alone(),
+    ]
+
+
+def _claim(
+    family: dict[str, Any], rows: int, replicates: int, peer: Callable[[Cell], object], name: str, target: float
+) -> Ratio:
+    """One family under `accumulate`, product and peer in turn."""
+    cell = Cell.model_validate(
+        {
+            "family": family,
+            "policy": {"kind": "accumulate"},
+            "rows": rows,
+            "generations": GENERATIONS,
+            "replicates": replicates,
+        }
+    )
+    ours, theirs = [], []
+    for _ in range(ROUNDS):
+        ours.append(seconds(lambda: list(run(cell))) / replicates)
+        theirs.append(seconds(lambda: peer(cell)))
+    work = f"{cell.family.kind} {cell.family.size_label()}, {rows} rows, {GENERATIONS} generations, per recursion"
+    return Ratio(work, name, target, tuple(ours), tuple(theirs), f"{replicates} replicates at once")
+
+
+def _alone() -> Ratio:
+    """A single recursion: what is left is the engine's cost of a generation."""
+    ratio = _claim({"kind": "linear", "dim": 100}, 1000, 1, _solve_again, "numpy, pooled normal equations", 20)
+    return Ratio(ratio.work, ratio.peer, ratio.target, ratio.ours, ratio.theirs, "one replicate")
+
+
+def _solve_again(cell: Cell) -> list[float]:
+    """Pooled least squares, solved from all rows each generation (the fastest way that numpy has for it)."""
+    rng = np.random.default_rng(0)
+    dim = cell.family.cost(cell.rows).parameters
+    x = rng.standard_normal((cell.rows, dim))
+    pool_x, pool_y = np.tile(x, (cell.generations, 1)), np.empty(cell.generations * cell.rows)
+    weights: np.ndarray = np.zeros(dim)
+    losses = []
+    for n in range(cell.generations):
+        here = slice(n * cell.rows, (n + 1) * cell.rows)
+        pool_y[here] = x @ weights + rng.standard_normal(cell.rows)
+        seen_x, seen_y = pool_x[: here.stop], pool_y[: here.stop]
+        weights = np.linalg.solve(seen_x.T @ seen_x, seen_x.T @ seen_y)
+        losses.append(float(weights @ weights))
+    return losses
+
+
+def _moments_again(cell: Cell) -> list[tuple[float, float, float]]:
+    """Mean and covariance of all rows each generation; loss, trace and squared error of the mean."""
+    rng = np.random.default_rng(0)
+    dim = 10
+    pool = np.empty((cell.generations * cell.rows, dim))
+    mean, cov, figures = np.zeros(dim), np.eye(dim), []
+    for n in range(cell.generations):
+        pool[n * cell.rows : (n + 1) * cell.rows] = rng.multivariate_normal(mean, cov, cell.rows)
+        seen = pool[: (n + 1) * cell.rows]
+        mean, cov = seen.mean(axis=0), np.cov(seen.T, bias=True)
+        inverse = np.linalg.inv(cov)
+        loss = 0.5 * (np.trace(inverse) + mean @ inverse @ mean - dim + np.linalg.slogdet(cov)[1])
+        figures.append((float(loss), float(np.trace(cov)), float(mean @ mean)))
+    return figures
+
+
+def _count_again(cell: Cell) -> list[tuple[float, float, int]]:
+    """Frequencies of all rows each generation; loss, diversity and survivors."""
+    rng = np.random.default_rng(0)
+    categories = cell.family.cost(cell.rows).parameters
+    truth = 1 / np.arange(1, categories + 1)
+    truth /= truth.sum()
+    pool = np.empty(cell.generations * cell.rows, dtype=int)
+    frequencies, figures = truth, []
+    for n in range(cell.generations):
+        pool[n * cell.rows : (n + 1) * cell.rows] = rng.choice(categories, cell.rows, p=frequencies)
+        frequencies = np.bincount(pool[: (n + 1) * cell.rows], minlength=categories) / ((n + 1) * cell.rows)
+        loss = ((frequencies - truth) ** 2).sum()
+        figures.append((float(loss), float(1 - (frequencies**2).sum()), int((frequencies > 0).sum())))
+    return figures
+
+
+def _density_again(cell: Cell) -> list[tuple[float, float]]:
+    """A kernel estimate of all rows each generation; held-out log-likelihood and trace."""
+    from sklearn.datasets import make_moons
+    from sklearn.neighbors import KernelDensity
+
+    held, _ = make_moons(500, noise=0.1, random_state=1)
+    pool, _ = make_moons(cell.rows, noise=0.1, random_state=0)
+    figures = []
+    for n in range(cell.generations):
+        model = KernelDensity(bandwidth=0.1).fit(pool)
+        figures.append((model.score(held) / len(held), float(np.trace(np.cov(pool.T)))))
+        pool = np.concatenate([pool, model.sample(cell.rows, random_state=n)])
+    return figures
