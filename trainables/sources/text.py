@@ -1,11 +1,11 @@
-"""Text sources: documents by name, cleaned, counted, and told apart by content."""
+"""Text sources: documents by name, told apart by content."""
 
 from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from typing import Any, Literal
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, ClassVar, Literal
 
 from trainables.config import Config, Registry
 
@@ -13,26 +13,45 @@ TEXTS = Registry(
     "text source",
     {
         "pydoc": "trainables.sources.text:Pydoc",
+        "text": "trainables.sources.text_files:TextFile",
+        "hub": "trainables.sources.text_hub:TextHub",
+        "tinystories": "trainables.sources.text_hub:TinyStories",
     },
 )
+
+ALL = "all"
+"""Name of the one part of a source that has no splits of its own."""
 
 
 class TextSource(Config, ABC):
     """Base of every text source. Subclasses add `kind: Literal[...]`."""
 
     kind: str
+    places: ClassVar[frozenset[str]] = frozenset()
+    """Fields that say where the text lies: no part of the identity."""
 
-    @abstractmethod
     def identity(self) -> dict[str, Any]:
-        """What the documents are: a digest of the content, never a place. Light to compute.
+        """What the documents are: the fields that shape them and a digest of the content, never a place.
 
         Raises:
             ValueError: the text can't be read; one line says which and why.
         """
+        fields = {name: value for name, value in self.canonical().items() if name not in self.places}
+        return fields | {"digest": self.digest()}
 
     @abstractmethod
-    def documents(self) -> Iterator[str]:
-        """The documents in the source's own order, empty ones and repetitions included."""
+    def digest(self) -> str:
+        """What tells this content from any other. Light to compute."""
+
+    @abstractmethod
+    def read(self) -> Mapping[str, Iterable[str]]:
+        """Documents by split, `train`, `test` and `validation`, of which the last two may be missing, or `all`.
+
+        In the source's own order, empty documents and repetitions included.
+
+        Raises:
+            ValueError: the text can't be read; one line says which and why.
+        """
 
 
 class Pydoc(TextSource):
@@ -44,10 +63,13 @@ class Pydoc(TextSource):
 
     kind: Literal["pydoc"] = "pydoc"
 
-    def identity(self) -> dict[str, Any]:
-        return {"kind": self.kind, "digest": digest(self.documents())}
+    def digest(self) -> str:
+        return digest_of(self._paragraphs())
 
-    def documents(self) -> Iterator[str]:
+    def read(self) -> Mapping[str, Iterable[str]]:
+        return {ALL: self._paragraphs()}
+
+    def _paragraphs(self) -> Iterator[str]:
         from pydoc_data.topics import topics
 
         for name in sorted(topics):
@@ -57,7 +79,7 @@ class Pydoc(TextSource):
                     yield " ".join(paragraph.split())
 
 
-def digest(texts: Iterator[str]) -> str:
+def digest_of(texts: Iterable[str]) -> str:
     """32 hex digits that name a sequence of texts."""
     total = hashlib.sha256()
     for text in texts:

@@ -53,7 +53,10 @@ class LanguageConfig(FamilyConfig):
         clip: largest norm of the gradient.
         precision: bfloat16 autocast or not; `auto` takes it on a GPU that has it.
         temperature, top_k, top_p: of sampling; 0 and 1 leave the distribution whole.
+        reference_size: size of the model that judges rows for `verified` and `curated`, fitted on batch 0;
+            None takes the model's own dimensions.
         test_rows: held-out rows judged at most.
+        sample_rows: rows sampled for the metrics of samples; 0 leaves these out.
     """
 
     kind: Literal["language"] = "language"
@@ -83,7 +86,9 @@ class LanguageConfig(FamilyConfig):
     temperature: float = Field(default=1.0, gt=0)
     top_k: int = Field(default=0, ge=0)
     top_p: float = Field(default=1.0, gt=0, le=1)
+    reference_size: str | None = None
     test_rows: int = Field(default=256, ge=1)
+    sample_rows: int = Field(default=64, ge=0)
 
     default_rows: ClassVar[int] = 300
     default_generations: ClassVar[int] = 4
@@ -91,12 +96,15 @@ class LanguageConfig(FamilyConfig):
         {"source", "vocabulary", "context", "sequences", "validation", "test"}
     )
     sampling_fields: ClassVar[frozenset[str]] = frozenset({"temperature", "top_k", "top_p"})
-    evaluation_fields: ClassVar[frozenset[str]] = frozenset({"test_rows"})
+    evaluation_fields: ClassVar[frozenset[str]] = frozenset({"test_rows", "sample_rows"})
+    judge_fields: ClassVar[frozenset[str]] = frozenset({"reference_size"})
+    abilities: ClassVar[frozenset[str]] = frozenset({"bias", "score", "edit"})
 
     @model_validator(mode="after")
     def _known(self) -> LanguageConfig:
-        if self.size not in SIZES:
-            raise ValueError(f"size: unknown size {self.size!r}{suggest(self.size, SIZES)}")
+        for name, size in (("size", self.size), ("reference_size", self.reference_size)):
+            if size is not None and size not in SIZES:
+                raise ValueError(f"{name}: unknown size {size!r}{suggest(size, SIZES)}")
         if self.shape.width % self.shape.heads:
             raise ValueError(f"heads: {self.shape.heads} heads do not divide a width of {self.shape.width}")
         if self.architecture == "gpt2" and self.positions < self.context:
@@ -119,6 +127,23 @@ class LanguageConfig(FamilyConfig):
             tied=named.tied,
             positions=named.positions,
         )
+
+    @property
+    def reference(self) -> LanguageConfig:
+        """The model that judges rows."""
+        if self.reference_size is None:
+            return self
+        named = dict.fromkeys(("width", "layers", "heads", "intermediate"))
+        return self.model_validate(self.canonical() | named | {"size": self.reference_size})
+
+    def updates(self, rows: int) -> int:
+        """Updates of a fit on `rows` rows."""
+        return self.steps or max(1, math.ceil(self.epochs * rows / self.batch))
+
+    @classmethod
+    def tiny(cls) -> tuple[LanguageConfig, int]:
+        fields = {"width": 16, "layers": 1, "heads": 2, "context": 24, "vocabulary": 300, "epochs": 2}
+        return cls.model_validate(fields | {"test_rows": 32, "sample_rows": 8, "batch": 8}), 32
 
     @property
     def init_std(self) -> float:
@@ -160,7 +185,7 @@ class LanguageConfig(FamilyConfig):
 
     def cost(self, rows: int) -> Cost:
         """Six operations a parameter and token to fit, two to sample (Kaplan et al. 2020, table 1)."""
-        fitted = self.context * (self.steps * self.batch / rows if self.steps else self.epochs)
+        fitted = self.context * self.updates(rows) * self.batch / rows
         return Cost(
             parameters=self.parameters,
             fit_flops=6.0 * self.parameters * fitted,

@@ -6,7 +6,8 @@ No held-out document takes part in training anything, the tokenizer included.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+import logging
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -23,20 +24,30 @@ if TYPE_CHECKING:
 BOS, EOS = 0, 1
 NAMES = ("<|bos|>", "<|eos|>")
 
+ENCODED = 4096
+"""Documents encoded at a time."""
 
-@dataclass(frozen=True)
+
+@dataclass
 class Splits:
     """Documents by split, and how many were left out and why."""
 
     train: list[str] = field(default_factory=list)
     validation: list[str] = field(default_factory=list)
     test: list[str] = field(default_factory=list)
-    skipped: dict[str, int] = field(default_factory=lambda: {"empty": 0, "repeated": 0})
+    empty: int = 0
+    repeated: int = 0
 
 
 @dataclass(frozen=True)
 class Text:
-    """A source made ready: its tokenizer, and rows of each split."""
+    """A source made ready.
+
+    Attributes:
+        tokenizer: trained on the training documents alone.
+        train, validation, test: rows of each split.
+        skipped: documents left out (`empty`, `repeated`), and rows cut short (`truncated`).
+    """
 
     tokenizer: Tokenizer
     train: Rows
@@ -45,29 +56,31 @@ class Text:
     skipped: dict[str, int]
 
 
-def split(documents: Iterable[str], validation: float, test: float) -> Splits:
-    """Documents by the hash of their content; empty and repeated ones are left out and counted.
+def split(parts: Mapping[str, Iterable[str]], validation: float, test: float) -> Splits:
+    """Documents by split: the source's own where it has one, else by the hash of their content.
 
-    A repetition can't be in two splits, and a document stays in its split when others are added.
+    Empty and repeated documents are left out and counted. Held-out parts come first, so that no training
+    document equals a held-out one, and a document stays in its split when others are added.
     """
-    splits, seen = Splits(), set()
-    for document in documents:
-        if not document.strip():
-            splits.skipped["empty"] += 1
-            continue
-        mark = hashlib.sha256(document.encode("utf-8", "surrogatepass")).digest()[:16]
-        if mark in seen:
-            splits.skipped["repeated"] += 1
-            continue
-        seen.add(mark)
-        place = int.from_bytes(mark[:8], "big") / 2**64
-        if place < test:
-            splits.test.append(document)
-        elif place < test + validation:
-            splits.validation.append(document)
-        else:
-            splits.train.append(document)
-    return splits
+    found, seen = Splits(), set()
+    shares = (0.0 if "test" in parts else test, 0.0 if "validation" in parts else validation)
+    for part in sorted(parts, key=lambda name: name not in ("test", "validation")):
+        for document in parts[part]:
+            mark = hashlib.sha256(document.encode("utf-8", "surrogatepass")).digest()[:16]
+            if not document.strip():
+                found.empty += 1
+            elif mark in seen:
+                found.repeated += 1
+            else:
+                seen.add(mark)
+                name = part if part in ("test", "validation") else _by_hash(mark, *shares)
+                getattr(found, name).append(document)
+    return found
+
+
+def _by_hash(mark: bytes, test: float, validation: float) -> str:
+    place = int.from_bytes(mark[:8], "big") / 2**64
+    return "test" if place < test else "validation" if place < test + validation else "train"
 
 
 def train_tokenizer(documents: Iterable[str], vocabulary: int) -> Tokenizer:
@@ -87,47 +100,56 @@ def train_tokenizer(documents: Iterable[str], vocabulary: int) -> Tokenizer:
     return tokenizer
 
 
-def encode(tokenizer: Tokenizer, documents: list[str], config: LanguageConfig) -> Rows:
-    """Rows of a split, as the config wants them."""
+def encode(tokenizer: Tokenizer, documents: list[str], config: LanguageConfig) -> tuple[Rows, int]:
+    """Rows of a split, as the config wants them, and how many documents did not fit in theirs."""
     kind = np.uint16 if config.vocabulary <= 2**16 else np.int32
-    plain = [np.array([*e.ids, EOS], dtype=kind) for e in tokenizer.encode_batch(documents, add_special_tokens=False)]
-    if config.sequences == "fixed_length":
-        return Rows.fixed(np.concatenate(plain) if plain else np.zeros(0, kind), config.context)
-    cut = [ids[: config.context] for ids in plain]
+    pieces: list[np.ndarray] = []
+    for start in range(0, len(documents), ENCODED):
+        block = tokenizer.encode_batch(documents[start : start + ENCODED], add_special_tokens=False)
+        pieces += [np.array([*found.ids, EOS], dtype=kind) for found in block]
+    whole = config.sequences == "fixed_length"
+    cut = pieces if whole else [ids[: config.context] for ids in pieces]
+    tokens = np.concatenate([np.zeros(0, kind), *cut])
+    if whole:
+        return Rows.fixed(tokens, config.context), 0
     starts = np.concatenate([[0], np.cumsum([len(ids) for ids in cut], dtype=np.int64)])
-    return Rows(np.concatenate(cut) if cut else np.zeros(0, kind), starts)
+    return Rows(tokens, starts), sum(len(ids) > config.context for ids in pieces)
 
 
 def prepare(config: LanguageConfig) -> Text:
     """The config's text, made ready once per process.
 
     Raises:
-        ValueError: the text can't be read, or holds out no whole test row.
+        ValueError: the text can't be read, or is too short to train on and hold rows out.
     """
-    return _prepared(canonical_json(config.data_identity()), _Hidden(config))
+    return _prepared(canonical_json(config.data_identity()), _Unhashed(config))
 
 
-class _Hidden:
-    """Carries a config through a cache without being part of its key."""
+@dataclass(frozen=True)
+class _Unhashed:
+    """Carries a config through a cache whose key is the identity of its data alone."""
 
-    def __init__(self, config: LanguageConfig) -> None:
-        self.config = config
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Hidden)
-
-    def __hash__(self) -> int:
-        return 0
+    config: LanguageConfig = field(compare=False)
 
 
 @lru_cache(maxsize=4)
-def _prepared(identity: str, hidden: _Hidden) -> Text:
-    config = hidden.config
-    splits = split(config.source.documents(), config.validation, config.test)
+def _prepared(identity: str, carried: _Unhashed) -> Text:
+    config = carried.config
+    splits = split(config.source.read(), config.validation, config.test)
+    if not splits.train:
+        raise ValueError(f"source: {config.source.kind} gives no training document ({splits.empty} were empty)")
     tokenizer = train_tokenizer(splits.train, config.vocabulary)
-    train, validation, test = (
-        encode(tokenizer, documents, config) for documents in (splits.train, splits.validation, splits.test)
-    )
-    if not test.rows:
-        raise ValueError(f"source: {config.source.kind} holds out no test row of {config.context} tokens")
-    return Text(tokenizer, train, validation, test, splits.skipped)
+    train, cut = encode(tokenizer, splits.train, config)
+    validation, _ = encode(tokenizer, splits.validation, config)
+    test, _ = encode(tokenizer, splits.test, config)
+    if min(train.rows, test.rows) < 1:
+        raise ValueError(
+            f"source: {config.source.kind} gives {train.rows} training rows and {test.rows} test rows of "
+            f"{config.context} tokens; at least one of each is needed"
+        )
+    skipped = {"empty": splits.empty, "repeated": splits.repeated, "truncated": cut}
+    if splits.empty or splits.repeated:
+        logging.getLogger(__name__).warning(
+            "%s: %d empty and %d repeated documents are left out", config.source.kind, splits.empty, splits.repeated
+        )
+    return Text(tokenizer, train, validation, test, skipped)

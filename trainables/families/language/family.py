@@ -1,4 +1,4 @@
-"""`Language`: the family at work, tying text, fit, sampler and metrics together."""
+"""`Language`: the family at work, tying text, fit, sampler, metrics and judges together."""
 
 from __future__ import annotations
 
@@ -9,18 +9,23 @@ import numpy as np
 
 from trainables.corpus import Corpus
 from trainables.families.base import Evaluation, Family, World
-from trainables.families.language import architecture
+from trainables.families.language import architecture, judges
 from trainables.families.language.config import LanguageConfig
-from trainables.families.language.data import prepare
+from trainables.families.language.data import NAMES, prepare
+from trainables.families.language.edit import edit
 from trainables.families.language.evaluate import cross_entropy
 from trainables.families.language.fit import fit
-from trainables.families.language.rows import gather
+from trainables.families.language.metrics import each, statistics, tail
+from trainables.families.language.rows import Rows, gather, join, read
 from trainables.families.language.sample import sample
 from trainables.lineage import Stream
 from trainables.store import Payload
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
+
+SHOWN = 16
+"""Samples in the file of samples."""
 
 
 class Language(Family):
@@ -32,22 +37,59 @@ class Language(Family):
         super().__init__(config, world)
         self.text = prepare(config)
         self._order = self.truth.numpy("rows").permutation(self.text.train.rows)
+        self._tail = tail(np.bincount(self.text.train.tokens, minlength=config.vocabulary))
 
     def real(self, start: int, rows: int) -> Payload:
-        return self.text.train.take(self._order[start : start + rows]).payload(self.config.vocabulary)
+        held = self.text.train.rows
+        if start + rows > held:
+            raise ValueError(f"rows: real rows {start} to {start + rows}, but the training split holds {held}")
+        return self._batch(self.text.train.take(self._order[start : start + rows]), skipped=self.text.skipped)
+
+    def held_out(self) -> Payload:
+        return self._batch(join([self.text.test, self.text.validation]))
 
     def fit(self, corpus: Corpus, stream: Stream) -> Payload:
         model = fit(self.config, gather(corpus), stream)
         return Payload(meta={"parameters": self.config.parameters}, tensors=architecture.weights(model))
 
     def evaluate(self, model: Payload, stream: Stream) -> Evaluation:
-        test = self.text.test
-        judged = test.take(np.arange(min(self.config.test_rows, test.rows)))
-        loss = cross_entropy(self.config, self._load(model), judged)
-        return Evaluation(loss, {"uniform_loss": math.log(self.config.vocabulary), "perplexity": math.exp(loss)})
+        config, fitted, test = self.config, self._load(model), self.text.test
+        loss = cross_entropy(config, fitted, test.take(np.arange(min(config.test_rows, test.rows))))
+        metrics = {"uniform_loss": math.log(config.vocabulary), "perplexity": math.exp(min(loss, 700.0))}
+        metrics |= {f"source_{why}": float(count) for why, count in self.text.skipped.items()}
+        if not config.sample_rows:
+            return Evaluation(loss, metrics)
+        sampled = sample(config, fitted, config.sample_rows, stream)
+        metrics |= statistics(sampled, test, self._tail)
+        return Evaluation(loss, metrics, files={"samples.txt": self._shown(sampled)})
 
     def sample(self, model: Payload, rows: int, stream: Stream, bias: float = 1.0) -> Payload:
-        return sample(self.config, self._load(model), rows, stream, bias).payload(self.config.vocabulary)
+        return self._batch(sample(self.config, self._load(model), rows, stream, bias))
+
+    def edit(self, model: Payload, real: Payload, threshold: float, stream: Stream) -> Payload:
+        edited, share = edit(self.config, self._load(model), read(real), threshold, stream)
+        return self._batch(edited, edited=share)
+
+    def judge(self, kind: str, real: Payload, synthetic: Payload | None, stream: Stream) -> Payload:
+        if kind == "detector":
+            assert synthetic is not None  # a detector tells real rows from these
+            return judges.detector(self.config, read(real), read(synthetic), stream)
+        return judges.reference(self.config, read(real), stream)
+
+    def score(self, kind: str, judge: Payload, batch: Payload, stream: Stream) -> np.ndarray:
+        return judges.score(kind, self.config, judge, read(batch))
+
+    def take(self, batch: Payload, index: np.ndarray) -> Payload:
+        return self._batch(read(batch).take(index))
+
+    def _batch(self, rows: Rows, **meta: object) -> Payload:
+        return rows.payload(self.config.vocabulary, **meta)
 
     def _load(self, model: Payload) -> PreTrainedModel:
         return architecture.load(self.config, model.tensors)
+
+    def _shown(self, sampled: Rows) -> bytes:
+        """Some samples as text, between lines of dashes."""
+        rows = [self.text.tokenizer.decode(row.tolist(), skip_special_tokens=False) for row in each(sampled)[:SHOWN]]
+        text = ("\n" + "-" * 40 + "\n").join(rows).replace(NAMES[1], "⏎\n")
+        return text.encode("utf-8", "replace")

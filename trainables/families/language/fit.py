@@ -33,7 +33,7 @@ def fit(config: LanguageConfig, rows: Rows, stream: Stream) -> PreTrainedModel:
     import torch
 
     model = create(config, stream.integer("init")).train()
-    updates = config.steps or max(1, math.ceil(config.epochs * rows.rows / config.batch))
+    updates = config.updates(rows.rows)
     optimizer = _optimizer(config, model)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate(config, step, updates))
     batches = shuffled(rows.rows, config.batch, stream.numpy("order"))

@@ -1,0 +1,136 @@
+"""Statistics of sampled rows: diversity, repetition, and what is left of the real distribution's tail.
+
+Rows are sequences of token numbers; nothing here knows of models.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+
+from trainables.families.language.rows import Rows
+
+ORDER = 4
+"""Longest n-gram of BLEU and of repetition."""
+
+TAIL = 0.1
+"""The tail is the rarest tokens that together have this share of the real training tokens."""
+
+
+def each(rows: Rows) -> list[np.ndarray]:
+    """The rows one by one."""
+    return [rows.tokens[a:b] for a, b in zip(rows.starts[:-1], rows.starts[1:], strict=True)]
+
+
+def grams(row: np.ndarray, n: int) -> list[tuple[int, ...]]:
+    """The row's n-grams in order."""
+    values = row.tolist()
+    return list(zip(*(values[start:] for start in range(n)), strict=False))
+
+
+def distinct(rows: Sequence[np.ndarray], n: int) -> float:
+    """Distinct n-grams over all n-grams of the rows (Li et al. 2016, arXiv 1510.03055)."""
+    found = [gram for row in rows for gram in grams(row, n)]
+    return len(set(found)) / max(len(found), 1)
+
+
+def repetition(rows: Sequence[np.ndarray], n: int = ORDER) -> float:
+    """Share of n-grams that repeat an earlier one of their own row (seq-rep-n of Welleck et al. 2020)."""
+    total = sum(len(grams(row, n)) for row in rows)
+    different = sum(len(set(grams(row, n))) for row in rows)
+    return 1.0 - different / max(total, 1)
+
+
+def self_bleu(rows: Sequence[np.ndarray]) -> float:
+    """Mean BLEU-4 of each row against all others (Zhu et al. 2018, arXiv 1802.01886); 1 is one text repeated.
+
+    Modified precisions with one added to both counts of n > 1 (Lin and Och 2004), brevity against the
+    reference of nearest length.
+    """
+    if len(rows) < 2:
+        return 0.0
+    logs = np.zeros(len(rows))
+    for n in range(1, ORDER + 1):
+        add = 0 if n == 1 else 1
+        counts = [Counter(grams(row, n)) for row in rows]
+        first, second, owner = _two_largest(counts)
+        for i, own in enumerate(counts):
+            allowed = {gram: second[gram] if owner[gram] == i else first[gram] for gram in own}
+            hits = sum(min(count, allowed[gram]) for gram, count in own.items())
+            with np.errstate(divide="ignore"):
+                logs[i] += np.log((hits + add) / max(sum(own.values()) + add, 1)) / ORDER
+    return float(np.mean(np.exp(logs) * _brevity(np.array([len(row) for row in rows]))))
+
+
+def _two_largest(
+    counts: Sequence[Counter[tuple[int, ...]]],
+) -> tuple[Counter[tuple[int, ...]], Counter[tuple[int, ...]], dict[tuple[int, ...], int]]:
+    """Of each n-gram: the largest count in any row, the largest in another row, and which row has the first."""
+    first: Counter[tuple[int, ...]] = Counter()
+    second: Counter[tuple[int, ...]] = Counter()
+    owner: dict[tuple[int, ...], int] = {}
+    for i, own in enumerate(counts):
+        for gram, count in own.items():
+            if count > first[gram]:
+                first[gram], second[gram], owner[gram] = count, first[gram], i
+            elif count > second[gram]:
+                second[gram] = count
+    return first, second, owner
+
+
+def _brevity(lengths: np.ndarray) -> np.ndarray:
+    """BLEU's penalty of rows shorter than the nearest other row, [rows]."""
+    gaps = np.abs(lengths[:, None] - lengths[None, :]).astype(float)
+    np.fill_diagonal(gaps, np.inf)
+    nearest = lengths[gaps.argmin(axis=1)]
+    penalty: np.ndarray = np.exp(np.minimum(0.0, 1.0 - nearest / np.maximum(lengths, 1)))
+    return penalty
+
+
+def zipf_exponent(counts: np.ndarray) -> float:
+    """Minus the slope of log frequency on log rank, by least squares over the tokens seen at least twice."""
+    ordered = np.sort(counts[counts >= 2])[::-1]
+    if len(ordered) < 3:
+        return float("nan")
+    return float(-np.polyfit(np.log(np.arange(1, len(ordered) + 1)), np.log(ordered), 1)[0])
+
+
+def entropy(counts: np.ndarray) -> float:
+    """Of the token frequencies, in nats."""
+    share = counts[counts > 0] / counts.sum()
+    return float(-(share * np.log(share)).sum())
+
+
+def tail(counts: np.ndarray) -> np.ndarray:
+    """Which tokens are in the tail of a distribution given by counts, [V]; unseen tokens are not."""
+    order = np.argsort(counts, kind="stable")
+    rare = np.cumsum(counts[order]) <= TAIL * counts.sum()
+    member = np.zeros(len(counts), dtype=bool)
+    member[order[rare]] = True
+    return member & (counts > 0)
+
+
+def statistics(sampled: Rows, real: Rows, tail_tokens: np.ndarray) -> dict[str, float]:
+    """All figures of a sample.
+
+    Args:
+        sampled: from a model.
+        real: held-out rows, at least about as many, to set the tail's coverage in proportion.
+        tail_tokens: as `tail` finds them among the real training tokens, [V].
+    """
+    vocabulary, rows = len(tail_tokens), each(sampled)
+    counts = np.bincount(sampled.tokens, minlength=vocabulary)
+    as_many = np.bincount(real.tokens[: len(sampled.tokens)], minlength=vocabulary)
+    expected = max(int((as_many[tail_tokens] > 0).sum()), 1)
+    return {
+        **{f"distinct_{n}": distinct(rows, n) for n in range(1, ORDER)},
+        "self_bleu": self_bleu(rows),
+        "repetition": repetition(rows),
+        "zipf_exponent": zipf_exponent(counts),
+        "entropy": entropy(counts),
+        "tail_mass": float(counts[tail_tokens].sum() / max(counts.sum(), 1)),
+        "tail_coverage": float((counts[tail_tokens] > 0).sum() / expected),
+        "sampled_length": float(sampled.lengths.mean()),
+    }
