@@ -68,7 +68,7 @@ class RemotePlace(Place):
             self._fs.pipe_file(self._at(path), data, mode="create")
         except FileExistsError:
             return False
-        except OSError:
+        except self.errors:
             # Two creations at the very same moment: some stores refuse one with a "conflict".
             if self.exists(path):
                 return False

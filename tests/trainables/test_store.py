@@ -8,6 +8,7 @@ import pickle
 import secrets
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -274,3 +275,15 @@ def test_reading_small_records_loads_no_library_of_data(tmp_path):
     )
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert told.stdout.split("\n")[:2] == ["3.0", "[]"]
+
+
+def test_only_what_is_dear_is_forced_onto_the_disk(tmp_path, monkeypatch):
+    store = open_store(str(tmp_path))
+    store.put("record", "first", Payload())
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fsync", synced.append)
+    large = Payload(tensors={"x": np.ones(6000)})
+    store.once("model", "cheap", lambda: large)
+    assert synced == []
+    store.once("model", "dear", lambda: time.sleep(0.3) or large)
+    assert len(synced) == 3  # the tensors, the manifest, the folder that names them
