@@ -28,7 +28,8 @@ class Curves:
 
     Attributes:
         metric: its name.
-        runs: one row per recursion: study, cell, family, config, policy, seed, replicate, hyperparameters.
+        runs: one row per recursion: study, cell, family, config, policy, seed, replicate, hyperparameters; `heavy`
+            where the family says (metric `infinite_mean`) that its mean over recursions is infinite.
         generations: [generations], ascending.
         values: [runs, generations], NaN where a recursion has no value.
         errors: like `values`, standard error of a mean over replicates; NaN where a row is one recursion.
@@ -84,7 +85,9 @@ def curves(frame: pd.DataFrame, metric: str = "test_loss", replicates: Mapping[s
     generations = np.unique(once["generation"].to_numpy(dtype=np.int64))
     column = np.searchsorted(generations, once["generation"].to_numpy())
     taken = [_matrix(once, c, row, column, (len(runs), len(generations))) for c in _columns(metric)]
-    result = Curves(metric, runs.assign(replicate=0), generations, *taken)
+    heavy = set(once.loc[once["infinite_mean"] > 0, "cell"]) if "infinite_mean" in once else set()
+    runs = runs.assign(replicate=0, heavy=runs["cell"].isin(list(heavy)))
+    result = Curves(metric, runs, generations, *taken)
     return _expand(result, replicates) if replicates else result
 
 
@@ -152,7 +155,7 @@ def _constant(column: str) -> bool:
     """Whether a column says what a cell is, rather than how a generation did."""
     if column in IDENTITY:
         return column not in _PER_GENERATION
-    return column in ("reason", "cell_config") or is_parameter(column)
+    return column in ("reason", "cell_config", "parameters") or is_parameter(column)
 
 
 def _matrix(frame: pd.DataFrame, column: str, row: Index, place: Index, shape: tuple[int, int]) -> Array:

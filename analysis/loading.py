@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,23 +12,32 @@ if TYPE_CHECKING:
 _SQLITE = "sqlite:///"
 
 
-def load(workspace: str | Path, study: str | None = None, tracking_uri: str | None = None) -> pd.DataFrame:
-    """The runs of a workspace as one tidy frame, one row per cell and generation.
+def load(
+    workspace: str | Path,
+    study: str | None = None,
+    tracking_uri: str | None = None,
+    columns: Mapping[str, str] | None = None,
+) -> pd.DataFrame:
+    """The runs of a workspace, or of a table of someone else's, as one tidy frame: a row per cell and generation.
 
     Args:
-        workspace: folder that holds `mlflow.db`; not looked at when `tracking_uri` is given.
+        workspace: folder that holds `mlflow.db`, not looked at when `tracking_uri` is given; or a csv, tsv or parquet
+            file, see `analysis.foreign.read`.
         study: only this study's cells, None for all.
         tracking_uri: any MLflow tracking URI. A sqlite one is read by SQL, all others through MLflow's client.
+        columns: of a table, our column names -> the file's.
 
     Returns:
         Columns `analysis.frame.IDENTITY`, then metrics, then hyperparameters by dotted path. Empty (but with the
         identity columns) where no generation has been logged.
 
     Raises:
-        ValueError: there is nothing to read, no such study, or a run without a config.
+        ValueError: there is nothing to read, no such study, a run without a config, or a table of no use.
     """
-    from analysis import frame, mlflow_client, mlflow_sqlite
+    from analysis import foreign, frame, mlflow_client, mlflow_sqlite
 
+    if tracking_uri is None and foreign.is_file(workspace):
+        return foreign.read(workspace, columns, study)
     uri = tracking_uri or f"{_SQLITE}{Path(workspace).absolute() / 'mlflow.db'}"
     if uri.startswith(_SQLITE):
         path = Path(uri.removeprefix(_SQLITE).split("?")[0])

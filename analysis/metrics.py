@@ -39,19 +39,20 @@ class Metric:
 
 _LOSS_UNITS: Mapping[str, str] = {
     "linear": "squared Σ-norm",
-    "gaussian": "squared distance of means",
+    "gaussian": "nats per row",
     "language": "nats per token",
     "vae": "nats per image",
-    "diffusion": "squared error per coordinate",
+    "diffusion": "denoising error per coordinate",
     "kde": "nats per row",
-    "discrete": "nats per row",
+    "discrete": "squared distance of frequencies",
 }
 _KNOWN = (
     Metric("trace_ratio", "variance, tr Σ̂ / tr Σ", worse=-1),
+    Metric("gini_simpson", "diversity, 1 − Σp²", worse=-1),
     Metric("mean_sq_error", "squared error of the mean"),
     Metric("nll", "held-out negative log-likelihood", "nats"),
 )
-_EXTRA: Mapping[str, tuple[str, ...]] = {"gaussian": ("trace_ratio",)}
+_EXTRA: Mapping[str, tuple[str, ...]] = {"gaussian": ("trace_ratio",), "discrete": ("gini_simpson",)}
 
 
 def describe(name: str, family: str = "") -> Metric:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from analysis.curves import Curves, curves, last, slope
 from analysis.intervals import t_interval
-from analysis.labels import NAMES, configurations
+from analysis.labels import NAMES, configurations, in_order
 from analysis.metrics import judged
 from analysis.robustness import Replicates
 from analysis.verdict import Thresholds
@@ -47,7 +47,7 @@ def differences(
             for config, places in whole.runs.groupby("config", sort=True).indices.items():
                 described = {"config": config, **names.loc[str(config), list(NAMES)], "metric": metric.name}
                 rows += [described | row for row in _pairs(whole.select(np.asarray(places)), limits)]
-    return _adjust(pd.DataFrame(rows))
+    return in_order(_adjust(pd.DataFrame(rows)), names) if rows else pd.DataFrame()
 
 
 def _pairs(group: Curves, limits: Thresholds) -> list[dict[str, Any]]:
@@ -86,8 +86,6 @@ def _difference(values: Array, generations: npt.NDArray[np.int64], limits: Thres
 def _adjust(table: pd.DataFrame) -> pd.DataFrame:
     from statsmodels.stats.multitest import multipletests
 
-    if table.empty:
-        return table
     table = table.assign(p_holm=np.nan)
     for _, rows in table.groupby("metric"):
         known = rows.index[rows["p"].notna()]

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from analysis import intervals, metrics
 from analysis.curves import Curves, by_policy, curves, first, late_excess, ratio, slope
 from analysis.intervals import Interval, t_interval
-from analysis.labels import NAMES, configurations
+from analysis.labels import NAMES, configurations, in_order
 from analysis.verdict import Evidence, Thresholds, judge, levels_off
 
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ Replicates = Mapping[str, Mapping[str, Array]]
 SEEDS = "seeds, t-interval"
 REPLICATES = "replicates, t-interval"
 BOUND = "standard errors of replicates, bound"
+MEDIAN = ", median"
+"""Added to the basis where a family flags its mean as infinite: medians are judged there."""
 
 
 def assess(
@@ -32,9 +34,10 @@ def assess(
     """One row per configuration, policy and judged metric.
 
     Growth is the least-squares slope of a metric per generation, of each independent recursion; its interval is
-    Student's over recursions. A cell with replicates is that many recursions where their values are given
-    (`basis` "replicates"); where only their standard errors are known and there are too few seeds, the interval
-    is a conservative bound. Two-sided intervals at `thresholds.confidence`.
+    Student's over recursions. A cell with replicates is that many recursions where their values are given; where only
+    their standard errors are known and there are too few seeds, the interval is a conservative bound. Where a family
+    flags an infinite mean, medians are judged. The column `basis` says which it was. Intervals are two-sided at
+    `thresholds.confidence`.
 
     Args:
         frame: as `analysis.load` gives it.
@@ -62,11 +65,9 @@ def assess(
                 for (config, policy), group in by_policy(whole)
             ]
     table = pd.DataFrame(rows)
-    return (
-        table
-        if table.empty
-        else _adjust(table).sort_values([*NAMES, "metric", "policy"], kind="stable", ignore_index=True)
-    )
+    if table.empty:
+        return table
+    return in_order(_adjust(table).sort_values(["metric", "policy"], kind="stable"), names)
 
 
 def _row(group: Curves, metric: metrics.Metric, limits: Thresholds) -> dict[str, Any]:
@@ -110,21 +111,23 @@ def gather(group: Curves, worse: int, limits: Thresholds) -> tuple[Evidence, str
     last generation; growth and ratio of all that have two generations.
     """
     values = worse * group.values
-    growth = t_interval(slope(values, group.generations), limits.confidence)
+    heavy = bool(group.runs["heavy"].any())
+    interval = intervals.median_interval if heavy else t_interval
+    growth = interval(slope(values, group.generations), limits.confidence)
     whole = group.lengths == group.lengths.max()
     reached = np.isfinite(group.values[whole]).all(axis=0)
-    late = t_interval(late_excess(values[whole][:, reached], limits.late_share), limits.confidence)
-    basis = REPLICATES if bool((group.runs["replicate"] > 0).any()) else SEEDS
-    if growth.runs < limits.min_runs and np.isfinite(group.errors).any():
+    late = interval(late_excess(values[whole][:, reached], limits.late_share), limits.confidence)
+    basis = (REPLICATES if bool((group.runs["replicate"] > 0).any()) else SEEDS) + MEDIAN * heavy
+    if growth.runs < limits.min_runs and not heavy and np.isfinite(group.errors).any():
         growth, late = _bounded(group, values, growth, late, limits)
         basis = BOUND
     evidence = Evidence(
         growth=growth,
-        ratio=t_interval(ratio(group.values), limits.confidence),
+        ratio=interval(ratio(group.values), limits.confidence),
         late=late,
         scale=abs(_mean(first(group.values))),
         generations=int(reached.sum()),
-        levels_off=levels_off(values[whole][:, reached].mean(axis=0)),
+        levels_off=levels_off((np.median if heavy else np.mean)(values[whole][:, reached], axis=0)),
     )
     return evidence, basis
 

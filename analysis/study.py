@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from analysis import metrics, paired, replicates, robustness
+from analysis import claims, metrics, paired, replicates, robustness
 from analysis.curves import Curves, curves
-from analysis.labels import configurations
+from analysis.definitions.base import Case
+from analysis.definitions.matrix import cases
+from analysis.labels import configurations, titles
 from analysis.metrics import Metric
 from analysis.robustness import Replicates
 from analysis.verdict import Thresholds
@@ -57,9 +59,24 @@ class Study:
         return paired.differences(self.frame, self.thresholds, self.replicates)
 
     @cached_property
+    def claims(self) -> pd.DataFrame:
+        """`claims.summary` of the study."""
+        return claims.summary(self.assessment, self.differences, self.names, self.thresholds.confidence)
+
+    @cached_property
     def names(self) -> pd.DataFrame:
         """Names of configurations, by `config`."""
         return configurations(self.frame)
+
+    @cached_property
+    def titles(self) -> dict[str, str]:
+        """One line per configuration, by `config`."""
+        return titles(self.names)
+
+    @cached_property
+    def cases(self) -> list[Case]:
+        """What the definitions judge."""
+        return cases(self.frame, self.thresholds, self.replicates, self.seed)
 
     @cached_property
     def judged(self) -> list[tuple[str, Metric, Curves]]:

@@ -33,8 +33,10 @@ def robustness(assessment: pd.DataFrame) -> pd.DataFrame:
         return pd.DataFrame(columns=["family"])
     entries = assessment.assign(entry=[entry(row) for row in assessment.itertuples()])
     keys = [*NAMES, "metric"]
-    wide = entries.pivot(index=["config", *keys, "unit"], columns="policy", values="entry")
-    wide = wide.reset_index().sort_values(keys, kind="stable", ignore_index=True).rename_axis(columns=None)
+    rank = {config: i for i, config in enumerate(dict.fromkeys(assessment["config"]))}
+    wide = entries.pivot(index=["config", *keys, "unit"], columns="policy", values="entry").reset_index()
+    wide = wide.sort_values(["config", "metric"], key=lambda c: c.map(rank) if c.name == "config" else c)
+    wide = wide.reset_index(drop=True).rename_axis(columns=None)
     names = [c for c in [*keys, "unit"] if c in ("family", "metric") or wide[c].astype(bool).any()]
     return wide[[*names, *order(assessment["policy"])]].fillna("")
 
@@ -51,12 +53,14 @@ def entry(row: Any) -> str:
     return text
 
 
-def interval(estimate: float, low: float, high: float) -> str:
-    """Estimate and bounds with digits that fit the interval's width."""
+def interval(estimate: float, low: float, high: float, sign: str = "+") -> str:
+    """Estimate and bounds with digits that fit the interval's width; `sign` "-" leaves plus signs out."""
     if not math.isfinite(low):
         return number(estimate)
     digits = _digits(high - low)
-    return f"{_signed(estimate, digits)} [{_signed(low, digits)}, {_signed(high, digits)}]"
+    form = f"{sign}.{digits}f" if digits <= 5 else f"{sign}.2e"
+    shown = [format(value, form).replace("-", "−") for value in (estimate, low, high)]
+    return f"{shown[0]} [{shown[1]}, {shown[2]}]"
 
 
 def number(value: Any) -> str:
@@ -153,11 +157,6 @@ def _style(cell: str) -> str:
 def _digits(width: float) -> int:
     """Decimals that show an interval's width in two significant digits."""
     return max(0, 1 - math.floor(math.log10(width))) if width > 0 else 4
-
-
-def _signed(value: float, digits: int) -> str:
-    """With a sign; in scientific notation where decimals would run long."""
-    return (f"{value:+.{digits}f}" if digits <= 5 else f"{value:+.2e}").replace("-", "−")
 
 
 _TEX = {

@@ -90,10 +90,10 @@ def judge(evidence: Evidence, thresholds: Thresholds) -> Verdict:
     if growth.low > 0:
         if evidence.generations < limits.min_generations:
             return Verdict(UNDECIDED, "rises; too few generations to tell whether it levels off")
-        if evidence.ratio.low > limits.factor:
-            return Verdict(COLLAPSES, f"more than {limits.factor:g} times the first loss")
         if not evidence.levels_off:
             return Verdict(COLLAPSES, "rises and does not level off")
+        if evidence.ratio.low > limits.factor:
+            return Verdict(COLLAPSES, f"levels off above {limits.factor:g} times the first loss")
     if evidence.levels_off and evidence.late.high <= 0:
         return Verdict(STABLE, "rises to a bound")
     return Verdict(UNDECIDED, "rises; not clear whether it levels off" if growth.low > 0 else "interval too wide")

@@ -13,26 +13,27 @@ from analysis.verdict import COLLAPSES, STABLE
 if TYPE_CHECKING:
     import pandas as pd
 
-ROWS = 300
-"""Rows shown at most; the files hold all."""
+ROWS = 150
+"""Rows shown of a family at most; the files hold all."""
 _CHIP = {COLLAPSES: "bad", STABLE: "good"}
 
 
 def verdict_table(assessment: pd.DataFrame) -> str:
-    """Markup of the robustness table."""
+    """Markup of the robustness table, one table per family."""
+    return "".join(_table(own) for _, own in assessment.groupby("family", sort=False))
+
+
+def _table(assessment: pd.DataFrame) -> str:
+    """One family's."""
     policies = style.order(assessment["policy"])
     head = "".join(f"<th scope=col>{escape(p)}</th>" for p in policies)
-    rows = []
-    groups = assessment.groupby(["config", "metric"], sort=False)
-    for number, (_, group) in enumerate(groups):
-        if number >= ROWS:
-            break
-        rows.append(_row(group, policies))
-    more = len(groups) - len(rows)
+    groups = [group for _, group in assessment.groupby(["config", "metric"], sort=False)]
+    rows = "".join(_row(group, policies) for group in groups[:ROWS])
+    more = len(groups) - ROWS
     note = f"<p class=note>{more} more rows are in robustness.csv.</p>" if more > 0 else ""
     return (
         '<div class="wide"><table class="verdicts"><thead><tr><th scope=col>configuration</th>'
-        f"{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>{note}"
+        f"{head}</tr></thead><tbody>{rows}</tbody></table></div>{note}"
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from html import escape
 from importlib.resources import files
@@ -43,11 +44,16 @@ def page(title: str, facts: Sequence[str], sections: Sequence[Section], drawn: M
 
 
 def _section(section: Section, drawn: Mapping[str, str], command: str) -> str:
-    text = "".join(f"<p>{escape(paragraph)}</p>" for paragraph in section.text)
+    text = "".join(f"<p>{_prose(paragraph)}</p>" for paragraph in section.text)
     pictures = "".join(_picture(p, drawn[p.name], command) for p in section.pictures)
     exhibits = "".join(_exhibit(e, bool(section.html)) for e in section.exhibits)
     head = f'<section id="{section.name}"><h2>{escape(section.title)}</h2>'
     return f"{head}{text}{section.html}{pictures}{exhibits}</section>"
+
+
+def _prose(text: str) -> str:
+    """Escaped, with `code` between backticks."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
 
 
 def _picture(picture: Picture, svg: str, command: str) -> str:
@@ -65,7 +71,7 @@ def _exhibit(exhibit: Exhibit, folded: bool) -> str:
     files_ = ", ".join(f"{exhibit.name}.{end}" for end in ("csv", "parquet", "md", "tex"))
     note = f'<p class="note">{escape(exhibit.caption)} Files: {files_}.</p>'
     if folded:
-        return f"<details><summary>As a plain table</summary>{note}{_grid(exhibit.shown)}</details>"
+        return f"<details><summary>Table {exhibit.name}</summary>{note}{_grid(exhibit.shown)}</details>"
     return f"{_grid(exhibit.shown)}{note}"
 
 

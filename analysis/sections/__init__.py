@@ -7,7 +7,20 @@ from collections.abc import Iterator
 
 from analysis.study import Section, Study
 
-ORDER = ("verdicts", "curves", "pairs")
+ORDER = (
+    "claims",
+    "verdicts",
+    "curves",
+    "pairs",
+    "definitions",
+    "growth",
+    "scaling",
+    "survival",
+    "importance",
+    "specification",
+    "composition",
+    "gallery",
+)
 
 
 def build(study: Study) -> Iterator[Section]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from analysis import labels, style
+from analysis import style
 from analysis.curves import Curves, by_policy
 from analysis.metrics import Metric
 from analysis.study import Picture, Section, Study
@@ -67,8 +67,8 @@ def summary(curves: Curves, confidence: float) -> pd.DataFrame:
 def _picture(study: Study, family: str, metric: Metric, curves: Curves) -> Picture:
     table = summary(curves, study.thresholds.confidence)
     chosen = _chosen(study, family, metric)
-    titles = labels.titles(study.names)
-    rows = math.ceil(len(chosen) / _COLUMNS)
+    titles = study.titles
+    rows = math.ceil(len(chosen) / _columns(len(chosen)))
     caption = f"{family}: {metric.axis} against generation."
     total = int((study.names["family"] == family).sum())
     if total > len(chosen):
@@ -98,7 +98,7 @@ def _chosen(study: Study, family: str, metric: Metric) -> list[str]:
 
 
 def _paint(figure: Figure, table: pd.DataFrame, titles: dict[str, str], metric: Metric) -> None:
-    columns = min(_COLUMNS, len(titles))
+    columns = _columns(len(titles))
     rows = math.ceil(len(titles) / columns)
     grid = figure.subplots(rows, columns, squeeze=False)
     looks = style.looks(table["policy"])
@@ -115,6 +115,11 @@ def _paint(figure: Figure, table: pd.DataFrame, titles: dict[str, str], metric: 
     handles = {h.get_label(): h for axes in grid.flat for h in axes.get_lines() if not h.get_label().startswith("_")}
     ordered = [p for p in looks if p in handles]
     figure.legend([handles[p] for p in ordered], ordered, loc="outside upper left", ncols=min(4, len(ordered)))
+
+
+def _columns(panels: int) -> int:
+    """Panels side by side; four look better in two rows of two than in three and one."""
+    return 2 if panels == 4 else min(_COLUMNS, panels)
 
 
 def _panel(axes: Axes, table: pd.DataFrame, looks: dict[str, style.Look]) -> None:

@@ -1,0 +1,35 @@
+"""Definition 4: the variance of what is generated collapses."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from analysis.curves import ratio
+from analysis.definitions.base import Case, Definition, Measure, mean_of, unsupported
+
+METRICS = ("trace_ratio", "pixel_variance", "gini_simpson", "diversity", "distinct_2", "entropy")
+"""Measures of spread, from the definition's own to the nearest that a family records."""
+
+
+def measure(case: Case, threshold: float) -> Measure:
+    """Last over first value of the family's measure of spread; below τ is met."""
+    spread = case.first_of(METRICS)
+    if spread is None:
+        return unsupported("no measure of spread is recorded")
+    values = ratio(spread.values)
+    if not np.isfinite(values).any():
+        return unsupported(f"{spread.metric} starts at zero")
+    return mean_of(values, threshold, case, spread.metric)
+
+
+DEFINITION = Definition(
+    number=4,
+    name="collapsing_variance",
+    title="collapsing variance",
+    statistic="last over first variance",
+    threshold=0.5,
+    grid=(0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95),
+    meaning="τ, share of the first variance",
+    beyond="below",
+    measure=measure,
+)

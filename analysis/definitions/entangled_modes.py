@@ -1,0 +1,30 @@
+"""Definition 6: modes of the real distribution become entangled."""
+
+from __future__ import annotations
+
+from analysis.curves import first, last
+from analysis.definitions.base import Case, Definition, Measure, mean_of, unsupported
+
+METRICS = ("mode_overlap",)
+"""Share of samples that lie between real modes: 0 each in one mode, 1 all of them between modes."""
+
+
+def measure(case: Case, threshold: float) -> Measure:
+    """Rise of the share of samples that belong to no single mode; above τ is met."""
+    overlap = case.first_of(METRICS)
+    if overlap is None:
+        return unsupported("no modes are recorded")
+    return mean_of(last(overlap.values) - first(overlap.values), threshold, case, overlap.metric)
+
+
+DEFINITION = Definition(
+    number=6,
+    name="entangled_modes",
+    title="entanglement of modes",
+    statistic="rise of the share between modes",
+    threshold=0.1,
+    grid=(0.01, 0.02, 0.05, 0.1, 0.2, 0.5),
+    meaning="τ, rise of the share between modes",
+    beyond="above",
+    measure=measure,
+)

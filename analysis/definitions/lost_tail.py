@@ -1,0 +1,35 @@
+"""Definition 7: the tail of the real distribution disappears."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from analysis.curves import ratio
+from analysis.definitions.base import Case, Definition, Measure, mean_of, unsupported
+
+METRICS = ("tail_mass", "tail_coverage", "surviving_categories", "recall", "class_coverage", "cov")
+"""Measures of how much of the real tail is still generated, from mass to coverage."""
+
+
+def measure(case: Case, threshold: float) -> Measure:
+    """Last over first value of the family's measure of the tail; below τ is met."""
+    tail = case.first_of(METRICS)
+    if tail is None:
+        return unsupported("no measure of the tail is recorded")
+    values = ratio(tail.values)
+    if not np.isfinite(values).any():
+        return unsupported(f"{tail.metric} starts at zero")
+    return mean_of(values, threshold, case, tail.metric)
+
+
+DEFINITION = Definition(
+    number=7,
+    name="lost_tail",
+    title="disappearance of the real tail",
+    statistic="last over first tail mass",
+    threshold=0.5,
+    grid=(0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95),
+    meaning="τ, share of the first tail",
+    beyond="below",
+    measure=measure,
+)
