@@ -130,10 +130,15 @@ class TestFit:
         with pytest.raises(CellFailed, match=r"generation 1: .*not finite"):
             list(run(cell))
 
-    def test_a_sampler_out_of_bounds_diverges(self, family, model):
-        huge = {name: 1e4 * value for name, value in model.tensors.items()}
-        with pytest.raises(Diverged, match="sampled coordinates"):
-            family.sample(Payload(tensors=huge), 4, STREAM)
+    def test_a_model_that_is_not_finite_samples_nothing(self, family, model):
+        broken = {name: np.full_like(value, np.nan) for name, value in model.tensors.items()}
+        with pytest.raises(Diverged, match="sampled coordinates are not finite"):
+            family.sample(Payload(tensors=broken), 4, STREAM)
+
+    def test_a_model_without_sense_still_samples_something(self, family, model):
+        huge = {name: 30 * value for name, value in model.tensors.items()}
+        made = read(family.sample(Payload(tensors=huge), 4, STREAM))
+        assert np.abs(made.positions).max() < 200
 
 
 class TestEvaluate:

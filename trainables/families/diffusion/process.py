@@ -32,8 +32,9 @@ EDGES = {"cpu": 6_000}
 REMAINDER = 0.05
 """Share of the variance that may be data when the forward process ends (GeoDiff leaves 0.007, DDPM 0.00004)."""
 
-LARGEST = 1e3
-"""Coordinates beyond this, in units of the noise, are a failure of the sampler."""
+BOX = 20.0
+"""Bound of a predicted coordinate of x_0, in units of the noise. No molecule reaches it, so a fitted model is
+sampled unclipped; a poor one, whose errors feed on themselves at far coordinates, stays finite."""
 
 
 def scheduler(config: DiffusionConfig) -> DDIMScheduler:
@@ -45,7 +46,12 @@ def scheduler(config: DiffusionConfig) -> DDIMScheduler:
 
     steps = config.timesteps
     forward = DDPMScheduler(steps, config.beta_start, config.beta_end, config.schedule)
-    made = DDIMScheduler(steps, trained_betas=forward.betas.numpy(), clip_sample=False, timestep_spacing="trailing")
+    made = DDIMScheduler(
+        steps,
+        trained_betas=forward.betas.numpy(),
+        clip_sample_range=BOX,
+        timestep_spacing="trailing",
+    )
     made.set_timesteps(config.sampling_steps)
     return made
 
@@ -95,7 +101,7 @@ def sample(config: DiffusionConfig, model: Denoiser, rows: Conformers, stream: S
         bias: λ; the variance of all noise that the sampler draws is multiplied by it.
 
     Raises:
-        Diverged: a coordinate is not finite, or far from any molecule.
+        Diverged: a coordinate is not finite.
     """
     featured = Featured(rows, config.scale)
     made: list[tuple[np.ndarray, np.ndarray]] = []
@@ -103,8 +109,8 @@ def sample(config: DiffusionConfig, model: Denoiser, rows: Conformers, stream: S
         generator = torch.Generator().manual_seed(stream.integer("block", str(number)))
         made.append((block, _denoised(config, model, featured, block, generator, bias**0.5)))
     flat = ragged(made, rows) * config.scale
-    if not np.isfinite(flat).all() or (len(flat) and np.abs(flat).max() > LARGEST * config.scale):
-        raise Diverged("sampled coordinates are not finite or out of all bounds")
+    if not np.isfinite(flat).all():
+        raise Diverged("sampled coordinates are not finite")
     return rows.moved(flat)
 
 
@@ -138,9 +144,24 @@ def _reversed(config: DiffusionConfig, model: Denoiser, graphs: Dense, draws: li
     for number, t in enumerate(process.timesteps.tolist()):
         eps_BN3 = model(given, x_BN3, torch.full(x_BN3.shape[:1], t, device=x_BN3.device))
         fresh_BN3 = draws[number + 1] if number + 1 < len(draws) else torch.zeros_like(x_BN3)
-        eta = 1.0 if config.sampler == "ddpm" else 0.0
-        x_BN3 = process.step(eps_BN3, t, x_BN3, eta=eta, variance_noise=fresh_BN3, return_dict=False)[0]
+        x_BN3 = stepped(config, process, eps_BN3, t, x_BN3, fresh_BN3)
     return x_BN3
+
+
+def stepped(
+    config: DiffusionConfig,
+    process: DDIMScheduler,
+    eps_BN3: torch.Tensor,
+    t: int,
+    x_BN3: torch.Tensor,
+    fresh_BN3: torch.Tensor,
+) -> torch.Tensor:
+    """x at the next lower timestep; the noise predicted is what agrees with the bounded x_0."""
+    eta = 1.0 if config.sampler == "ddpm" else 0.0
+    found: torch.Tensor = process.step(
+        eps_BN3, t, x_BN3, eta=eta, use_clipped_model_output=True, variance_noise=fresh_BN3, return_dict=False
+    )[0]
+    return found
 
 
 def parts(sizes: np.ndarray) -> Iterator[slice]:
