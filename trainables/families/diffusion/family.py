@@ -15,6 +15,9 @@ from trainables.lineage import Stream, make_key
 from trainables.sources.molecules_rows import Conformers, read
 from trainables.store import Payload
 
+SCORED_LEVELS = 10
+"""Noise levels at which model 1 scores a row."""
+
 
 class Diffusion(Family):
     """Batches are tables of conformers (`trainables.sources.molecules_rows`); models are tensors by name."""
@@ -62,7 +65,9 @@ class Diffusion(Family):
     def score(self, kind: str, judge: Payload, batch: Payload, stream: Stream) -> np.ndarray:
         rows = read(batch)
         if kind == "first":
-            error = evaluate.denoising_errors(self.config, load(self.config, judge.tensors), rows, stream)
+            levels = min(SCORED_LEVELS, self.config.timesteps)  # not the record's: a record's detail selects no rows
+            scored = self.config.model_copy(update={"noise_levels": levels})
+            error = evaluate.denoising_errors(scored, load(self.config, judge.tensors), rows, stream)
             scores: np.ndarray = -error.mean(axis=0)
             return scores
         return (judges.score_reference if kind == "reference" else judges.score_detector)(judge, rows)
