@@ -16,8 +16,12 @@ from analysis.theory.averages import averages
 from analysis.theory.curve import Curve
 from analysis.theory.history import History
 
-SPREAD = 1.0
-"""Relative variance beyond which a heavy-tailed figure's mean over recursions says nothing about its expectation."""
+SPREAD = 2.0
+"""Relative variance beyond which a figure's mean over recursions says little about its expectation.
+
+A collapsing variance is a product of many factors, nearly log-normal: its expectation rests on ever rarer
+recursions, and at a relative variance of 2 a thousand of them still have a normal mean (skewness 7/√1000).
+"""
 
 
 def replace_trace(rows: int, generation: int) -> float:
@@ -71,13 +75,18 @@ def latest_excess(
 
 
 def curves(family: Any, rows: int, past: History) -> list[Curve]:
-    """`trace_ratio` and `mean_sq_error` under any policy that draws whole or random rows; more under `replace`."""
+    """`trace_ratio` and `mean_sq_error` under any policy that draws whole or random rows; more under `replace`.
+
+    `trace_ratio` ends where its relative variance, about e^2V − 1 since the logarithms of variances average as
+    means do with twice the noise, exceeds `SPREAD`.
+    """
     biased = family.estimator == "biased"
     found = averages(past, "biased" if biased else "unbiased")
+    reliable = sum(math.expm1(2 * error) <= SPREAD for error in averages(past, "known").error)
     source = "averages; Shumailov et al. 2023, Alemohammad et al. 2023"
     known = [
         Curve("mean_sq_error", tuple(family.dim * error for error in found.error), source),
-        Curve("trace_ratio", found.spread, source),
+        Curve("trace_ratio", found.spread[:reliable], source),
     ]
     if past.only_latest() and min(past.sizes.values()) > family.dim:
         sizes = [past.sizes[n] for n in range(len(past.corpora))]

@@ -76,7 +76,13 @@ def test_a_fork_is_followed():
 
 def test_long_cells_end_early():
     found = curves(cell(GAUSSIAN, "replace", generations=2000))
-    assert len(found["trace_ratio"]) == 500
+    assert len(found["mean_sq_error"]) == 500
+
+
+@pytest.mark.parametrize(("policy", "ends"), [("replace", 54), ("accumulate", 300), ("sliding_window", 122)])
+def test_a_prediction_ends_where_no_sample_mean_could_follow(policy, ends):
+    """A collapsing variance is nearly log-normal; where real rows stay, it never gets there."""
+    assert len(curves(cell(GAUSSIAN, policy, generations=300))["trace_ratio"]) == ends
 
 
 def test_theory_shares_no_code_with_families():
