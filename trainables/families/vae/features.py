@@ -29,7 +29,8 @@ def space(config: VaeConfig, images: Images, store: Store) -> Payload:
     """The feature space of a source: one for all seeds, models and policies, kept in the store.
 
     Where the source has labels, a small classifier, whose hidden layer and answers are used; elsewhere the leading
-    principal components. Held-out images take no part.
+    principal components. Held-out images take no part. A classifier is blind to what it needs not tell classes apart:
+    noise may lie near digits, so read precision beside the Fréchet distance.
     """
     key = make_key("features", data=config.data_identity(), updates=config.feature_steps, version=VERSION)
     return store.once("features", key, lambda: _fit(config, images, Stream(key)))
