@@ -85,7 +85,7 @@ class VaeConfig(FamilyConfig):
     neighbours: int = Field(default=3, ge=1)
     feature_steps: int = Field(default=300, ge=1)
 
-    default_rows: ClassVar[int] = 1000
+    default_rows: ClassVar[int] = 490
     default_generations: ClassVar[int] = 5
     abilities: ClassVar[frozenset[str]] = frozenset({"bias", "score"})
     data_fields: ClassVar[frozenset[str]] = frozenset({"source"})
