@@ -4,6 +4,7 @@ where the server does not.
 
 from __future__ import annotations
 
+import hashlib
 import sqlite3
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +19,9 @@ from trainables.store import Store
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+_STAMP = ".made-of"
 
 
 def tracked(study: Study, board: Board, workspace: Workspace) -> pd.DataFrame | None:
@@ -51,18 +55,44 @@ def stored(study: Study, board: Board, store: Store) -> pd.DataFrame:
     return _of_this_study(tidy(runs, points), board)
 
 
-def write_report(frame: pd.DataFrame, folder: Path, title: str, store: Store, command: str) -> pd.DataFrame:
+def write_report(
+    frame: pd.DataFrame, folder: Path, title: str, store: Store, command: str, reuse: bool = False
+) -> pd.DataFrame:
     """Write the report into the folder; the robustness table, every figure of it.
+
+    Args:
+        frame: what it is about.
+        folder: where.
+        title: its heading.
+        store: for replicates, samples and corpora.
+        command: what makes it again.
+        reuse: leave a report alone that was made of equal figures by the same code.
 
     Raises:
         ValueError: the frame is empty.
     """
     import pandas as pd
 
-    from analysis.report import build
+    stamp, mark, table = _stamp(frame, title, command), folder / _STAMP, folder / "robustness.parquet"
+    fresh = reuse and mark.is_file() and mark.read_text(encoding="utf-8") == stamp
+    if not (fresh and table.is_file() and (folder / "report.html").is_file()):
+        from analysis.report import build
 
-    paths = build(frame, folder, title, store=store, command=command)
-    return pd.read_parquet(paths["robustness.parquet"]) if "robustness.parquet" in paths else pd.DataFrame()
+        mark.unlink(missing_ok=True)
+        build(frame, folder, title, store=store, command=command)
+        mark.write_text(stamp, encoding="utf-8")
+    return pd.read_parquet(table) if table.is_file() else pd.DataFrame()
+
+
+def _stamp(frame: pd.DataFrame, *words: str) -> str:
+    """What a report depends on: the figures and the code that draws them."""
+    import analysis
+
+    digest = hashlib.sha256(frame.to_csv(index=False).encode())
+    for path in sorted(Path(analysis.__file__).parent.rglob("*.py")):
+        digest.update(path.read_bytes())
+    digest.update("\0".join(words).encode())
+    return digest.hexdigest()
 
 
 def assess(frame: pd.DataFrame, store: Store) -> pd.DataFrame:

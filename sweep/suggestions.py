@@ -75,7 +75,8 @@ class OptunaSource:
         """Optuna's trials whose worth is known."""
         from optuna.trial import TrialState
 
-        return self._optuna.get_trials(states=(TrialState.COMPLETE,))
+        known: list[optuna.trial.FrozenTrial] = self._optuna.get_trials(states=(TrialState.COMPLETE,))
+        return known
 
     def resume(self) -> None:
         """Suggestions that a kill cut short are made again."""

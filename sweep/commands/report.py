@@ -20,6 +20,9 @@ from trainables.store import Store, open_store
 if TYPE_CHECKING:
     import pandas as pd
 
+PIPE_WIDTH = 160
+"""Columns of a table that is not printed on a terminal."""
+
 
 def report(reference: str, overrides: Sequence[str], workspace: Workspace, json: bool) -> int:
     """Write the report of what is done so far, and print the robustness table."""
@@ -32,7 +35,14 @@ def report(reference: str, overrides: Sequence[str], workspace: Workspace, json:
 
 
 def show(
-    study: Study, board: Board, workspace: Workspace, store: Store, command: str, json: bool, report: bool = True
+    study: Study,
+    board: Board,
+    workspace: Workspace,
+    store: Store,
+    command: str,
+    json: bool,
+    report: bool = True,
+    reuse: bool = False,
 ) -> None:
     """Print the robustness table and where the report is.
 
@@ -52,7 +62,11 @@ def show(
             )
         frame = results.stored(study, board, store)
     folder = workspace.report(study.name)
-    table = results.write_report(frame, folder, study.name, store, command) if report else results.assess(frame, store)
+    table = (
+        results.write_report(frame, folder, study.name, store, command, reuse)
+        if report
+        else results.assess(frame, store)
+    )
     if json:
         print(jsonlib.dumps(_plain(study, board, table, str(folder) if report else None)))
         return
@@ -80,7 +94,10 @@ def _print(table: pd.DataFrame) -> None:
     if table.empty:
         print("No table: no configuration has two generations yet.")
         return
-    Console(file=sys.stdout).print(tables.rich_table(tables.robustness(table)))
+    console = Console(file=sys.stdout)
+    if not console.is_terminal:  # a file or a pipe has no width of its own
+        console.width = max(console.width, PIPE_WIDTH)
+    console.print(tables.rich_table(tables.robustness(table)))
 
 
 def _plain(study: Study, board: Board, table: pd.DataFrame, folder: str | None) -> dict[str, Any]:

@@ -29,7 +29,9 @@ def run(
     arguments = [reference, *options(overrides, workspace)]
     if not outcome.stopped and any(job.done for job in outcome.board.jobs.values()):
         command = shlex.join(["collapse-sweep", "report", *arguments])
-        show(study, outcome.board, workspace, open_store(workspace.storage), command, json, report)
+        show(
+            study, outcome.board, workspace, open_store(workspace.storage), command, json, report, reuse=not outcome.ran
+        )
     _tell(study, outcome, workspace, shlex.join(["collapse-sweep", "run", *arguments]))
     return INCOMPLETE if outcome.failed or outcome.unfinished else DONE
 

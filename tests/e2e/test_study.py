@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from trainables.store import open_store
+
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(280)]
 
 TOY = """\
@@ -44,13 +46,12 @@ def call(folder: Path, *arguments: str, code: int = 0) -> tuple[str, str]:
 
 
 def records(folder: Path, workspace: str) -> dict[str, dict[str, Any]]:
-    """Every record of a store by key, without what differs between runs: how long it took and who made it."""
-    found = {}
-    for path in sorted((folder / workspace / "store" / "record").rglob("*.json")):
-        held = json.loads(path.read_text())
-        held["meta"].pop("seconds", None)
-        found[path.stem] = held["meta"]
-    return found
+    """Every record of a store by key, without how long it took, which differs between runs."""
+    store = open_store(str(folder / workspace / "store"))
+    return {
+        found.key: {name: value for name, value in found.meta.items() if name != "seconds"}
+        for found in store.walk("record")
+    }
 
 
 def models(folder: Path, workspace: str) -> dict[str, int]:
@@ -98,6 +99,19 @@ def test_a_finished_study_run_again_trains_nothing_and_starts_no_ray(undisturbed
     assert "nothing was trained" in done.stderr
     assert done.stderr.strip().splitlines()[-1] == "[]"
     assert models(undisturbed, "w") == before
+
+
+def test_a_report_is_drawn_again_only_where_its_figures_or_the_command_changed(undisturbed: Path) -> None:
+    page = undisturbed / "w" / "reports" / "toy" / "report.html"
+    drawn = page.stat().st_mtime_ns
+    call(undisturbed, "run", "toy.yaml", "--workspace", "w")
+    assert page.stat().st_mtime_ns == drawn
+    page.unlink()
+    call(undisturbed, "run", "toy.yaml", "--workspace", "w")
+    assert page.is_file()
+    drawn = page.stat().st_mtime_ns
+    call(undisturbed, "report", "toy.yaml", "--workspace", "w")
+    assert page.stat().st_mtime_ns > drawn, "asked for, it is drawn"
 
 
 def test_trial_gives_the_records_of_the_trial_run_by_ray(undisturbed: Path) -> None:
