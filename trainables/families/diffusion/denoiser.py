@@ -94,7 +94,7 @@ class Layer(nn.Module):
         d2_BNN = squared_distances(x_BN3)
         m_BNNM = self.pair(features_BNNF).addcmul_(d2_BNN[..., None], self.distance_M)
         m_BNNM = m_BNNM.add_(self.target(h_BNW)[:, :, None]).add_(self.source(h_BNW)[:, None])
-        m_BNNM = functional.silu(self.message(functional.silu(m_BNNM)))
+        m_BNNM = silu(self.message(silu(m_BNNM)))
         pull_BNN = self.move(m_BNNM).squeeze(-1) * pairs_BNN / (1 + (d2_BNN + NEAR).sqrt())
         x_BN3 = x_BN3 * (1 + pull_BNN.sum(2, keepdim=True)) - pull_BNN @ x_BN3
         heard_BNM = (pairs_BNN[:, :, None] @ m_BNNM).squeeze(2) / NEIGHBOURS
@@ -137,9 +137,16 @@ class Denoiser(nn.Module):
         return torch.exp(-((d_BNN[..., None] - centres_R) * ((self.radial - 1) / REACH)).square())
 
 
+def silu(x: torch.Tensor) -> torch.Tensor:
+    """x · σ(x), in place where no gradient needs x."""
+    return functional.silu(x, inplace=not torch.is_grad_enabled())
+
+
 def squared_distances(x_BN3: torch.Tensor) -> torch.Tensor:
-    """|x_i − x_j|², by differences: exact for near atoms, unlike the expanded square."""
-    return (x_BN3[:, :, None] - x_BN3[:, None]).square().sum(-1)
+    """|x_i − x_j|² by differences, exact for near atoms, unlike the expanded square; coordinate by coordinate, so
+    that loops run along atoms rather than along three numbers."""
+    x_B3N = x_BN3.transpose(1, 2).contiguous()
+    return (x_B3N[:, :, :, None] - x_B3N[:, :, None]).square().sum(1)
 
 
 def time_features(share_B: torch.Tensor) -> torch.Tensor:
