@@ -8,6 +8,14 @@ from search_spaces.study import Study
 
 STUDIES = {
     "quickstart": "search_spaces.studies.quickstart:quickstart",
+    "laptop/linear": "search_spaces.studies.laptop:laptop_linear",
+    "laptop/language": "search_spaces.studies.laptop:laptop_language",
+    "laptop/vae": "search_spaces.studies.laptop:laptop_vae",
+    "laptop/diffusion": "search_spaces.studies.laptop:laptop_diffusion",
+    "paper/linear": "search_spaces.studies.paper:paper_linear",
+    "paper/language": "search_spaces.studies.paper:paper_language",
+    "paper/vae": "search_spaces.studies.paper:paper_vae",
+    "paper/diffusion": "search_spaces.studies.paper:paper_diffusion",
     "theory/linear": "search_spaces.studies.theory:theory_linear",
     "theory/gaussian": "search_spaces.studies.theory:theory_gaussian",
     "theory/discrete": "search_spaces.studies.theory:theory_discrete",
