@@ -34,13 +34,16 @@ def of_batch(steps: Steps, batch: BatchStep) -> Parents:
     if batch.recipe.sampling.edit is not None:
         found["edited rows"] = f"batch/{steps.real(0, batch.recipe.sampling.rows).key}"
     if batch.recipe.selection is not None:
-        found["judge"] = _judge(steps, batch.recipe.selection.judge)
+        judge = batch.recipe.selection.judge
+        found["judge"] = _judge(steps, judge)
+        if batch.recipe.selection.rule == "accept":  # the bar is set on real rows
+            found["scores 0"] = f"scores/{steps.scores_key(steps.batch(0), judge)}"
     return found
 
 
-def of_scores(steps: Steps, batch: BatchStep) -> Parents:
-    """Scores are a detector's of a batch."""
-    return {"batch": f"batch/{batch.key}", "judge": _judge(steps, "detector")}
+def of_scores(steps: Steps, batch: BatchStep, judge: str) -> Parents:
+    """Scores are a judge's of a batch."""
+    return {"batch": f"batch/{batch.key}", "judge": _judge(steps, judge)}
 
 
 def of_judge(steps: Steps, judge: str) -> Parents:

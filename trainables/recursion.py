@@ -241,7 +241,8 @@ class Recursion:
     def _kept_scores(self, judge: str, step: BatchStep) -> np.ndarray:
         """A pool batch's scores, kept by lineage: later generations ask for them again."""
         key = self.steps.scores_key(step, judge)
-        return self.store.once("scores", key, lambda: self._scored(judge, step)).tensors["scores"]
+        above = parents.of_scores(self.steps, step, judge)
+        return self.store.once("scores", key, lambda: self._scored(judge, step), above).tensors["scores"]
 
     def _scored(self, judge: str, step: BatchStep) -> Payload:
         return Payload(tensors={"scores": self._scores(judge, self.batch(step))})
