@@ -255,6 +255,13 @@ class TestGeom:
         best = embedded("CCO", 2).GetConformer().GetPositions()
         np.testing.assert_allclose(rows.place(ethanol[0]), best - best.mean(axis=0), atol=1e-5)
 
+    def test_identity_follows_the_pickles(self, folder):
+        source = GeomDrugs(path=str(folder), allow_pickle=True)
+        before = source.identity()
+        assert source.identity() == before
+        (folder / "drugs" / "0.pickle").write_bytes(b"other")
+        assert source.identity()["digest"] != before["digest"]
+
     def test_a_pickle_that_runs_code_is_not_run(self, folder):
         class Attack:
             def __reduce__(self):
@@ -290,6 +297,16 @@ class TestHub:
     def test_coordinates_by_column(self, folder):
         source = Hub(name=str(folder), atomic_numbers="atomic_numbers", positions="pos")
         assert source.entries() == len(source.load().rows) == len(WORDS)
+
+    def test_identity_follows_the_rows(self, folder):
+        from datasets import Dataset
+
+        source = Hub(name=str(folder), atomic_numbers="atomic_numbers", positions="pos")
+        before = source.identity()
+        assert source.identity() == before
+        rows = Dataset.from_parquet(str(folder / "train.parquet"), keep_in_memory=True)
+        rows.select(range(4)).to_parquet(str(folder / "train.parquet"))
+        assert source.identity()["digest"] != before["digest"]
 
     def test_conformers_of_smiles_alone(self, folder):
         loaded = Hub(name=str(folder), conformers=1, limit=3).load()

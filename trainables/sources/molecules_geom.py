@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import pickle
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -49,11 +50,15 @@ class GeomDrugs(MoleculeSource):
 
     def identity(self) -> dict[str, Any]:
         rdkit = require("rdkit", "molecules", "source: geom_drugs")
+        digest = _digest(self, tuple(self._stamp(name) for name in self._names()))
+        return {"kind": self.kind, "digest": digest, "rdkit": rdkit, "conformers": self.conformers, "limit": self.limit}
+
+    def content_digest(self) -> str:
+        """Names the bytes of all pickles read; a gigabyte or two at the default limit."""
         total = hashlib.sha256()
         for name in self._names():
             total.update(self._bytes(name))
-        parts = {"digest": total.hexdigest()[:32], "rdkit": rdkit, "conformers": self.conformers, "limit": self.limit}
-        return {"kind": self.kind} | parts
+        return total.hexdigest()[:32]
 
     def entries(self) -> int:
         return len(self._names())
@@ -90,16 +95,33 @@ class GeomDrugs(MoleculeSource):
         names = [str(entry["pickle_path"]) for entry in index.values() if "pickle_path" in entry]
         return [names[i] for i in shuffled([name.encode() for name in names])[: self.limit]]
 
+    def _stamp(self, name: str) -> tuple[int, int]:
+        """What changes with a file."""
+        try:
+            found = self._place(name).stat()
+        except OSError as problem:
+            raise ValueError(f"source.path: {INDEX} names {name!r}, which can't be read ({problem})") from problem
+        return found.st_size, found.st_mtime_ns
+
     def _bytes(self, name: str) -> bytes:
+        try:
+            return self._place(name).read_bytes()
+        except OSError as problem:
+            raise ValueError(f"source.path: {INDEX} names {name!r}, which can't be read ({problem})") from problem
+
+    def _place(self, name: str) -> Path:
         """A pickle of the index, which must lie inside the folder."""
         root = Path(self.path).resolve()
         place = (root / name).resolve()
         if not place.is_relative_to(root):
             raise ValueError(f"source.path: {INDEX} points outside its folder ({name!r})")
-        try:
-            return place.read_bytes()
-        except OSError as problem:
-            raise ValueError(f"source.path: {INDEX} names {name!r}, which can't be read ({problem})") from problem
+        return place
+
+
+@lru_cache(maxsize=4)
+def _digest(source: GeomDrugs, stamps: tuple[tuple[int, int], ...]) -> str:
+    """The content's digest, taken again in this process only where a file has changed."""
+    return source.content_digest()
 
 
 class _Reader(pickle.Unpickler):
