@@ -151,6 +151,39 @@ def relog(
 
 @app.command()
 @reported
+def gc(
+    study: StudyName,
+    override: Overrides = None,
+    workspace: Root = DEFAULT,
+    storage: Storage = None,
+    tracking_uri: Tracking = None,
+    keep: Annotated[
+        str, typer.Option(metavar="last|records", help="What stays of a finished cell besides its records.")
+    ] = "last",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go, and what it costs.")] = False,
+    json: Json = False,
+) -> int:
+    """Remove weights and batches that finished cells no longer need. Records always stay."""
+    from sweep.commands import gc as command
+
+    return command.gc(study, override or [], _place(workspace, storage, tracking_uri), keep, dry_run, json)
+
+
+@app.command()
+@reported
+def show(
+    key: Annotated[str, typer.Argument(metavar="KEY", help="A lineage key, or its first digits.")],
+    workspace: Root = DEFAULT,
+    storage: Storage = None,
+) -> int:
+    """Print what an artifact was derived from, as a tree with sizes and losses."""
+    from sweep.commands import show as command
+
+    return command.show(key, _place(workspace, storage, None))
+
+
+@app.command()
+@reported
 def trial(
     cell: Annotated[Path, typer.Argument(metavar="CELL.yaml", help="A cell: family, policy, generations, rows, seed.")],
     override: Overrides = None,

@@ -1,0 +1,48 @@
+"""`collapse-sweep gc`."""
+
+from __future__ import annotations
+
+import json as jsonlib
+from collections import Counter
+from collections.abc import Sequence
+
+from search_spaces import load_study
+from sweep.commands.outcome import DONE
+from sweep.engine import open_board
+from sweep.errors import UsageError
+from sweep.workspace import Workspace
+from trainables.ancestry import readable
+from trainables.retention import Keep, Report, collect
+from trainables.store import open_store
+
+LEVELS: dict[str, Keep] = {"last": "last", "records": "records"}
+"""What may be asked for; see `trainables.retention`."""
+
+
+def gc(reference: str, overrides: Sequence[str], workspace: Workspace, keep: str, dry_run: bool, json: bool) -> int:
+    """Remove what a study's finished cells no longer need; its records stay."""
+    if keep not in LEVELS:
+        raise UsageError(f"--keep {keep}: is none of {', '.join(LEVELS)}")
+    study = load_study(reference, overrides)
+    store = open_store(workspace.storage)
+    board = open_board(study, workspace, store)
+    if any(job.status == "running" for job in board.jobs.values()):
+        raise UsageError(f"{study.name}: is running; collect when it is done")
+    report = collect(store, LEVELS[keep], [job.cell for job in board.jobs.values()], dry_run)
+    print(_as_json(study.name, report) if json else _as_text(study.name, report))
+    return DONE
+
+
+def _as_text(name: str, report: Report) -> str:
+    word = "would go" if report.dry_run else "are gone"
+    kinds = Counter(removal.kind for removal in report.removals)
+    what = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items())) or "nothing"
+    return (
+        f"{name}: {len(report.removals)} artifacts {word} ({what}), {readable(report.size)}; "
+        f"computing them again would take about {report.seconds:.0f} s of one core. Records stay."
+    )
+
+
+def _as_json(name: str, report: Report) -> str:
+    removed = [{"kind": r.kind, "key": r.key, "size": r.size, "seconds": r.seconds} for r in report.removals]
+    return jsonlib.dumps({"study": name, "dry_run": report.dry_run, "removed": removed})
