@@ -16,6 +16,8 @@ STUDIES = {
     "paper/language": "search_spaces.studies.paper:paper_language",
     "paper/vae": "search_spaces.studies.paper:paper_vae",
     "paper/diffusion": "search_spaces.studies.paper:paper_diffusion",
+    "recovery/language": "search_spaces.studies.recovery:recovery_language",
+    "recovery/vae": "search_spaces.studies.recovery:recovery_vae",
     "theory/linear": "search_spaces.studies.theory:theory_linear",
     "theory/gaussian": "search_spaces.studies.theory:theory_gaussian",
     "theory/discrete": "search_spaces.studies.theory:theory_discrete",
