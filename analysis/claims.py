@@ -1,7 +1,7 @@
 """Claims across configurations: in which share each one holds, where it is weakest, how much configurations differ.
 
-The claims are the seed paper's (Gerstgrasser et al. 2024): "replace collapses", and, of every other policy, "does not
-collapse" and "beats replace". A claim holds, is refuted or stays undecided in each configuration; nothing undecided
+The claims are the seed paper's (Gerstgrasser et al. 2024): "replace degrades" (it rises or collapses), and, of every
+other policy, "does not collapse" and "beats replace". A claim holds, is refuted or stays undecided in each configuration; nothing undecided
 is counted for either side.
 """
 
@@ -17,7 +17,7 @@ from analysis.bootstrap import hierarchical
 from analysis.curves import Curves, by_policy, first, slope
 from analysis.labels import titles
 from analysis.style import order
-from analysis.verdict import COLLAPSES, STABLE
+from analysis.verdict import COLLAPSES, RISES, STABLE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,7 +44,7 @@ def summary(
         own = loss[loss["policy"] == policy].set_index("config")
         word, growth = own["verdict"], own["growth_relative"]
         if policy == RIVAL:
-            rows.append(_claim(f"{policy} collapses", word == COLLAPSES, word == STABLE, growth, +1, word))
+            rows.append(_claim(f"{policy} degrades", word.isin([COLLAPSES, RISES]), word == STABLE, growth, +1, word))
         else:
             rows.append(_claim(f"{policy} does not collapse", word == STABLE, word == COLLAPSES, growth, -1, word))
     rows += _beats(differences)

@@ -72,6 +72,22 @@ def median_interval(values: Array, confidence: float = 0.95) -> Interval:
     return Interval(float(np.median(held)), low, high, error, runs, p)
 
 
+def ratio_interval(above: Array, below: Array, confidence: float = 0.95) -> Interval:
+    """Interval of a ratio of means, Σ above / Σ below, over paired independent values; pairs with a NaN are left out.
+
+    The mean of single ratios is larger, without bound where denominators come near 0 (Jensen). Linearised variance:
+    Cochran 1977, "Sampling techniques", equation 6.13. No interval where the mean of `below` is not positive.
+    """
+    held = np.isfinite(above) & np.isfinite(below)
+    above, below = above[held], below[held]
+    if not len(below) or below.mean() <= 0:
+        return Interval(np.nan, np.nan, np.nan, np.nan, len(below), np.nan)
+    estimate = float(above.mean() / below.mean())
+    spread = t_interval((above - estimate * below) / below.mean(), confidence)
+    low, high = estimate + spread.low, estimate + spread.high
+    return Interval(estimate, low, high, spread.error, len(below), np.nan)
+
+
 def bound_interval(estimate: float, weights: Array, errors: Array, runs: int, confidence: float = 0.95) -> Interval:
     """A conservative interval of a weighted sum over generations from standard errors alone.
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analysis import intervals, metrics
-from analysis.curves import Curves, by_policy, curves, first, late_excess, ratio, slope
+from analysis.curves import Curves, by_policy, curves, first, last, late_excess, ratio, slope
 from analysis.intervals import Interval, t_interval
 from analysis.labels import NAMES, configurations, in_order
 from analysis.verdict import Evidence, Thresholds, judge, levels_off
@@ -123,7 +123,9 @@ def gather(group: Curves, worse: int, limits: Thresholds) -> tuple[Evidence, str
         basis = BOUND
     evidence = Evidence(
         growth=growth,
-        ratio=interval(ratio(group.values), limits.confidence),
+        ratio=intervals.median_interval(ratio(group.values), limits.confidence)
+        if heavy
+        else intervals.ratio_interval(last(group.values), first(group.values), limits.confidence),
         late=late,
         scale=abs(_mean(first(group.values))),
         generations=int(reached.sum()),

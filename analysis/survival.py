@@ -111,8 +111,13 @@ def medians(times: pd.DataFrame) -> pd.DataFrame:
 
 def compare(times: pd.DataFrame) -> float:
     """p-value of the log-rank test that all policies collapse alike; NaN with one policy or no event."""
+    import warnings
+
     from lifelines.statistics import multivariate_logrank_test
 
     if times["policy"].nunique() < 2 or not times["collapsed"].any():
         return float("nan")
-    return float(multivariate_logrank_test(times["generation"], times["policy"], times["collapsed"]).p_value)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Starting with pandas version 4.0")  # lifelines' own calls
+        found = multivariate_logrank_test(times["generation"], times["policy"], times["collapsed"])
+    return float(found.p_value)

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from analysis.labels import NAMES
 from analysis.style import order
-from analysis.verdict import COLLAPSES, STABLE
+from analysis.verdict import COLLAPSES, RISES, STABLE
 
 if TYPE_CHECKING:
     import pandas as pd
     from rich.table import Table
 
-SYMBOLS = {COLLAPSES: "▲", STABLE: "■"}
+SYMBOLS = {COLLAPSES: "▲", RISES: "△", STABLE: "■"}
 """Verdicts are told by word and symbol, never by colour alone."""
 
 
@@ -151,7 +151,7 @@ def rich_table(table: pd.DataFrame) -> Table:
 
 
 def _style(cell: str) -> str:
-    return next((style for word, style in ((COLLAPSES, "red"), (STABLE, "green")) if word in cell), "")
+    return next((style for word, style in ((COLLAPSES, "red"), (RISES, "yellow"), (STABLE, "green")) if word in cell), "")
 
 
 def _digits(width: float) -> int:

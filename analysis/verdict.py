@@ -1,4 +1,4 @@
-"""One word per configuration and policy: "collapses", "stable" or "undecided", by fixed rules.
+"""One word per configuration and policy: "collapses", "rises", "stable" or "undecided", by fixed rules.
 
 All figures are turned so that growth is for the worse (`Metric.worse`). L₁ is the mean first value.
 
@@ -8,7 +8,8 @@ All figures are turned so that growth is for the worse (`Metric.worse`). L₁ is
    level off, or the lower bound of last/first is above `factor`: collapses.
 4. The mean curve levels off, and the upper bound of "rise in the second half less `late_share` of the whole rise" is
    at most 0: stable (it rose to a bound).
-5. Anything else: undecided.
+5. The lower bound of growth is above 0: rises (it grows; whether to a bound can't be told from these generations).
+6. Anything else: undecided.
 
 A mean curve levels off when a + b·Σ1/i², the law of accumulation, fits it better (least squares, equal number of
 parameters) than a + b·n and a + b·Σ1/i, the laws of replacement at fixed and at growing corpus size.
@@ -24,7 +25,9 @@ import numpy.typing as npt
 from analysis.intervals import Interval
 
 Array = npt.NDArray[np.float64]
-COLLAPSES, STABLE, UNDECIDED = "collapses", "stable", "undecided"
+COLLAPSES, RISES, STABLE, UNDECIDED = "collapses", "rises", "stable", "undecided"
+WORDS = (COLLAPSES, RISES, STABLE, UNDECIDED)
+"""From worst to least known."""
 
 
 @dataclass(frozen=True)
@@ -37,8 +40,8 @@ class Thresholds:
         min_generations: below this a rise can't be told from one that levels off.
         margin: growth per generation, as a share of the first loss, that counts as none.
         late_share: a curve has levelled off if the second half of its generations made at most this share of its rise.
-        factor: last/first beyond which a rise is a collapse even if it levels off. 3 is above π²/2 − 2 ≈ 2.93, the
-            largest factor of the policies known to be bounded (accumulate_subsample; Kazdan et al. 2024).
+        factor: last/first (ratio of means) beyond which a rise is a collapse even if it levels off; far above π²/2 − 2 ≈
+            2.93, the largest factor of the policies known to be bounded (accumulate_subsample; Kazdan et al. 2024).
     """
 
     confidence: float = 0.95
@@ -46,7 +49,7 @@ class Thresholds:
     min_generations: int = 4
     margin: float = 0.005
     late_share: float = 0.2
-    factor: float = 3.0
+    factor: float = 10.0
 
 
 @dataclass(frozen=True)
@@ -89,14 +92,16 @@ def judge(evidence: Evidence, thresholds: Thresholds) -> Verdict:
         return Verdict(STABLE, "does not grow")
     if growth.low > 0:
         if evidence.generations < limits.min_generations:
-            return Verdict(UNDECIDED, "rises; too few generations to tell whether it levels off")
+            return Verdict(RISES, "too few generations to tell whether it levels off")
         if not evidence.levels_off:
             return Verdict(COLLAPSES, "rises and does not level off")
         if evidence.ratio.low > limits.factor:
             return Verdict(COLLAPSES, f"levels off above {limits.factor:g} times the first loss")
     if evidence.levels_off and evidence.late.high <= 0:
         return Verdict(STABLE, "rises to a bound")
-    return Verdict(UNDECIDED, "rises; not clear whether it levels off" if growth.low > 0 else "interval too wide")
+    if growth.low > 0:
+        return Verdict(RISES, "not clear whether it levels off")
+    return Verdict(UNDECIDED, "interval too wide")
 
 
 def levels_off(mean: Array) -> bool:

@@ -86,7 +86,9 @@ def test_mapped_hyperparameters_tell_runs_apart(tmp_path: Path) -> None:
 def test_what_is_wrong_is_said_in_one_line(tmp_path: Path) -> None:
     path = tmp_path / "runs.csv"
     published(2, 4).to_csv(path, index=False)
-    with pytest.raises(ValueError, match=r"columns\.test_loss: runs\.csv has no column 'Squared Eror'; did you mean 'Squared Error'"):
+    with pytest.raises(
+        ValueError, match=r"columns\.test_loss: runs\.csv has no column 'Squared Eror'; did you mean 'Squared Error'"
+    ):
         analysis.load(path, columns=COLUMNS | {"test_loss": "Squared Eror"})
     with pytest.raises(ValueError, match=r"columns\.policy: runs\.csv has no such column; name it"):
         analysis.load(path, columns={"generation": "Iteration", "test_loss": "Squared Error"})
