@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, ClassVar, Literal
@@ -18,6 +19,9 @@ TEXTS = Registry(
         "tinystories": "trainables.sources.text_hub:TinyStories",
     },
 )
+
+RULES = re.compile(r"[-=+*~^|]{4,}")
+"""What tables are drawn with."""
 
 ALL = "all"
 """Name of the one part of a source that has no splits of its own."""
@@ -57,7 +61,8 @@ class TextSource(Config, ABC):
 class Pydoc(TextSource):
     """The language reference that Python's own help shows: about 340,000 characters of edited English.
 
-    A document is a paragraph, its line breaks and indentation joined to single spaces, headings left out.
+    A document is a paragraph, its line breaks and indentation joined to single spaces, without headings and
+    without the lines that tables are drawn with.
     The digest covers the text, which differs between Python versions.
     """
 
@@ -76,7 +81,7 @@ class Pydoc(TextSource):
             for paragraph in topics[name].replace("\r\n", "\n").split("\n\n"):
                 lines = paragraph.split("\n")
                 if not any(_ruler(line) for line in lines):
-                    yield " ".join(paragraph.split())
+                    yield " ".join(RULES.sub(" ", paragraph).split())
 
 
 def digest_of(texts: Iterable[str]) -> str:
