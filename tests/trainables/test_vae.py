@@ -105,7 +105,7 @@ def test_forward_operations_are_counted_layer_by_layer():
     from torch.utils.flop_counter import FlopCounterMode
 
     config = VaeConfig(width=6, latent=3)
-    model = network.create(config, 0)
+    model = network.create(config, 0, np.array([0.5]))
     with FlopCounterMode(display=False) as counter:
         model.decode(torch.zeros(1, 3))
     assert counter.get_total_flops() == config.cost(100).sample_flops
@@ -121,7 +121,7 @@ def test_fitting_beats_a_fresh_network_and_the_constant_model(observation):
     config = VaeConfig(observation=observation, epochs=20, latent=4)
     images = load(config.source)
     fitted, _ = objective.fit(config, images.train.pixels.take(np.arange(800)), None, Stream("fit"))
-    fresh = network.create(config, 0)
+    fresh = network.create(config, 0, np.array([0.5]))
     loss, untrained = (
         sum(float(part.mean()) for part in objective.judge(config, model, images.test.pixels, Stream("judge")))
         for model in (fitted, fresh)

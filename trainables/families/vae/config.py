@@ -72,7 +72,7 @@ class VaeConfig(FamilyConfig):
     epochs: float = Field(default=40.0, gt=0)
     steps: int | None = Field(default=None, ge=1)
     batch: int = Field(default=64, ge=1)
-    learning_rate: float = Field(default=5e-3, gt=0)
+    learning_rate: float = Field(default=1e-2, gt=0)
     final_learning_rate: float = Field(default=0.01, ge=0, le=1)
     warmup: float = Field(default=0.05, ge=0, lt=1)
     weight_decay: float = Field(default=0.01, ge=0)

@@ -19,6 +19,9 @@ from trainables.families.vae.config import KERNEL, VaeConfig
 
 LARGEST_LOG_VARIANCE = 10.0
 
+SLOPE = 0.1
+"""Of the activation below 0."""
+
 AnyModule = TypeVar("AnyModule", bound=nn.Module)
 
 
@@ -31,10 +34,10 @@ class Network(nn.Module):
         flat = channels[-1] * self.side**2
         down: list[nn.Module] = []
         for a, b in pairwise(channels):
-            down += [nn.Conv2d(a, b, KERNEL, stride=2, padding=1), nn.ReLU()]
+            down += [nn.Conv2d(a, b, KERNEL, stride=2, padding=1), nn.LeakyReLU(SLOPE)]
         up: list[nn.Module] = []
         for a, b in pairwise(channels[::-1]):
-            up += [nn.ReLU(), nn.ConvTranspose2d(a, b, KERNEL, stride=2, padding=1)]
+            up += [nn.LeakyReLU(SLOPE), nn.ConvTranspose2d(a, b, KERNEL, stride=2, padding=1)]
         self.encoder = nn.Sequential(*down, nn.Flatten(), nn.Linear(flat, 2 * config.latent))
         self.decoder = nn.Sequential(nn.Linear(config.latent, flat), nn.Unflatten(1, (-1, self.side, self.side)), *up)
         learned = config.observation == "logistic"
@@ -51,11 +54,22 @@ class Network(nn.Module):
         return logits
 
 
-def create(config: VaeConfig, seed: int) -> Network:
-    """A freshly initialised network, drawn on the CPU so that every device starts alike."""
+def create(config: VaeConfig, seed: int, mean: np.ndarray) -> Network:
+    """A freshly initialised network, drawn on the CPU so that every device starts alike.
+
+    Args:
+        config: its shape.
+        seed: of its weights.
+        mean: value of the corpus's pixels in [0, 1], [channels]; where the decoder starts from, which saves it
+            the first hundreds of updates.
+    """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = Network(config)
+    last = network.decoder[-1]
+    assert isinstance(last, nn.ConvTranspose2d)  # by construction
+    assert last.bias is not None
+    last.bias.data = torch.logit(torch.from_numpy(mean.astype(np.float32)), eps=1e-3)
     return settle(network)
 
 

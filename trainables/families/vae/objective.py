@@ -36,7 +36,7 @@ def fit(config: VaeConfig, images: Pixels, weight: np.ndarray | None, stream: St
     Raises:
         Diverged: the loss or a weight is not finite.
     """
-    network = create(config, stream.integer("init"))
+    network = create(config, stream.integer("init"), mean_pixel(images))
     feed = Feed.of(images)
     noise = torch.Generator().manual_seed(stream.integer("latents"))
     weights = None if weight is None else torch.from_numpy(weight)
@@ -49,6 +49,13 @@ def fit(config: VaeConfig, images: Pixels, weight: np.ndarray | None, stream: St
         return each.mean() if weights is None else (each * weights[index].to(each)).mean()
 
     return network, train(network, loss, images.rows, schedule(config, images.rows), stream.integer("order"))
+
+
+def mean_pixel(images: Pixels) -> np.ndarray:
+    """Mean of each channel in [0, 1], [channels], over rows spread evenly through the corpus."""
+    rows = np.linspace(0, images.rows - 1, min(images.rows, CHUNK)).astype(np.int64)
+    mean: np.ndarray = images.gather(rows).mean(axis=(0, 1, 2), dtype=np.float64) / 255
+    return mean
 
 
 def schedule(config: VaeConfig, rows: int) -> Schedule:

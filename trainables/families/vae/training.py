@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from trainables.device import device
 from trainables.families.base import Diverged
 
+BETAS = (0.9, 0.95)
+
 CHECK_EVERY = 32
 """Updates between two looks at whether the loss is still finite: a look waits for the device."""
 
@@ -98,4 +100,4 @@ def _optimizer(module: nn.Module, plan: Schedule) -> torch.optim.Optimizer:
     vectors = [p for p in module.parameters() if p.ndim < 2]
     groups = [{"params": matrices, "weight_decay": plan.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
     fused = device().type in ("cpu", "cuda")
-    return torch.optim.AdamW(groups, lr=plan.learning_rate, fused=fused)
+    return torch.optim.AdamW(groups, lr=plan.learning_rate, betas=BETAS, fused=fused)
