@@ -1,8 +1,8 @@
 """Claims across configurations: in which share each one holds, where it is weakest, how much configurations differ.
 
-The claims are the seed paper's (Gerstgrasser et al. 2024): "replace degrades" (it rises or collapses), and, of every
-other policy, "does not collapse" and "beats replace". A claim holds, is refuted or stays undecided in each configuration; nothing undecided
-is counted for either side.
+The claims are the seed paper's (Gerstgrasser et al. 2024): "replace collapses", with the weaker "replace degrades" (it
+rises or collapses) beside it, and, of every other policy, "does not collapse" and "beats replace". A claim holds, is
+refuted or stays undecided in each configuration; nothing undecided is counted for either side.
 """
 
 from __future__ import annotations
@@ -44,6 +44,7 @@ def summary(
         own = loss[loss["policy"] == policy].set_index("config")
         word, growth = own["verdict"], own["growth_relative"]
         if policy == RIVAL:
+            rows.append(_claim(f"{policy} collapses", word == COLLAPSES, word == STABLE, growth, +1, word))
             rows.append(_claim(f"{policy} degrades", word.isin([COLLAPSES, RISES]), word == STABLE, growth, +1, word))
         else:
             rows.append(_claim(f"{policy} does not collapse", word == STABLE, word == COLLAPSES, growth, -1, word))

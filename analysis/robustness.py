@@ -74,7 +74,7 @@ def _row(group: Curves, metric: metrics.Metric, limits: Thresholds) -> dict[str,
     evidence, basis = gather(group, metric.worse, limits)
     growth, found = evidence.growth, judge(evidence, limits)
     shown = _turned(growth, metric.worse)
-    theory = _mean(slope(group.theory, group.generations))
+    theory = _mean(_theory_slope(group))
     runs = group.runs.drop_duplicates("cell")
     reached = group.lengths[runs.index]
     return {
@@ -132,6 +132,12 @@ def gather(group: Curves, worse: int, limits: Thresholds) -> tuple[Evidence, str
         levels_off=levels_off((np.median if heavy else np.mean)(values[whole][:, reached], axis=0)),
     )
     return evidence, basis
+
+
+def _theory_slope(group: Curves) -> Array:
+    """Slope of the closed form, [runs]; NaN where it is not known at every generation that was measured."""
+    unknown = (np.isfinite(group.values) & ~np.isfinite(group.theory)).any(axis=1)
+    return np.where(unknown, np.nan, slope(group.theory, group.generations))
 
 
 def _bounded(

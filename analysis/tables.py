@@ -151,7 +151,9 @@ def rich_table(table: pd.DataFrame) -> Table:
 
 
 def _style(cell: str) -> str:
-    return next((style for word, style in ((COLLAPSES, "red"), (RISES, "yellow"), (STABLE, "green")) if word in cell), "")
+    return next(
+        (style for word, style in ((COLLAPSES, "red"), (RISES, "yellow"), (STABLE, "green")) if word in cell), ""
+    )
 
 
 def _digits(width: float) -> int:

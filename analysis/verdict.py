@@ -40,8 +40,8 @@ class Thresholds:
         min_generations: below this a rise can't be told from one that levels off.
         margin: growth per generation, as a share of the first loss, that counts as none.
         late_share: a curve has levelled off if the second half of its generations made at most this share of its rise.
-        factor: last/first (ratio of means) beyond which a rise is a collapse even if it levels off; far above π²/2 − 2 ≈
-            2.93, the largest factor of the policies known to be bounded (accumulate_subsample; Kazdan et al. 2024).
+        factor: last/first (ratio of means) beyond which a rise is a collapse even if it levels off; far above
+            π²/2 − 2 ≈ 2.93, the largest of the policies known to be bounded (accumulate_subsample; Kazdan et al. 2024).
     """
 
     confidence: float = 0.95

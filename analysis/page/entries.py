@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from analysis import style, tables
 from analysis.labels import NAMES, title
-from analysis.verdict import COLLAPSES, STABLE
+from analysis.verdict import COLLAPSES, RISES, STABLE
 
 if TYPE_CHECKING:
     import pandas as pd
 
 ROWS = 150
 """Rows shown of a family at most; the files hold all."""
-_CHIP = {COLLAPSES: "bad", STABLE: "good"}
+_CHIP = {COLLAPSES: "bad", RISES: "warn", STABLE: "good"}
 
 
 def verdict_table(assessment: pd.DataFrame) -> str:

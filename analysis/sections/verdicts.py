@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from analysis import tables
 from analysis.study import Exhibit, Section, Study
-from analysis.verdict import COLLAPSES, STABLE, UNDECIDED
+from analysis.verdict import WORDS
 
 
 def build(study: Study) -> Section | None:
@@ -31,7 +31,7 @@ def _summary(study: Study) -> str:
     parts = []
     for policy, rows in loss.groupby("policy", sort=True):
         counts = rows["verdict"].value_counts()
-        said = [f"{word} in {counts[word]}" for word in (COLLAPSES, STABLE, UNDECIDED) if word in counts]
+        said = [f"{word} in {counts[word]}" for word in WORDS if word in counts]
         parts.append(f"{policy}: {', '.join(said)} of {len(rows)} configurations")
     return "; ".join(parts) + "."
 
@@ -45,9 +45,10 @@ def _reading(study: Study) -> list[str]:
         "An entry is the growth of the metric per generation (least-squares slope) with its "
         f"{limits.confidence:.0%} interval over independent recursions, the ratio of last to first value, a verdict. "
         f"▲ collapses: it grows, and does not level off as Σ1/i² does (or exceeds {limits.factor:g} times the first "
-        f"value). ■ stable: growth is at most {limits.margin:.1%} of the first value per generation, or the curve has "
-        f"levelled off (second half at most {limits.late_share:.1%} of the rise). ○ undecided: neither could be shown, "
-        f"or there are fewer than {limits.min_runs} recursions.",
+        "value). △ rises: it grows, but these generations can't tell whether to a bound. ■ stable: growth is at most "
+        f"{limits.margin:.1%} of the first value per generation, or the curve has levelled off (second half at most "
+        f"{limits.late_share:.1%} of the rise). ○ undecided: none could be shown, or there are fewer than "
+        f"{limits.min_runs} recursions.",
         f"Of {len(found)} entries {int(rising.sum())} grow at p < {1 - limits.confidence:.2g} each by themselves, "
         f"{int(controlled.sum())} at that false discovery rate (Benjamini–Hochberg), {int(below.sum())} at that "
         "family-wise error (Holm).",

@@ -6,7 +6,7 @@ import simulated
 from scipy import stats
 
 from analysis.curves import curves, late_excess, ratio, slope
-from analysis.intervals import bound_interval, detectable, runs_needed, t_interval
+from analysis.intervals import bound_interval, detectable, ratio_interval, runs_needed, t_interval
 from analysis.paired import differences
 from analysis.robustness import BOUND, REPLICATES, SEEDS, assess
 from analysis.verdict import Thresholds, levels_off
@@ -94,8 +94,37 @@ def test_too_few_seeds_decide_nothing() -> None:
 def test_three_generations_cannot_tell_a_bound() -> None:
     values = simulated.noisy(np.random.default_rng(0), seeds=5, generations=3, noise=0.001)
     found = assess(simulated.study(values)).set_index("policy")
-    assert found.loc["replace", "verdict"] == "undecided"
+    assert found.loc["replace", "verdict"] == "rises"
     assert "too few generations" in found.loc["replace", "reason"]
+
+
+def test_a_bounded_policy_is_not_called_collapsing_for_noisy_first_values() -> None:
+    rng = np.random.default_rng(0)
+    law = simulated.LAWS["accumulate_subsample"](np.arange(1, 21))
+    keys = [("dim 1", "accumulate_subsample", seed) for seed in range(2000)]
+    found = assess(simulated.study({key: law * rng.gamma(2, 0.5, 20) for key in keys}))
+    ratios = [values[-1] / values[0] for values in (law * rng.gamma(2, 0.5, 20) for _ in range(2000))]
+    assert np.mean(ratios) > 4  # what a mean of ratios would say
+    assert found["ratio"].item() == pytest.approx(law[-1] / law[0], rel=0.1)
+    assert found["ratio_low"].item() < law[-1] / law[0] < found["ratio_high"].item()
+    assert found["verdict"].item() == "stable"
+
+
+def test_theory_is_compared_only_where_it_is_known_throughout() -> None:
+    rng = np.random.default_rng(0)
+    law = simulated.LAWS["replace"](np.arange(1, 11))
+    keys = [("dim 1", "replace", seed) for seed in range(5)]
+    values = {key: law * (1 + 0.01 * rng.standard_normal(10)) for key in keys}
+    for known, compared in ((law, True), (np.where(law > 5, np.nan, law), False)):
+        found = assess(simulated.study(values, metrics={"theory_test_loss": dict.fromkeys(keys, known)}))
+        assert np.isfinite(found["theory_growth"].item()) == compared
+        assert np.isfinite(found["theory_z"].item()) == compared
+
+
+def test_ratio_interval_covers_the_ratio_of_means() -> None:
+    rng = np.random.default_rng(1)
+    found = [ratio_interval(3 * rng.gamma(4, 0.25, 60), rng.gamma(4, 0.25, 60)) for _ in range(1000)]
+    assert 0.92 < np.mean([f.low < 3 < f.high for f in found]) < 0.98
 
 
 def test_levels_off_tells_the_partial_sum_from_diverging_laws() -> None:
