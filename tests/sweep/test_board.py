@@ -238,6 +238,19 @@ def test_a_failed_cell_is_told_as_bad_and_never_as_nan(tmp_path: Path, mode: str
     assert [trial.user_attrs["diverged"] for trial in source.trials()] == [True, False, False]
 
 
+def test_a_cell_that_is_suggested_twice_is_computed_once(tmp_path: Path) -> None:
+    space = {"rows": Range(low=5, high=7, integer=True)}
+    chosen = OptunaSearch(num_samples=6)
+    cell = GAUSSIAN | {"policy": {"kind": "replace"}}
+    store = Counting(MemoryStore())
+    study = Study(name="s", blocks=(Block(cell=cell, space=space, search=chosen),))
+    board, source = with_search(study, store, tmp_path / "j.log")
+    drain(board, store)
+    assert len(source.past()) == 6
+    assert len(board.jobs) <= 2
+    assert len(store.computed) == len(set(store.computed))
+
+
 def test_tpe_finds_the_best_region_of_a_planted_surface(tmp_path: Path) -> None:
     """The loss of a Gaussian falls with its rows: the search must end near the upper bound."""
     store = MemoryStore()
