@@ -52,6 +52,10 @@ class Block(Config):
         return self
 
 
+NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*$"
+"""A study's name is a folder of its report: no part of it may lead out of the workspace."""
+
+
 class StudyBudget(Config):
     """Where a study stops; what was not run is listed.
 
@@ -67,7 +71,7 @@ class StudyBudget(Config):
 class Study(Config):
     """What to run. A mapping with `cell`, `space` and `search` of its own is a study of one block."""
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]*$", max_length=200)
+    name: str = Field(pattern=NAME, max_length=200)
     description: str = ""
     blocks: tuple[Block, ...]
     budget: StudyBudget = StudyBudget()

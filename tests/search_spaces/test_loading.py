@@ -185,6 +185,12 @@ def test_a_wrong_override_is_refused(tmp_path: Path, override: str, message: str
     assert message in str(caught.value)
 
 
+@pytest.mark.parametrize("name", ["../x", "a/../../x", "/etc/x", "a//b", "a/.hidden", "a b", "it's", ""])
+def test_a_name_cannot_lead_out_of_the_workspace(tmp_path: Path, name: str) -> None:
+    with pytest.raises(StudyError, match="name: "):
+        load_study(write(tmp_path, GOOD.replace("name: mine", f"name: {name!r}")))
+
+
 def test_a_cell_file_with_overrides(tmp_path: Path) -> None:
     path = tmp_path / "cell.yaml"
     path.write_text("family: {kind: gaussian}\npolicy: {kind: replace}\nrows: 30\n", encoding="utf-8")

@@ -1,0 +1,41 @@
+"""What `doctor` finds, and that it says what to do about it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+
+def doctor(folder: Path, *arguments: str, **environment: str) -> tuple[int, dict[str, dict[str, str]]]:
+    command = [sys.executable, "-m", "sweep", "doctor", "--json", *arguments]
+    done = subprocess.run(
+        command, cwd=folder, env=os.environ | environment, capture_output=True, text=True, check=False
+    )
+    assert "Traceback" not in done.stderr, done.stderr
+    return done.returncode, {finding["what"]: finding for finding in json.loads(done.stdout)}
+
+
+def test_a_sound_installation_is_found_sound(tmp_path: Path) -> None:
+    code, found = doctor(tmp_path)
+    assert code == 0, [finding for finding in found.values() if finding["state"] == "wrong"]
+    assert {"collapse-sweep", "torch", "ray", "package sweep", "device", "disk", "storage", "tracking"} <= set(found)
+
+
+def test_a_shadowed_package_and_a_storage_that_cannot_be_written_are_found(tmp_path: Path) -> None:
+    (tmp_path / "other" / "analysis").mkdir(parents=True)
+    (tmp_path / "other" / "analysis" / "__init__.py").touch()
+    (tmp_path / "file").touch()
+    code, found = doctor(tmp_path, "--storage", str(tmp_path / "file"), PYTHONPATH=str(tmp_path / "other"))
+    assert code == 1
+    assert found["package analysis"]["state"] == "wrong"
+    assert str(tmp_path / "other" / "analysis") in found["package analysis"]["found"]
+    assert found["package analysis"]["fix"]
+    assert found["storage"]["state"] == "wrong"
+    assert found["storage"]["fix"]
