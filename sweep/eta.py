@@ -26,7 +26,7 @@ class Eta:
         """Count what a job has still to compute."""
         if job.status != "waiting":
             return
-        kind = job.cell.family.kind, job.cell.family.size_label()
+        kind = job.cell.family.kind, job.cell.family.title
         for stage in job.stages[job.done :]:
             if stage.model not in self._ahead:
                 self._ahead[stage.model] = kind, stage.flops

@@ -75,7 +75,7 @@ class Job:
     def title(self) -> str:
         """A short name for people: family, size, policy, seed."""
         family, policy = self.cell.family, self.cell.policy
-        parts = [family.kind, family.size_label(), policy.kind, f"seed {self.cell.seed}"]
+        parts = [family.kind, family.title, policy.kind, f"seed {self.cell.seed}"]
         return " / ".join(part for part in parts if part)
 
 

@@ -117,7 +117,7 @@ def _refuse(study: Study, point: Point) -> None:
 
 def _line(lines: dict[tuple[str, str], Line], cell: Cell) -> Line:
     family = cell.family
-    name = family.kind, family.size_label()
+    name = family.kind, family.title
     if name not in lines:
         lines[name] = Line(*name, parameters=family.cost(cell.rows).parameters)
     return lines[name]

@@ -151,6 +151,11 @@ class FamilyConfig(Config, ABC):
         """How tables name this size: "0.41M", "dim 10"."""
         return ""
 
+    @property
+    def title(self) -> str:
+        """What messages call the model: its architecture, where the family has several, and its size."""
+        return f"{getattr(self, 'architecture', '')} {self.size_label()}".strip()
+
     @abstractmethod
     def cost(self, rows: int) -> Cost:
         """What a generation on `rows` rows costs, from the config alone."""

@@ -176,7 +176,7 @@ class LanguageConfig(FamilyConfig):
             hf_config(self)
 
     def size_label(self) -> str:
-        return f"{self.architecture} {self.parameters / 1e6:.3g}M"
+        return f"{self.parameters / 1e6:.3g}M"
 
     def available_rows(self) -> int:
         from trainables.families.language.data import prepare
