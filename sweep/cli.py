@@ -73,12 +73,13 @@ def plan(
     workspace: Root = DEFAULT,
     storage: Storage = None,
     tracking_uri: Tracking = None,
+    gpu: Annotated[str, typer.Option(metavar="NAME", help="Accelerator that GPU-hours are told for.")] = "H100",
     json: Json = False,
 ) -> int:
     """Say what would run: cells, trained generations after sharing, cost. Runs nothing."""
     from sweep.commands import plan as command
 
-    return command.show_plan(study, override or [], _place(workspace, storage, tracking_uri), json)
+    return command.show_plan(study, override or [], _place(workspace, storage, tracking_uri), gpu, json)
 
 
 @app.command()

@@ -6,20 +6,26 @@ import json as jsonlib
 from collections.abc import Sequence
 
 from search_spaces import load_study
+from sweep.gpus import PEAK, UTILISATION, gpu_hours
 from sweep.plan import Plan, Totals, plan
 from sweep.workspace import Workspace
 from trainables.store import open_store
 
 
-def show_plan(reference: str, overrides: Sequence[str], workspace: Workspace, json: bool) -> int:
+def show_plan(reference: str, overrides: Sequence[str], workspace: Workspace, gpu: str, json: bool) -> int:
     """Print what a study comes to."""
     study = load_study(reference, overrides)
     found = plan(study, open_store(workspace.storage))
+    hours = gpu_hours(found.totals.flops, gpu)
     if json:
-        print(jsonlib.dumps(found.as_json()))
+        print(jsonlib.dumps(found.as_json() | {"gpu": gpu, "gpu_hours": hours, "utilisation": UTILISATION}))
         return 0
     print(_table(found))
     print(_summary(found))
+    print(
+        f"On one {gpu}, at {UTILISATION:.0%} of its {PEAK[gpu] / 1e12:.0f} TFLOP/s, the arithmetic of all of it takes "
+        f"about {hours:.3g} GPU-hours."
+    )
     return 0
 
 
