@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from trainables.store import open_store
@@ -129,6 +130,18 @@ def test_a_killed_driver_goes_on_and_ends_with_the_same_table(undisturbed: Path)
     assert {key: after[key] for key in kept} == kept, "nothing that was committed is computed again"
     assert records(undisturbed, "killed") == records(undisturbed, "w")
     assert robustness(undisturbed, "killed") == robustness(undisturbed, "w")
+
+
+def test_a_killed_worker_is_started_again_and_the_records_are_the_same(undisturbed: Path) -> None:
+    process = start(undisturbed, "run", "toy.yaml", "--workspace", "worker", "--cpus", "1", "--no-report")
+    wait_for(lambda: len(models(undisturbed, "worker")) >= 3, process)
+    workers = [p for p in psutil.Process(process.pid).children(recursive=True) if "CellTrial" in " ".join(p.cmdline())]
+    assert workers, "a trial runs"
+    for worker in workers:
+        worker.kill()
+    _, err = process.communicate(timeout=200)
+    assert process.returncode == 0, err
+    assert records(undisturbed, "worker") == records(undisturbed, "w")
 
 
 def test_a_stopped_run_says_how_to_go_on(undisturbed: Path) -> None:
