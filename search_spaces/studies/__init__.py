@@ -18,6 +18,8 @@ STUDIES = {
     "paper/diffusion": "search_spaces.studies.paper:paper_diffusion",
     "recovery/language": "search_spaces.studies.recovery:recovery_language",
     "recovery/vae": "search_spaces.studies.recovery:recovery_vae",
+    "scaling/language": "search_spaces.studies.scaling:scaling_language",
+    "scaling/vae": "search_spaces.studies.scaling:scaling_vae",
     "theory/linear": "search_spaces.studies.theory:theory_linear",
     "theory/gaussian": "search_spaces.studies.theory:theory_gaussian",
     "theory/discrete": "search_spaces.studies.theory:theory_discrete",
