@@ -120,7 +120,8 @@ def inverse(chances_BV: torch.Tensor, points_B: torch.Tensor) -> torch.Tensor:
     chosen_B = _first_above(table_BN, target_B1)
     before = torch.where(chosen_B > 0, table_BN.gather(1, (chosen_B - 1).clamp_min(0)[:, None])[:, 0], 0.0)
     inside_BK = blocks_BNK[torch.arange(rows, device=chosen_B.device), chosen_B].cumsum(dim=-1)
-    return chosen_B * block + _first_above(inside_BK, target_B1 - before[:, None])
+    found_B = chosen_B * block + _first_above(inside_BK, target_B1 - before[:, None])
+    return found_B.clamp_max(vocabulary - 1)  # only chances that are no numbers lead further
 
 
 def _first_above(table: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
