@@ -64,13 +64,15 @@ def centred(x: torch.Tensor, graphs: Graphs) -> torch.Tensor:
 class SparseLayer(nn.Module):
     """A round of messages along an edge list."""
 
-    def __init__(self, width: int, messages: int, radial: int) -> None:
+    def __init__(self, width: int, messages: int, radial: int, last: bool) -> None:
         super().__init__()
+        self.last = last
         self.first = nn.Linear(2 * width + EDGE_TYPES + radial + 1, messages)
         self.message = nn.Linear(messages, messages)
         self.move = nn.Linear(messages, 1, bias=False)
-        self.mix = nn.Linear(width + messages, width)
-        self.update = nn.Linear(width, width)
+        if not last:
+            self.mix = nn.Linear(width + messages, width)
+            self.update = nn.Linear(width, width)
 
     def forward(
         self, h: torch.Tensor, x: torch.Tensor, features: torch.Tensor, graphs: Graphs
@@ -83,6 +85,8 @@ class SparseLayer(nn.Module):
         m = functional.silu(self.message(m))
         moves = gap * self.move(m) / (1 + (d2 + NEAR).sqrt())
         x = x + torch.zeros_like(x).index_add(0, i, moves)
+        if self.last:
+            return h, x
         heard = torch.zeros(len(h), m.shape[1]).index_add(0, i, m) / NEIGHBOURS
         return h + self.update(functional.silu(self.mix(torch.cat([h, heard], -1)))), x
 
@@ -98,7 +102,7 @@ class SparseDenoiser(nn.Module):
             nn.Linear(TIME_FEATURES, config.width), nn.SiLU(), nn.Linear(config.width, config.width)
         )
         shape = config.width, config.messages, config.radial
-        self.rounds = [SparseLayer(*shape) for _ in range(config.layers)]
+        self.rounds = [SparseLayer(*shape, last=n + 1 == config.layers) for n in range(config.layers)]
         self.layers = nn.ModuleList(self.rounds)
 
     def forward(self, graphs: Graphs, x: torch.Tensor, t: torch.Tensor) -> torch.Tensor:

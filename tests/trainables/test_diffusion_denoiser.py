@@ -209,3 +209,10 @@ class TestProcess:
         mask = torch.tensor([[1.0, 1.0, 0.0]])
         found = centred(torch.ones(1, 3, 3) * torch.tensor([1.0, 3.0, 9.0])[None, :, None], mask)
         assert found[0, :, 0].tolist() == [-1.0, 1.0, 0.0]
+
+
+def test_every_parameter_is_trained():
+    model, featured = create(CONFIG, 0), Featured(chains([5, 3]), 1.0)
+    found = model(model.prepare(featured.graphs(np.arange(2))), featured.places(np.arange(2)), torch.tensor([1, 50]))
+    torch.autograd.backward(found.square().sum())
+    assert [name for name, value in model.named_parameters() if value.grad is None] == []

@@ -102,7 +102,7 @@ class DiffusionConfig(FamilyConfig):
         w, m = self.width, self.messages
         message = w * m + m + w * m + (EDGE_TYPES + self.radial) * m + m + m * m + m + m
         update = (w + m) * w + w + w * w + w
-        return ATOM_TYPES * w + (TIME_FEATURES * w + w + w * w + w) + self.layers * (message + update)
+        return ATOM_TYPES * w + (TIME_FEATURES * w + w + w * w + w) + self.layers * message + (self.layers - 1) * update
 
     def data_identity(self) -> dict[str, Any]:
         return super().data_identity() | {"source": self.source.identity()}

@@ -72,19 +72,22 @@ class Layer(nn.Module):
     """One round of messages between all pairs of atoms.
 
     The first linear map of a message acts on (state i, state j, edge, noisy distance, distance now); it is kept as
-    one map a part, so that what depends on one atom is computed once an atom rather than once a pair.
+    one map a part, so that what depends on one atom is computed once an atom rather than once a pair. After the
+    last round only coordinates are read, so it has no update of states.
     """
 
-    def __init__(self, width: int, messages: int, radial: int) -> None:
+    def __init__(self, width: int, messages: int, radial: int, last: bool) -> None:
         super().__init__()
+        self.last = last
         self.target = nn.Linear(width, messages)
         self.source = nn.Linear(width, messages, bias=False)
         self.pair = nn.Linear(EDGE_TYPES + radial, messages, bias=False)
         self.distance_M = nn.Parameter(torch.randn(messages) / messages**0.5)
         self.message = nn.Linear(messages, messages)
         self.move = nn.Linear(messages, 1, bias=False)
-        self.mix = nn.Linear(width + messages, width)
-        self.update = nn.Linear(width, width)
+        if not last:
+            self.mix = nn.Linear(width + messages, width)
+            self.update = nn.Linear(width, width)
         nn.init.normal_(self.move.weight, std=0.01)
 
     def forward(
@@ -97,6 +100,8 @@ class Layer(nn.Module):
         m_BNNM = silu(self.message(silu(m_BNNM)))
         pull_BNN = self.move(m_BNNM).squeeze(-1) * pairs_BNN / (1 + (d2_BNN + NEAR).sqrt())
         x_BN3 = x_BN3 * (1 + pull_BNN.sum(2, keepdim=True)) - pull_BNN @ x_BN3
+        if self.last:
+            return h_BNW, x_BN3
         heard_BNM = (pairs_BNN[:, :, None] @ m_BNNM).squeeze(2) / NEIGHBOURS
         return h_BNW + self.update(functional.silu(self.mix(torch.cat([h_BNW, heard_BNM], -1)))), x_BN3
 
@@ -112,7 +117,8 @@ class Denoiser(nn.Module):
             nn.Linear(TIME_FEATURES, config.width), nn.SiLU(), nn.Linear(config.width, config.width)
         )
         shape = config.width, config.messages, config.radial
-        self.layers: list[Layer] = nn.ModuleList(Layer(*shape) for _ in range(config.layers))  # type: ignore[assignment]
+        rounds = [Layer(*shape, last=number + 1 == config.layers) for number in range(config.layers)]
+        self.layers: list[Layer] = nn.ModuleList(rounds)  # type: ignore[assignment]
         self.radial = config.radial
 
     def prepare(self, graphs: Dense) -> Prepared:
