@@ -1,0 +1,101 @@
+"""Claims about analysis: loading 2,000 cells × 20 generations from MLflow, and making their report."""
+
+from __future__ import annotations
+
+import json
+import resource
+import sqlite3
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.harness import Ratio, seconds
+
+CELLS, GENERATIONS = 2000, 20
+METRICS = ("test_loss", "corpus_rows", "real_fraction", "entropy", "tail_mass", "seconds.fit")
+LAWS = {
+    "replace": lambda n: 0.1 * n,
+    "accumulate": lambda n: 0.1 * np.cumsum(1 / n**2),
+    "replace_multiple": lambda n: 0.1 * np.cumsum(1 / n),
+    "accumulate_subsample": lambda n: 0.1 * (3 * np.cumsum(1 / n**2) - 2),
+}
+
+
+def claims() -> list[Ratio]:
+    """Loading against MLflow's own calls; the report against its limits of 60 s and 1 GiB."""
+    import analysis
+    from analysis import report
+
+    with tempfile.TemporaryDirectory() as folder:
+        uri = database(Path(folder))
+        loaded = []
+        ours = tuple(seconds(lambda: loaded.append(analysis.load(folder))) for _ in range(3))
+        theirs = (seconds(lambda: by_client(uri)),) * 3
+        made = seconds(lambda: report.build(loaded[-1], Path(folder) / "report", "benchmark"))
+    size = f"{CELLS:,} runs × {GENERATIONS} generations × {len(METRICS)} metrics"
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    note = "the peer, a minute long, is timed once"
+    return [
+        Ratio(f"load {size}", "mlflow search_runs + get_metric_history", 20, ours, theirs, note),
+        Ratio(f"report of {size}", "the limit of 60 s", 1, (made,), (60.0,)),
+        Ratio(
+            "peak memory of the above", "the limit of 1 GiB", 1, (memory,), (1.0,), "MLflow's client included", "GiB"
+        ),
+    ]
+
+
+def by_client(uri: str) -> int:
+    """What a user writes with MLflow alone; returns how many values it read."""
+    from mlflow import MlflowClient
+
+    client = MlflowClient(tracking_uri=uri)
+    count, token = 0, None
+    while True:
+        page = client.search_runs(["0"], max_results=1000, page_token=token)
+        for run in page:
+            for name in run.data.metrics:
+                count += len(client.get_metric_history(run.info.run_id, name))
+        token = page.token
+        if not token:
+            return count
+
+
+def database(folder: Path) -> str:
+    """An MLflow database with the schema that MLflow makes, filled by SQL, since its client takes minutes."""
+    from mlflow import MlflowClient
+
+    path = folder / "mlflow.db"
+    MlflowClient(tracking_uri=f"sqlite:///{path}").search_experiments()
+    rng, n = np.random.default_rng(0), np.arange(1, GENERATIONS + 1)
+    runs, tags, metrics, latest = [], [], [], []
+    for number in range(CELLS):
+        seed, policy = number % 5, list(LAWS)[number // 5 % len(LAWS)]
+        rate = round(10 ** float(np.random.default_rng(number // 20).uniform(-4, -2)), 7)
+        family = {"kind": "language", "architecture": "llama", "size": ("0.1M", "0.4M")[number // 20 % 2]}
+        cell = {"family": family | {"learning_rate": rate}, "policy": {"kind": policy}, "rows": 100, "replicates": 1}
+        run = f"{number:032x}"
+        held = {"study": "s", "cell": run, "family": "language", "policy": policy, "architecture": "llama"}
+        held |= {
+            "size": family["size"],
+            "seed": str(seed),
+            "status": "done",
+            "config": json.dumps(cell | {"seed": seed}),
+        }
+        runs.append((run, "UNKNOWN", "FINISHED", number, "active", 0))
+        tags += [(name, value, run) for name, value in held.items()]
+        loss = 5 + (1 + 30 * rate) * LAWS[policy](n) + 0.02 * rng.standard_normal(GENERATIONS)
+        columns = dict.fromkeys(METRICS, 1 / n) | {"test_loss": loss, "corpus_rows": np.full(GENERATIONS, 100.0)}
+        for name, values in columns.items():
+            rows = [(name, float(v), 1000 + int(step), run, int(step), 0) for step, v in zip(n, values, strict=True)]
+            metrics += rows
+            latest.append((name, rows[-1][1], rows[-1][2], rows[-1][4], 0, run))
+    with sqlite3.connect(path) as target:
+        fields = "run_uuid, source_type, status, start_time, lifecycle_stage, experiment_id"
+        target.executemany(f"INSERT INTO runs ({fields}) VALUES (?, ?, ?, ?, ?, ?)", runs)
+        target.executemany("INSERT INTO tags (key, value, run_uuid) VALUES (?, ?, ?)", tags)
+        fields = "key, value, timestamp, run_uuid, step, is_nan"
+        target.executemany(f"INSERT INTO metrics ({fields}) VALUES (?, ?, ?, ?, ?, ?)", metrics)
+        fields = "key, value, timestamp, step, is_nan, run_uuid"
+        target.executemany(f"INSERT INTO latest_metrics ({fields}) VALUES (?, ?, ?, ?, ?, ?)", latest)
+    return f"sqlite:///{path}"
