@@ -82,7 +82,7 @@ def database(folder: Path) -> str:
             "status": "done",
             "config": json.dumps(cell | {"seed": seed}),
         }
-        runs.append((run, "UNKNOWN", "FINISHED", number, "active", 0))
+        runs.append((run, run, "UNKNOWN", "", "", "user", "FINISHED", number, number, "", "active", "", 0))
         tags += [(name, value, run) for name, value in held.items()]
         loss = 5 + (1 + 30 * rate) * LAWS[policy](n) + 0.02 * rng.standard_normal(GENERATIONS)
         columns = dict.fromkeys(METRICS, 1 / n) | {"test_loss": loss, "corpus_rows": np.full(GENERATIONS, 100.0)}
@@ -91,8 +91,9 @@ def database(folder: Path) -> str:
             metrics += rows
             latest.append((name, rows[-1][1], rows[-1][2], rows[-1][4], 0, run))
     with sqlite3.connect(path) as target:
-        fields = "run_uuid, source_type, status, start_time, lifecycle_stage, experiment_id"
-        target.executemany(f"INSERT INTO runs ({fields}) VALUES (?, ?, ?, ?, ?, ?)", runs)
+        fields = "run_uuid, name, source_type, source_name, entry_point_name, user_id, status, start_time, end_time"
+        fields += ", source_version, lifecycle_stage, artifact_uri, experiment_id"
+        target.executemany(f"INSERT INTO runs ({fields}) VALUES ({', '.join('?' * 13)})", runs)
         target.executemany("INSERT INTO tags (key, value, run_uuid) VALUES (?, ?, ?)", tags)
         fields = "key, value, timestamp, run_uuid, step, is_nan"
         target.executemany(f"INSERT INTO metrics ({fields}) VALUES (?, ?, ?, ?, ?, ?)", metrics)
