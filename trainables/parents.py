@@ -9,9 +9,12 @@ Parents = dict[str, str]
 """Role -> "kind/key". Roles of batches end in their number, so that they sort by it."""
 
 
-def of_record(step: Step) -> Parents:
-    """A record judges a model."""
-    return {"model": f"model/{step.model}"}
+def of_record(steps: Steps, step: Step) -> Parents:
+    """A record judges a model, in some families beside model 1."""
+    found = {"model": f"model/{step.model}"}
+    if steps.cell.family.compares:
+        found["first model"] = f"model/{steps.step(1).model}"
+    return found
 
 
 def of_model(steps: Steps, step: Step) -> Parents:

@@ -99,7 +99,7 @@ class Recursion:
             CellFailed: it diverged, now or in an earlier attempt.
         """
         step = self.steps.step(generation)
-        held = self.store.once("record", step.record, lambda: self._judge(step), parents.of_record(step))
+        held = self.store.once("record", step.record, lambda: self._judge(step), parents.of_record(self.steps, step))
         return self._read(generation, held)
 
     def stored(self, generation: int) -> Record | None:
@@ -189,8 +189,10 @@ class Recursion:
         except CellFailed as problem:
             return Payload(meta={"failed": problem.reason, "generation": problem.generation})
         started = time.perf_counter()
+        stream = Stream(step.record).child("evaluate")
         try:
-            found = self.family.evaluate(model, Stream(step.record).child("evaluate"))
+            found = self.family.evaluate(model, stream)
+            beside = self.family.compare(model, self.model(1), stream) if self.cell.family.compares else {}
         except Diverged as problem:
             return Payload(meta={"failed": str(problem), "generation": step.generation})
         if not math.isfinite(found.test_loss):
@@ -200,7 +202,7 @@ class Recursion:
             "test_loss": found.test_loss,
             "corpus_rows": composition["rows"],
             "real_fraction": composition["real_fraction"],
-            "metrics": finite(found.metrics),
+            "metrics": finite({**found.metrics, **beside}),
             "model": step.model,
             "composition": composition,
             "seconds": {"fit": model.meta["fit_seconds"], "evaluate": time.perf_counter() - started},

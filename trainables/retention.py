@@ -112,6 +112,8 @@ def _names(steps: Steps, generations: Iterable[int], after: int = 0) -> Iterator
     for generation in generations:
         step = steps.step(generation)
         yield "model", step.model
+        if steps.cell.family.compares:
+            yield "model", steps.step(1).model
         for name in parents.of_model(steps, step).values():
             yield _split(name)
         if any(generation - 1 in draw.batches for draw in step.draws) and generation > 1:

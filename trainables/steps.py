@@ -82,7 +82,10 @@ class Steps:
             draws = self._canonical(recipe)
             resolved = [self._resolved(draw) for draw in draws]
             model = make_key("model", draws=resolved, fit=self._fit, seed=self.cell.seed)
-            record = make_key("record", evaluation=self.cell.family.evaluation_identity(), model=model)
+            judged: dict[str, Any] = {"evaluation": self.cell.family.evaluation_identity(), "model": model}
+            if self.cell.family.compares:
+                judged["first"] = self._make(1).model if generation > 1 else model
+            record = make_key("record", **judged)
             self._steps[generation] = Step(generation, recipe, draws, model, record)
         return self._steps[generation]
 

@@ -70,7 +70,7 @@ def laptop_vae() -> Study:
 def laptop_diffusion() -> Study:
     """Stands for the paper's figure on molecule conformation generation: denoising loss against generations, on small
     molecules with computed conformers in place of GEOM-Drugs."""
-    cell: dict[str, Any] = {"family": {"kind": "diffusion"}, "generations": 5}
+    cell: dict[str, Any] = {"family": {"kind": "diffusion"}, "rows": 300, "generations": 5}
     sizes = ({"width": 32, "messages": 16, "layers": 2}, {"width": 64, "messages": 32, "layers": 3})
     families = Grid(values=tuple({"kind": "diffusion"} | size for size in sizes))
     space = {"family": families, "policy.kind": REPLACE_ACCUMULATE, "seed": SEEDS}

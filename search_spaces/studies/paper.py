@@ -43,6 +43,7 @@ def paper_language() -> Study:
         "epochs": 1.0,
         "batch": 128,
         "learning_rate": 1e-3,
+        "initializer_range": 0.02,
         "test_rows": 10_000,
     }
     gpt2 = family | {"architecture": "gpt2", "size": "9M"}
@@ -98,16 +99,22 @@ def paper_diffusion() -> Study:
     family = {
         "kind": "diffusion",
         "source": {"kind": "geom_drugs", "path": "rdkit_folder"},
-        "width": 128,
-        "messages": 64,
+        "width": 256,
+        "messages": 128,
         "layers": 6,
+        "radial": 16,
+        "scale": 2.5,
+        "schedule": "sigmoid",
+        "timesteps": 5000,
+        "beta_start": 1e-7,
+        "beta_end": 2e-3,
+        "sampling_steps": 1000,
         "batch": 64,
         "epochs": 50.0,
         "learning_rate": 1e-3,
-        "timesteps": 5000,
-        "sampling_steps": 500,
         "test_molecules": 200,
         "judged_molecules": 200,
+        "cov_threshold": 1.25,
     }
     cell: dict[str, Any] = {"family": family, "rows": 40_000, "generations": 8}
     space = {"policy.kind": REPLACE_ACCUMULATE, "seed": SEEDS}

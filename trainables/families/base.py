@@ -95,6 +95,7 @@ class FamilyConfig(Config, ABC):
     default_rows: ClassVar[int] = 100
     default_generations: ClassVar[int] = 5
     vectorised: ClassVar[bool] = False
+    compares: ClassVar[bool] = False
     abilities: ClassVar[frozenset[str]] = frozenset()
     data_fields: ClassVar[frozenset[str]] = frozenset()
     sampling_fields: ClassVar[frozenset[str]] = frozenset()
@@ -204,6 +205,13 @@ class Family(ABC):
     @abstractmethod
     def evaluate(self, model: Payload, stream: Stream) -> Evaluation:
         """The model's loss on held-out real rows, and further metrics."""
+
+    def compare(self, model: Payload, first: Payload, stream: Stream) -> Mapping[str, float]:
+        """Metrics of a model beside model 1 of its lineage, with the stream of `evaluate`.
+
+        Asked only of families whose config says `compares`: model 1 is then part of a record's key.
+        """
+        return {}
 
     @abstractmethod
     def sample(self, model: Payload, rows: int, stream: Stream, bias: float = 1.0) -> Payload:

@@ -90,6 +90,7 @@ class LanguageConfig(FamilyConfig):
     test_rows: int = Field(default=256, ge=1)
     sample_rows: int = Field(default=64, ge=0)
 
+    compares: ClassVar[bool] = True
     default_rows: ClassVar[int] = 300
     default_generations: ClassVar[int] = 4
     data_fields: ClassVar[frozenset[str]] = frozenset(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -62,6 +63,14 @@ class Language(Family):
         sampled = sample(config, fitted, config.sample_rows, stream)
         metrics |= statistics(sampled, test, self._tail)
         return Evaluation(loss, metrics, files={"samples.txt": self._shown(sampled)})
+
+    def compare(self, model: Payload, first: Payload, stream: Stream) -> Mapping[str, float]:
+        """`perplexity_under_first`: of the samples that were judged, under model 1 (Shumailov et al. 2024)."""
+        if not self.config.sample_rows:
+            return {}
+        sampled = sample(self.config, self._load(model), self.config.sample_rows, stream)
+        loss = cross_entropy(self.config, self._load(first), sampled)
+        return {"perplexity_under_first": math.exp(min(loss, 700.0))}
 
     def sample(self, model: Payload, rows: int, stream: Stream, bias: float = 1.0) -> Payload:
         return self._batch(sample(self.config, self._load(model), rows, stream, bias))
