@@ -68,6 +68,7 @@ def losses(language: dict[tuple[str, int, str], list[Record]], policy: str) -> I
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_replacing_text_raises_the_loss_at_every_generation_of_every_seed(
     language: dict[tuple[str, int, str], list[Record]],
 ) -> None:
@@ -77,6 +78,7 @@ def test_replacing_text_raises_the_loss_at_every_generation_of_every_seed(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_accumulating_text_stays_near_its_first_generation(language: dict[tuple[str, int, str], list[Record]]) -> None:
     curves = list(losses(language, "accumulate"))
     assert len(curves) == 4
@@ -84,6 +86,7 @@ def test_accumulating_text_stays_near_its_first_generation(language: dict[tuple[
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_policies_start_from_one_model_and_end_significantly_apart(
     language: dict[tuple[str, int, str], list[Record]],
 ) -> None:
@@ -98,6 +101,7 @@ def test_policies_start_from_one_model_and_end_significantly_apart(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_losses_are_better_than_guessing(language: dict[tuple[str, int, str], list[Record]]) -> None:
     for records in language.values():
         assert all(record.test_loss < record.metrics["uniform_loss"] for record in records)
