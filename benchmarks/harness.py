@@ -56,7 +56,8 @@ class Ratio:
         )
 
 
-HEADER = "| work | peer | median ratio | rounds from, to | target | product | peer | note |\n|---|---|---|---|---|---|---|---|"
+COLUMNS = ("work", "peer", "median ratio", "rounds from, to", "target", "product", "peer's", "note")
+HEADER = f"| {' | '.join(COLUMNS)} |\n{'|---' * len(COLUMNS)}|"
 
 
 def pin(core: int | None = None) -> None:

@@ -1,4 +1,4 @@
-"""cluster.yaml and its variants against Ray's own schema and provider preparation, and against what these do not check."""
+"""cluster.yaml and its variants: against Ray's own schema and preparation, and against what these do not check."""
 
 from pathlib import Path
 from typing import Any
