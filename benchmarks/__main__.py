@@ -8,7 +8,7 @@ from pathlib import Path
 
 from benchmarks.harness import HEADER, Ratio, ceiling, pin
 
-CLAIMS = ("toys", "language", "vae", "diffusion", "store", "analysis", "sharing", "commands")
+CLAIMS = ("toys", "vae", "diffusion", "store", "analysis")
 
 
 def main(names: list[str]) -> None:
