@@ -46,7 +46,7 @@ class Thresholds:
 
     confidence: float = 0.95
     min_runs: int = 3
-    min_generations: int = 4
+    min_generations: int = 6
     margin: float = 0.005
     late_share: float = 0.2
     factor: float = 10.0

@@ -6,6 +6,7 @@ import hashlib
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from typing import Any, ClassVar, Literal
 
 from trainables.config import Config, Registry
@@ -69,19 +70,26 @@ class Pydoc(TextSource):
     kind: Literal["pydoc"] = "pydoc"
 
     def digest(self) -> str:
-        return digest_of(self._paragraphs())
+        return _pydoc_digest()
 
     def read(self) -> Mapping[str, Iterable[str]]:
-        return {ALL: self._paragraphs()}
+        return {ALL: _paragraphs()}
 
-    def _paragraphs(self) -> Iterator[str]:
-        from pydoc_data.topics import topics
 
-        for name in sorted(topics):
-            for paragraph in topics[name].replace("\r\n", "\n").split("\n\n"):
-                lines = paragraph.split("\n")
-                if not any(_ruler(line) for line in lines):
-                    yield " ".join(RULES.sub(" ", paragraph).split())
+def _paragraphs() -> Iterator[str]:
+    from pydoc_data.topics import topics
+
+    for name in sorted(topics):
+        for paragraph in topics[name].replace("\r\n", "\n").split("\n\n"):
+            lines = paragraph.split("\n")
+            if not any(_ruler(line) for line in lines):
+                yield " ".join(RULES.sub(" ", paragraph).split())
+
+
+@cache
+def _pydoc_digest() -> str:
+    """Taken once a process: the text is part of the interpreter."""
+    return digest_of(_paragraphs())
 
 
 def digest_of(texts: Iterable[str]) -> str:
