@@ -6,12 +6,13 @@ from pathlib import Path
 import pytest
 import yaml
 
+from search_spaces import Study, expand
 from trainables import Cell
 from trainables.policies import POLICIES
 from trainables.steps import Steps
 
 PAGE = (Path(__file__).parents[2] / "docs" / "policies.md").read_text(encoding="utf-8")
-EXAMPLE, NAMED = (yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", PAGE, flags=re.S))
+EXAMPLE, NAMED, STUDY = (yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", PAGE, flags=re.S))
 
 
 def test_the_catalogue_is_complete():
@@ -35,6 +36,12 @@ def test_the_example_is_a_cell():
     recipe = cell.recipe(4)
     assert (recipe.sampling.rows, recipe.kept_rows) == (800, 200)
     assert [draw.rows for draw in recipe.draws] == [50, 25, 50]
+
+
+def test_the_study_on_the_page_can_be_run():
+    points = expand(Study.model_validate(STUDY))
+    assert len(points) == 18
+    assert {point.cell.generations for point in points} == {4}
 
 
 @pytest.mark.parametrize("kind", sorted(POLICIES))
