@@ -137,6 +137,25 @@ def test_replacing_forgets_the_shape():
     assert losses["replace"][1] > losses["replace"][0] + 0.1
 
 
+@pytest.mark.parametrize("shape", ["moons", "circles", "blobs"])
+def test_modes_become_entangled_when_the_kernel_adds_noise_and_only_then(shape):
+    """Under replacement every generation adds the kernel's variance; a narrow kernel keeps modes apart."""
+
+    def overlap(bandwidth):
+        family = {"data": shape, "bandwidth": bandwidth, "held_out": 400}
+        study = cell(family=family, policy={"kind": "replace"}, rows=200, generations=6, replicates=5)
+        return [record.metrics["mode_overlap"] for record in run(study)]
+
+    wide, narrow = overlap(0.4), overlap(0.01)
+    assert wide[-1] > wide[0] + 0.03
+    assert max(narrow) < 0.03
+
+
+def test_a_shape_of_one_piece_has_no_modes():
+    records = run(cell(family={"data": "swiss_roll"}, generations=1))
+    assert all("mode_overlap" not in record.metrics for record in records)
+
+
 def test_a_bandwidth_is_positive():
     with pytest.raises(ValidationError, match="bandwidth: must be more than 0, not -1"):
         cell(family={"bandwidth": -1.0})

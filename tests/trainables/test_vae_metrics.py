@@ -78,7 +78,7 @@ def test_the_feature_space_knows_digits_and_is_fitted_once(digits):
     store = MemoryStore()
     first = space(CONFIG, digits, store)
     seen = see(first, digits.test.pixels)
-    assert (seen.classes == digits.test.labels).mean() > 0.9
+    assert (seen.logs.argmax(axis=1) == digits.test.labels).mean() > 0.9
     assert space(CONFIG.model_copy(update={"latent": 3, "pixels": "draw"}), digits, store) is first
 
 
@@ -94,6 +94,19 @@ def test_real_images_score_better_than_a_lost_class_and_noise(digits, fitted):
     assert lost["class_coverage"] <= 0.4
     assert lost["recall"] < 0.5 * real["recall"]
     assert wrong["precision"] < real["precision"] - 0.2
+
+
+def test_averages_of_two_digits_lie_between_classes(digits, fitted):
+    """Definition 6's quantity: real images are in a class, pixelwise averages of two of them often in none."""
+    train = digits.train
+    rows = train.pixels.array()[:400].astype(np.uint16)
+    blends = Pixels.of(((rows[:200] + rows[200:]) // 2).astype(np.uint8))
+    real, blended = (
+        compare(CONFIG, digits, fitted, images)["mode_overlap"]
+        for images in (train.pixels.take(np.arange(200)), blends)
+    )
+    assert real < 0.2  # the small classifier of these tests is not as sure as the default one
+    assert blended > real + 0.3
 
 
 def test_held_out_images_take_no_part_in_the_feature_space(digits):

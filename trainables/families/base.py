@@ -100,6 +100,8 @@ class FamilyConfig(Config, ABC):
     data_fields: ClassVar[frozenset[str]] = frozenset()
     sampling_fields: ClassVar[frozenset[str]] = frozenset()
     evaluation_fields: ClassVar[frozenset[str]] = frozenset()
+    evaluation_version: ClassVar[int] = 0
+    """Raised when evaluation measures something more, so that stored models are judged again, not fitted again."""
     judge_fields: ClassVar[frozenset[str]] = frozenset()
 
     def data_identity(self) -> dict[str, Any]:
@@ -121,7 +123,8 @@ class FamilyConfig(Config, ABC):
 
     def evaluation_identity(self) -> dict[str, Any]:
         """What, besides the model, decides a record."""
-        return self._part(self.sampling_fields | self.evaluation_fields)
+        version = {"version": self.evaluation_version} if self.evaluation_version else {}
+        return self._part(self.sampling_fields | self.evaluation_fields) | version
 
     def judge_identity(self) -> dict[str, Any]:
         """What, besides real rows and model 1, decides a judge."""

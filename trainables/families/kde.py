@@ -14,7 +14,7 @@ from trainables.corpus import Batch, Corpus, Part
 from trainables.families.base import Cost, Diverged, Evaluation, Family, FamilyConfig, World
 from trainables.families.toys.kernels import log_sums, sliced_wasserstein
 from trainables.families.toys.pool import RunningSum, by_row, drawn_parts, gather, probability
-from trainables.families.toys.shapes import POINTS, Shape, dimension, draw, points
+from trainables.families.toys.shapes import POINTS, Shape, between, dimension, draw, modes, points
 from trainables.families.toys.summary import summarise
 from trainables.lineage import Stream
 from trainables.store import Payload
@@ -39,6 +39,7 @@ class KdeConfig(FamilyConfig):
     default_generations: ClassVar[int] = 10
     data_fields: ClassVar[frozenset[str]] = frozenset({"data", "blur"})
     evaluation_fields: ClassVar[frozenset[str]] = frozenset({"held_out", "directions"})
+    evaluation_version: ClassVar[int] = 1
 
     def check(self, rows: int, replicates: int) -> None:
         """A bandwidth is positive, and one that is estimated needs two rows."""
@@ -154,7 +155,8 @@ class Kde(Family):
         """`test_loss` is the negative log-likelihood of held-out real rows, in nats per row.
 
         `excess_nll` is what it exceeds the true density's own by, on the same rows. Mean and covariance are
-        those of the model's density, against the true ones.
+        those of the model's density, against the true ones. `mode_overlap`, where the shape has several modes, is the
+        share of samples between them.
         """
         mean, cov = model.tensors["mean"], model.tensors["cov"]
         if not all(np.isfinite(model.tensors[name]).all() for name in ("mean", "cov", "bandwidth")):
@@ -175,7 +177,13 @@ class Kde(Family):
             "sliced_wasserstein": sliced_wasserstein(sample, held, directions.astype(np.float32)),
             "bandwidth": model.tensors["bandwidth"],
         }
+        if self._modes is not None:
+            values["mode_overlap"] = between(sample, self._modes)
         return summarise(values, spread=("test_loss", "trace_ratio"))
+
+    @cached_property
+    def _modes(self) -> list[np.ndarray] | None:
+        return modes(self.config.data, self._shape)
 
     def sample(self, model: Payload, rows: int, stream: Stream, bias: float = 1.0) -> Payload:
         """A row of the corpus plus the kernel's noise; `bias` λ scales the noise's variance."""

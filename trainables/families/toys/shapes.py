@@ -32,6 +32,45 @@ def points(shape: Shape, blur: float) -> np.ndarray:
     return scaled
 
 
+def modes(shape: Shape, centres: np.ndarray) -> list[np.ndarray] | None:
+    """The shape's points by mode, each [points, dim]: moons, circles or blobs; None where it has one piece.
+
+    Args:
+        centres: what `points` returns, in its order.
+    """
+    from sklearn import datasets
+
+    if shape == "swiss_roll":
+        return None
+    if shape == "blobs":
+        _, labels = datasets.make_blobs(POINTS, centers=5, cluster_std=0.0, shuffle=False, random_state=0)
+    else:
+        _, labels = datasets.make_moons(POINTS, shuffle=False)  # circles lists its outer ring first, as moons do
+    return [centres[labels == label] for label in np.unique(labels)]
+
+
+def between(x: np.ndarray, modes: list[np.ndarray]) -> np.ndarray:
+    """Share of rows between modes: those more than half as far from the nearest mode as from the second nearest.
+
+    What definition 6 of Schaeffer et al. 2025 judges. Probabilities of the true mixture would not do: far from all
+    modes they still name one with certainty.
+
+    Args:
+        x: [replicates, rows, dim].
+        modes: at least two, each [points, dim].
+
+    Returns:
+        [replicates].
+    """
+    from scipy.spatial import KDTree
+
+    rows = x.reshape(-1, x.shape[-1])
+    distances = np.stack([KDTree(mode).query(rows)[0] for mode in modes])
+    nearest, second = np.partition(distances, 1, axis=0)[:2]
+    share: np.ndarray = (nearest > second / 2).reshape(x.shape[:-1]).mean(axis=1)
+    return share
+
+
 def dimension(shape: Shape) -> int:
     """Coordinates of a row."""
     return 3 if shape == "swiss_roll" else 2

@@ -9,7 +9,7 @@ import numpy as np
 
 from trainables.families.vae import classifier
 from trainables.families.vae.classifier import FEATURES, features_and_log_probabilities
-from trainables.families.vae.metrics import coverage, frechet, pixel_variance, precision_recall
+from trainables.families.vae.metrics import between_classes, coverage, frechet, pixel_variance, precision_recall
 from trainables.lineage import Stream, make_key
 from trainables.sources.images_pixels import Pixels
 from trainables.sources.images_splits import Images
@@ -51,10 +51,10 @@ def _fit(config: VaeConfig, images: Images, stream: Stream) -> Payload:
 
 @dataclass(frozen=True)
 class Seen:
-    """Images as the feature space sees them: features [rows, …], and classes [rows] where it knows them."""
+    """Images as the feature space sees them: features [rows, …], and log p(class) [rows, classes] where it has any."""
 
     features: np.ndarray
-    classes: np.ndarray | None
+    logs: np.ndarray | None
 
 
 def see(space: Payload, images: Pixels) -> Seen:
@@ -63,14 +63,15 @@ def see(space: Payload, images: Pixels) -> Seen:
         flat = images.array().reshape(images.rows, -1).astype(np.float32) / 255
         return Seen((flat - space.tensors["mean"]) @ space.tensors["axes"].T, None)
     hidden, logs = features_and_log_probabilities(classifier.load(space), images)
-    return Seen(hidden, logs.argmax(axis=1))
+    return Seen(hidden, logs)
 
 
 def compare(config: VaeConfig, images: Images, space: Payload, sampled: Pixels) -> dict[str, float]:
     """Metrics of sampled images against held-out real ones, an equal number of each.
 
     `frechet_distance`, `precision`, `recall`; `pixel_variance` and its ratio to that of the real images;
-    `class_coverage`, `class_entropy` and `class_kl` against the training images' classes where there are labels.
+    `class_coverage`, `class_entropy` and `class_kl` against the training images' classes, and `mode_overlap`, the share
+    of samples between classes, where there are labels.
     """
     held_out = Pixels.join([images.test.pixels, images.validation.pixels])
     rows = min(held_out.rows, sampled.rows)
@@ -86,7 +87,8 @@ def compare(config: VaeConfig, images: Images, space: Payload, sampled: Pixels) 
         "variance_ratio": variance / max(pixel_variance(real.array()), 1e-12),
     }
     if images.train.labels is not None:
-        classes = see(space, sampled).classes
-        assert classes is not None  # a space fitted on labels knows classes
-        found |= coverage(classes, images.train.labels, images.classes)
+        logs = see(space, sampled).logs
+        assert logs is not None  # a space fitted on labels knows classes
+        found |= coverage(logs.argmax(axis=1), images.train.labels, images.classes)
+        found["mode_overlap"] = between_classes(logs)
     return found

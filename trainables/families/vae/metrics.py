@@ -8,6 +8,9 @@ from scipy.spatial.distance import cdist
 COVERED = 0.1
 """A class is covered where its share of the samples is at least this part of its share of real images."""
 
+SURE = 0.9
+"""An image belongs to a class that a classifier gives at least this probability."""
+
 
 def frechet(one: np.ndarray, other: np.ndarray) -> float:
     """Squared Fréchet distance of the Gaussians fitted to two sets of features, each [rows, features].
@@ -60,6 +63,15 @@ def coverage(predicted: np.ndarray, real: np.ndarray, classes: int) -> dict[str,
         "class_entropy": float(-(shares[present] * np.log(shares[present])).sum()),
         "class_kl": float((shares[present] * np.log(shares[present] / expected[present].clip(1e-12))).sum()),
     }
+
+
+def between_classes(logs: np.ndarray) -> float:
+    """Share of images that belong to no single class: what definition 6 of Schaeffer et al. 2025 judges.
+
+    Args:
+        logs: log p(class | image), [rows, classes].
+    """
+    return float((logs.max(axis=1) < np.log(SURE)).mean())
 
 
 def pixel_variance(images: np.ndarray) -> float:
