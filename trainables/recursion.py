@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from importlib.metadata import entry_points
 from typing import Any
@@ -61,6 +61,19 @@ def run(cell: Cell, store: Store | str | None = None) -> Iterator[Record]:
     recursion = Recursion(cell, store if isinstance(store, Store) else open_store(store))
     for generation in range(1, cell.generations + 1):
         yield recursion.record(generation)
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Who selects the rows of a batch.
+
+    Attributes:
+        judge: whose scores rank candidates.
+        least: the score that `accept` asks for, [1] or [replicates, 1].
+    """
+
+    judge: Payload
+    least: np.ndarray | float
 
 
 @cache
@@ -186,13 +199,14 @@ class Recursion:
         """The record's payload; a failure is a record too, so that it is not tried again and again."""
         try:
             model = self.model(step.generation)
+            first = self.model(1) if self.cell.family.compares else model  # before anything is computed in vain
         except CellFailed as problem:
             return Payload(meta={"failed": problem.reason, "generation": problem.generation})
         started = time.perf_counter()
         stream = Stream(step.record).child("evaluate")
         try:
             found = self.family.evaluate(model, stream)
-            beside = self.family.compare(model, self.model(1), stream) if self.cell.family.compares else {}
+            beside = self.family.compare(model, first, stream) if self.cell.family.compares else {}
         except Diverged as problem:
             return Payload(meta={"failed": str(problem), "generation": step.generation})
         if not math.isfinite(found.test_loss):
@@ -211,11 +225,13 @@ class Recursion:
 
     def _sample(self, step: BatchStep) -> Payload:
         stream = Stream(step.key)
+        selection = step.recipe.selection if step.recipe else None
         started = time.perf_counter()
         try:
+            bench = self._bench(selection) if selection else None
             made = self._candidates(step, stream)
-            if step.recipe is not None and step.recipe.selection is not None:
-                made = self._select(step.recipe.selection, made, stream)
+            if selection and bench:
+                made = self._select(selection, bench, made, stream)
         except Diverged as problem:
             raise CellFailed(step.number + 1, f"sampling from model {step.number}: {problem}") from problem
         return replace(made, meta={**made.meta, "sample_seconds": time.perf_counter() - started})
@@ -229,14 +245,18 @@ class Recursion:
         real = self.batch(self.steps.real(0, sampling.rows))
         return self.family.edit(model, real, sampling.edit, stream.child("edit"))
 
-    def _select(self, selection: Selection, made: Payload, stream: Stream) -> Payload:
-        scores = self._scores(selection.judge, made)
+    def _bench(self, selection: Selection) -> Bench:
+        """Who selects. Asked before candidates are sampled, since another process may be computing it (`Busy`)."""
         least: np.ndarray | float = -np.inf
         if selection.rule == "accept":
             least = bar(selection, self._kept_scores(selection.judge, self.steps.batch(0)))
-        index = choose(selection, scores, stream.numpy("select"), least)
+        return Bench(self._judge_model(selection.judge), least)
+
+    def _select(self, selection: Selection, bench: Bench, made: Payload, stream: Stream) -> Payload:
+        scores = self._scores(selection.judge, bench.judge, made)
+        index = choose(selection, scores, stream.numpy("select"), bench.least)
         kept = self.family.take(made, index)
-        audit = verdicts(selection, scores, index, least)
+        audit = verdicts(selection, scores, index, bench.least)
         rejected = {**made.meta.get("rejected", {}), **audit.pop("rejected")}
         return replace(kept, meta={**kept.meta, **audit, "rejected": rejected})
 
@@ -247,17 +267,20 @@ class Recursion:
         return self.store.once("scores", key, lambda: self._scored(judge, step), above).tensors["scores"]
 
     def _scored(self, judge: str, step: BatchStep) -> Payload:
-        return Payload(tensors={"scores": self._scores(judge, self.batch(step))})
+        held = self._judge_model(judge)
+        return Payload(tensors={"scores": self._scores(judge, held, self.batch(step))})
 
-    def _scores(self, judge: str, batch: Payload) -> np.ndarray:
-        key = self.steps.judge_key(judge)
-        if judge == "first":
-            held = self.model(1)
-        else:
-            above = parents.of_judge(self.steps, judge)
-            held = self.store.once("judge", key, lambda: self._make_judge(judge, key), above)
-        found = self.family.score(judge, held, batch, Stream(key).child("score"))
+    def _scores(self, judge: str, held: Payload, batch: Payload) -> np.ndarray:
+        stream = Stream(self.steps.judge_key(judge)).child("score")
+        found = self.family.score(judge, held, batch, stream)
         return check_scores(judge, found, batch.rows, self.cell.replicates)
+
+    def _judge_model(self, judge: str) -> Payload:
+        """Model 1 or a judge fitted on real rows, as `Family.score` wants it."""
+        if judge == "first":
+            return self.model(1)
+        key, above = self.steps.judge_key(judge), parents.of_judge(self.steps, judge)
+        return self.store.once("judge", key, lambda: self._make_judge(judge, key), above)
 
     def _make_judge(self, judge: str, key: str) -> Payload:
         stream = Stream(key)

@@ -10,7 +10,7 @@ from trainables import Cell, CellFailed, run
 from trainables.families import Diverged, Evaluation
 from trainables.families.gaussian import Gaussian
 from trainables.recursion import Recursion
-from trainables.store import MemoryStore
+from trainables.store import Busy, Holder, MemoryStore
 
 
 def cell(policy="replace", **fields):
@@ -258,5 +258,23 @@ def test_what_a_family_rejects_is_kept_beside_it(monkeypatch):
 
 def test_scores_that_are_no_numbers_end_the_recursion(monkeypatch):
     monkeypatch.setattr(Gaussian, "score", lambda self, kind, judge, batch, stream: np.full((5, batch.rows), np.nan))
-    with pytest.raises(CellFailed, match="generation 2: sampling from model 1: 200 scores of the reference judge"):
+    with pytest.raises(CellFailed, match="generation 2: sampling from model 1: 100 scores of the reference judge"):
         list(run(cell("verified")))
+
+
+class Occupied(MemoryStore):
+    """A store in which another process is computing every judge."""
+
+    def once(self, kind, key, compute, parents=None):
+        if kind == "judge":
+            raise Busy(kind, key, Holder("elsewhere", 1))
+        return super().once(kind, key, compute, parents)
+
+
+@pytest.mark.parametrize("policy", ["verified", "curated"])
+def test_a_judge_that_another_process_computes_costs_no_sample(calls, policy):
+    records = run(cell(policy), Occupied())
+    next(records)
+    with pytest.raises(Busy):
+        next(records)
+    assert calls["sample"] == 0
