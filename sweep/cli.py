@@ -93,13 +93,17 @@ def run(
     cpus: Annotated[
         int | None, typer.Option(min=1, help="Trials at a time, one thread each; default: all cores.")
     ] = None,
+    keep: Annotated[
+        str,
+        typer.Option(metavar="all|last|records", help="What stays of weights and batches that no cell needs any more."),
+    ] = "all",
     report: Annotated[bool, typer.Option(help="Write the report at the end.")] = True,
     json: Json = False,
 ) -> int:
     """Run a study, or go on with it; what is done is never done again."""
     from sweep.commands import run as command
 
-    return command.run(study, override or [], _place(workspace, storage, tracking_uri), cpus, report, json)
+    return command.run(study, override or [], _place(workspace, storage, tracking_uri), cpus, keep, report, json)
 
 
 @app.command()

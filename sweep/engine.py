@@ -16,15 +16,21 @@ from sweep.board import Board, Listener
 from sweep.errors import Interrupted, UsageError
 from sweep.job import Job
 from sweep.progress import Progress
+from sweep.pruning import Pruner
 from sweep.stored import read_records
 from sweep.suggestions import OptunaSource
 from sweep.tracking import Guarded, NullTracker, Tracker
 from sweep.workspace import Workspace, prepare
+from trainables.retention import Keep
 from trainables.store import Store, open_store
 from trainables.supply import check_data
 
 NO_TRACKING = "none"
 """As a tracking URI: show runs nowhere."""
+
+
+KEPT = "results are kept in the store, and shown there by the next run or by `relog`"
+"""Said when a tracking server fails."""
 
 
 @dataclass
@@ -84,6 +90,7 @@ def run_study(
     *,
     cpus: int,
     warn: Callable[[str], None],
+    keep: Keep = "all",
 ) -> Outcome:
     """Run a study, or go on with it.
 
@@ -93,6 +100,7 @@ def run_study(
         progress: who shows it.
         cpus: trials at a time, one thread each.
         warn: told what the user should know, in one line.
+        keep: what stays of weights and batches that no cell needs any more; they go as soon as that is so.
 
     Raises:
         StudyError: it can't be run; nothing has been trained.
@@ -101,20 +109,25 @@ def run_study(
     """
     prepare(workspace)
     store = open_store(workspace.storage)
-    listeners: list[Listener] = [progress]
     sources = _sources(study, workspace.searches)
+    pruner = Pruner(store, keep, warn, growing=bool(sources)) if keep != "all" else None
+    listeners: list[Listener] = [progress, *([pruner] if pruner else [])]
     for source in sources:
         source.resume()
     board = _fill(Board(store, listeners, study.budget, cpus), study, sources)
     if not board.has_work():
+        if pruner is not None:
+            pruner.finish(board.jobs.values())
         return Outcome(board, ran=False)
     _check_supply(study, board)
-    tracker = Guarded(connect(study, workspace), warn)
+    tracker = Guarded(connect(study, workspace), lambda trouble: warn(f"{trouble}; {KEPT}"))
     listeners.insert(0, tracker)
     show_stored(board, store, tracker)
     stopped = _run(board, workspace, cpus)
     _keep_logs(board, workspace)
     outcome = Outcome(board, ran=True, stopped=stopped, tracking=tracker.trouble)
+    if pruner is not None and not outcome.unfinished:
+        pruner.finish(board.jobs.values())
     tracker.close("stopped" if outcome.unfinished else "failed" if outcome.failed else "done")
     outcome.tracking = tracker.trouble
     if board.broken:

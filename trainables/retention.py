@@ -13,8 +13,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from trainables import parents
 from trainables.cell import Cell
+from trainables.needs import Name, last_uses
 from trainables.steps import Steps
 from trainables.store import Artifact, Payload, Store
 
@@ -22,8 +22,6 @@ Keep = Literal["all", "last", "records"]
 
 COLLECTED = "collected"
 """Kind of the note that stays where an artifact was removed: its parents, its size, its seconds."""
-
-Name = tuple[str, str]
 
 
 @dataclass(frozen=True)
@@ -82,8 +80,10 @@ def collect(store: Store, keep: Keep, cells: Iterable[Cell], dry_run: bool = Fal
     needed: set[Name] = set()
     for cell in cells if keep != "all" else ():
         steps = Steps(cell)
-        free.update(_names(steps, range(1, cell.generations + 1)))
-        needed.update(_needed(store, keep, steps))
+        uses = last_uses(steps, further=keep == "last")
+        done = _done(store, steps)
+        free.update(uses)
+        needed.update(name for name, last in uses.items() if done is not None and last > done)
     removals = [_removal(artifact) for artifact in _present(store, free - needed)]
     if not dry_run:
         for removal in removals:
@@ -91,41 +91,24 @@ def collect(store: Store, keep: Keep, cells: Iterable[Cell], dry_run: bool = Fal
     return Report(tuple(removals), dry_run)
 
 
-def _needed(store: Store, keep: Keep, steps: Steps) -> Iterator[Name]:
-    """What must stay for the generations of a cell that are still to come."""
+def remove(store: Store, names: Iterable[Name]) -> None:
+    """Remove artifacts, as far as they are there, and leave a note of each.
+
+    Raises:
+        StoreError: the store can't be read or written.
+    """
+    for artifact in _present(store, set(names)):
+        _remove(store, _removal(artifact))
+
+
+def _done(store: Store, steps: Steps) -> int | None:
+    """How many generations of a cell are done; None where it has failed for good and needs nothing more."""
     last = steps.cell.generations
     keys = [steps.step(generation).record for generation in range(1, last + 1)]
     records = {record.key: record for record in store.walk("record", keys)}
-    done = next((number for number, key in enumerate(keys) if key not in records), last)
     if any("failed" in record.meta for record in records.values()):
-        return
-    if done < last:
-        yield from _names(steps, range(done + 1, last + 1), after=done)
-    elif keep == "last":
-        yield from _names(steps, [last + 1], after=last)
-
-
-def _names(steps: Steps, generations: Iterable[int], after: int = 0) -> Iterator[Name]:
-    """All that these generations are made of. Of earlier models, only `after` and those that judge."""
-    if after:
-        yield "model", steps.step(after).model
-    for generation in generations:
-        step = steps.step(generation)
-        yield "model", step.model
-        if steps.cell.family.compares:
-            yield "model", steps.step(1).model
-        for name in parents.of_model(steps, step).values():
-            yield _split(name)
-        if any(generation - 1 in draw.batches for draw in step.draws) and generation > 1:
-            latest = parents.of_batch(steps, steps.batch(generation - 1))
-            yield from (_split(name) for role, name in latest.items() if role != "model")
-        if any(draw.how == "scored" for draw in step.draws):
-            yield "judge", steps.judge_key("detector")
-
-
-def _split(name: str) -> Name:
-    kind, _, key = name.partition("/")
-    return kind, key
+        return None
+    return next((number for number, key in enumerate(keys) if key not in records), last)
 
 
 def _present(store: Store, names: set[Name]) -> Iterator[Artifact]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json as jsonlib
 from collections import Counter
 from collections.abc import Sequence
+from typing import get_args
 
 from search_spaces import load_study
 from sweep.commands.outcome import DONE
@@ -15,22 +16,30 @@ from trainables.ancestry import readable
 from trainables.retention import Keep, Report, collect
 from trainables.store import open_store
 
-LEVELS: dict[str, Keep] = {"last": "last", "records": "records"}
-"""What may be asked for; see `trainables.retention`."""
-
 
 def gc(reference: str, overrides: Sequence[str], workspace: Workspace, keep: str, dry_run: bool, json: bool) -> int:
     """Remove what a study's finished cells no longer need; its records stay."""
-    if keep not in LEVELS:
-        raise UsageError(f"--keep {keep}: is none of {', '.join(LEVELS)}")
+    kept = level(keep, frozenset({"all"}))
     study = load_study(reference, overrides)
     store = open_store(workspace.storage)
     board = open_board(study, workspace, store)
     if any(job.status == "running" for job in board.jobs.values()):
         raise UsageError(f"{study.name}: is running; collect when it is done")
-    report = collect(store, LEVELS[keep], [job.cell for job in board.jobs.values()], dry_run)
+    report = collect(store, kept, [job.cell for job in board.jobs.values()], dry_run)
     print(_as_json(study.name, report) if json else _as_text(study.name, report))
     return DONE
+
+
+def level(keep: str, useless: frozenset[str] = frozenset()) -> Keep:
+    """What `--keep` asks for (`trainables.retention`).
+
+    Raises:
+        UsageError: there is no such level, or it is of no use here.
+    """
+    levels: dict[str, Keep] = {name: name for name in get_args(Keep) if name not in useless}
+    if keep not in levels:
+        raise UsageError(f"--keep {keep}: is none of {', '.join(levels)}")
+    return levels[keep]
 
 
 def _as_text(name: str, report: Report) -> str:

@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Sequence
 
 from search_spaces import Study, load_study
+from sweep.commands.gc import level
 from sweep.commands.outcome import DONE, INCOMPLETE, say
 from sweep.commands.report import options, show
 from sweep.engine import Outcome, run_study
@@ -16,23 +17,31 @@ from trainables.store import open_store
 
 
 def run(
-    reference: str, overrides: Sequence[str], workspace: Workspace, cpus: int | None, report: bool, json: bool
+    reference: str,
+    overrides: Sequence[str],
+    workspace: Workspace,
+    cpus: int | None,
+    keep: str,
+    report: bool,
+    json: bool,
 ) -> int:
     """Run a study, or go on with it. Exit code 1 where cells failed or are left."""
+    kept = level(keep)
     study = load_study(reference, overrides)
     workers = cpus or cores()
     progress = _progress(workers, study.name)
     try:
-        outcome = run_study(study, workspace, progress, cpus=workers, warn=_warn)
+        outcome = run_study(study, workspace, progress, cpus=workers, warn=_warn, keep=kept)
     finally:
         progress.close()
     arguments = [reference, *options(overrides, workspace)]
+    again = [*arguments, *(["--keep", keep] if keep != "all" else [])]
     if not outcome.stopped and any(job.done for job in outcome.board.jobs.values()):
         command = shlex.join(["collapse-sweep", "report", *arguments])
         show(
             study, outcome.board, workspace, open_store(workspace.storage), command, json, report, reuse=not outcome.ran
         )
-    _tell(study, outcome, workspace, shlex.join(["collapse-sweep", "run", *arguments]))
+    _tell(study, outcome, workspace, shlex.join(["collapse-sweep", "run", *again]))
     return INCOMPLETE if outcome.failed or outcome.unfinished else DONE
 
 
@@ -49,14 +58,14 @@ def _progress(workers: int, title: str) -> Progress:
 
 
 def _warn(trouble: str) -> None:
-    say(f"warning: {trouble}; results are kept in the store, and shown there by the next run or by `relog`")
+    say(f"warning: {trouble}")
 
 
 def _tell(study: Study, outcome: Outcome, workspace: Workspace, again: str) -> None:
     """How it ended, and what to do next."""
     for job in outcome.failed:
-        kept = f"; see {workspace.log(job.key)}" if job.failure and job.failure.details else ""
-        say(f"failed: {job.title}: {job.failure}{kept}")
+        where = f"; see {workspace.log(job.key)}" if job.failure and job.failure.details else ""
+        say(f"failed: {job.title}: {job.failure}{where}")
     if outcome.board.left_out:
         say(f"{outcome.board.left_out} cells were left out by the study's budget")
     if outcome.unfinished:
