@@ -19,16 +19,17 @@ def laptop_linear() -> Study:
     grid = {"family.dim": Grid(values=(10, 50)), "family.noise": Grid(values=(0.3, 1.0))}
     policies = Grid(values=("replace", "accumulate", "replace_multiple"))
     ols = Block(name="ols", cell=cell, space=grid | {"policy.kind": policies, "seed": SEEDS})
-    variants: tuple[dict[str, Any], ...] = (
-        {"kind": "linear", "design": "fresh"},
-        {"kind": "linear", "estimator": "ridge", "penalty": 10.0},
-        {"kind": "linear", "covariance": "power_law"},
-    )
-    space = {"family": Grid(values=variants), "policy.kind": REPLACE_ACCUMULATE, "seed": SEEDS}
+    variants = {
+        "fresh": {"kind": "linear", "design": "fresh"},
+        "ridge": {"kind": "linear", "estimator": "ridge", "penalty": 10.0},
+        "power_law": {"kind": "linear", "covariance": "power_law"},
+    }
+    pairs = {"policy.kind": REPLACE_ACCUMULATE, "seed": SEEDS}
+    blocks = [Block(name=name, cell=cell | {"family": family}, space=pairs) for name, family in variants.items()]
     return Study(
         name="laptop/linear",
         description="linear regression: sizes, noise, design and estimator under replace and accumulate",
-        blocks=(ols, Block(name="variants", cell=cell, space=space)),
+        blocks=(ols, *blocks),
     )
 
 
@@ -70,12 +71,18 @@ def laptop_vae() -> Study:
 def laptop_diffusion() -> Study:
     """Stands for the paper's figure on molecule conformation generation: denoising loss against generations, on small
     molecules with computed conformers in place of GEOM-Drugs."""
-    cell: dict[str, Any] = {"family": {"kind": "diffusion"}, "rows": 300, "generations": 5}
-    sizes = ({"width": 32, "messages": 16, "layers": 2}, {"width": 64, "messages": 32, "layers": 3})
-    families = Grid(values=tuple({"kind": "diffusion"} | size for size in sizes))
-    space = {"family": families, "policy.kind": REPLACE_ACCUMULATE, "seed": SEEDS}
+    sizes = {
+        "small": {"width": 32, "messages": 16, "layers": 2},
+        "large": {"width": 64, "messages": 32, "layers": 3},
+    }
+    cell = {"rows": 300, "generations": 6}
+    space = {"policy.kind": REPLACE_ACCUMULATE, "seed": SEEDS}
+    blocks = [
+        Block(name=name, cell=cell | {"family": {"kind": "diffusion"} | size}, space=space)
+        for name, size in sizes.items()
+    ]
     return Study(
         name="laptop/diffusion",
         description="conformers of small molecules, denoisers of two sizes, under replace and accumulate",
-        blocks=(Block(cell=cell, space=space),),
+        blocks=tuple(blocks),
     )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+import yaml
 
 from search_spaces import expand
 from search_spaces.ladder import FixedCompute, FixedRows, TokensPerParameter, geometric, isoflop, ladder
+from search_spaces.loading import load_study
 from search_spaces.studies import STUDIES, named_study
 from trainables.families.language.config import LanguageConfig
 
@@ -52,3 +54,20 @@ def test_laptop_studies_have_three_seeds_and_two_sizes() -> None:
         assert {cell.seed for cell in cells} == {0, 1, 2}
         assert len({cell.family.size_label() for cell in cells}) >= 2
         assert {"replace", "accumulate"} <= {cell.policy.kind for cell in cells}
+
+
+@pytest.mark.parametrize(
+    ("name", "source"),
+    [
+        ("laptop/language", "{kind: text, path: stories.txt, separator: '<|endoftext|>'}"),
+        ("laptop/vae", "{kind: folder, path: images-idx3-ubyte.gz, size: 28}"),
+        ("laptop/diffusion", "{kind: npz, path: conformers.npz}"),
+        ("paper/language", "{kind: text, path: stories.txt}"),
+        ("paper/vae", "{kind: folder, path: faces, size: 64, channels: 3}"),
+        ("paper/diffusion", "{kind: sdf, path: drugs.sdf}"),
+    ],
+)
+def test_every_block_of_a_study_takes_other_data(name: str, source: str) -> None:
+    study = load_study(name, [f"family.source={source}"])
+    sources = {block.cell["family"]["source"]["path"] for block in study.blocks}
+    assert sources == {yaml.safe_load(source)["path"]}
