@@ -86,6 +86,18 @@ def kaplan_meier(times: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
+def restricted_mean(times: pd.DataFrame) -> float:
+    """Mean generations until the event, those without it counted up to the last generation that any reached.
+
+    The area under the Kaplan–Meier curve (restricted mean survival time, Irwin 1949).
+    """
+    from lifelines import KaplanMeierFitter
+    from lifelines.utils import restricted_mean_survival_time
+
+    fitter = KaplanMeierFitter().fit(times["generation"], times["collapsed"])
+    return float(restricted_mean_survival_time(fitter, t=float(times["ended"].max())))
+
+
 def medians(times: pd.DataFrame) -> pd.DataFrame:
     """Per policy: recursions, collapsed, censored, of these ended early, median time (inf where it is not reached)."""
     import pandas as pd

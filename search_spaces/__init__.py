@@ -5,7 +5,7 @@ from search_spaces.expand import Point, expand
 from search_spaces.loading import load_study
 from search_spaces.search import GridSearch, OptunaSearch, RandomSearch
 from search_spaces.study import Block, Study, StudyBudget
-from search_spaces.words import Choice, Grid, Range
+from search_spaces.words import Choice, Grid, Range, when
 
 __all__ = [
     "Block",
@@ -21,4 +21,5 @@ __all__ = [
     "StudyError",
     "expand",
     "load_study",
+    "when",
 ]

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import copy
-import itertools
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
 
+from search_spaces.conditions import applies, drawn_apart, in_order
 from search_spaces.errors import StudyError
-from search_spaces.search import GridSearch, RandomSearch
+from search_spaces.search import DrawingSearch, GridSearch, RandomSearch
 from search_spaces.study import Block, Study
-from search_spaces.words import Grid
+from search_spaces.words import Choice, Grid, Range
 from trainables.cell import Cell
 from trainables.config import explain
 from trainables.lineage import Stream, make_key
@@ -53,7 +52,7 @@ def expand(study: Study) -> list[Point]:
 
 
 def check(study: Study) -> None:
-    """Build every cell that is known beforehand, and one suggestion's cells of every other search.
+    """Build every cell that is known beforehand, and of every drawn path the cells at its bounds or listed values.
 
     Raises:
         StudyError: one of them can't be.
@@ -61,8 +60,18 @@ def check(study: Study) -> None:
     for _ in _known_points(study):
         pass
     for number, block in enumerate(study.blocks):
-        for drawn in random_draws(block, 1, 0) if is_open(block) else ():
+        for drawn in _corners(block) if is_open(block) else ():
             inner(study, number, drawn)
+
+
+def _corners(block: Block) -> Iterator[Values]:
+    """A draw, and for each path a draw with the path at each end of what it may be."""
+    middle = {path: word.sample(Stream(make_key("check", path=path)).numpy()) for path, word in drawn_words(block)}
+    yield drawn_apart(block.space, middle, block.cell)
+    for path, word in drawn_words(block):
+        ends = word.values if isinstance(word, Choice) else (word.snap(word.low), word.snap(word.last))
+        for end in ends:
+            yield drawn_apart(block.space, middle | {path: end}, block.cell)
 
 
 def _known_points(study: Study) -> Iterator[Point]:
@@ -86,27 +95,46 @@ def known_draws(study: Study, number: int) -> Iterator[Values]:
 
 
 def random_draws(block: Block, samples: int, seed: int) -> Iterator[Values]:
-    """Independent draws. Each path of each sample has its own stream, so that more samples, or a further
-    path, leave the others as they were."""
+    """Independent draws, the search's own points first. Each path of each sample has its own stream, so that more
+    samples, or a further path, leave the others as they were."""
+    points = block.search.points if isinstance(block.search, DrawingSearch) else ()
     for sample in range(samples):
         stream = Stream(make_key("random_search", sample=sample, seed=seed))
-        words = {path: word for path, word in block.space.items() if not isinstance(word, Grid)}
-        yield {path: word.sample(stream.numpy(path)) for path, word in words.items()}
+        given = points[sample] if sample < len(points) else {}
+        drawn = {path: word.sample(stream.numpy(path)) for path, word in drawn_words(block)}
+        yield drawn_apart(block.space, drawn | given, block.cell)
+
+
+def drawn_words(block: Block) -> list[tuple[str, Choice | Range]]:
+    """The paths that the search draws, with their words."""
+    return [(path, word) for path, word in block.space.items() if not isinstance(word, Grid)]
 
 
 def inner(study: Study, number: int, drawn: Values) -> list[Point]:
-    """The cells on which the drawn values are run: all combinations of the block's grids.
+    """The cells on which the drawn values are run: all combinations of the block's grids, where they apply.
 
     Raises:
         StudyError: one of them can't be.
     """
+    return [Point(number, values, build(study, number, values)) for values in _combinations(study, number, drawn)]
+
+
+def _combinations(study: Study, number: int, drawn: Values) -> list[Values]:
     block = study.blocks[number]
-    grids = {path: word.values for path, word in block.space.items() if isinstance(word, Grid)}
-    count = math.prod(len(values) for values in grids.values())
-    if count > MOST_CELLS:
-        raise StudyError(f"{place(study, number)}space: the grids make {count:,} cells; the most is {MOST_CELLS:,}")
-    combinations = [dict(zip(grids, values, strict=True)) for values in itertools.product(*grids.values())]
-    return [Point(number, drawn | grid, build(study, number, drawn | grid)) for grid in combinations]
+    found: list[Values] = [{}]
+    for path in in_order(block.space):
+        word = block.space[path]
+        options = word.values if isinstance(word, Grid) else (drawn[path],) if path in drawn else ()
+        found = [
+            values | ({path: option} if applicable else {})
+            for values in found
+            for applicable in [bool(options) and applies(word.when, values, block.cell)]
+            for option in (options if applicable else (None,))
+        ]
+        if len(found) > MOST_CELLS:
+            where = place(study, number)
+            raise StudyError(f"{where}space: the grids make {len(found):,} cells; the most is {MOST_CELLS:,}")
+    return found
 
 
 def build(study: Study, number: int, values: Values) -> Cell:

@@ -75,7 +75,16 @@ def _set_field(block: dict[str, Any], space: dict[str, Any], key: str, value: An
         raise StudyError(f"the study's space sets {whole} as a whole; say -o space.{whole}=… instead")
     for path in [path for path in space if path == key or path.startswith(key + ".")]:
         del space[path]
-    if isinstance(value, Mapping) and len(value) == 1 and next(iter(value)) in WORDS:
+    if isinstance(value, Mapping) and len(value.keys() - {"when"}) == 1 and set(value) & set(WORDS):
         space[key] = value
     else:
         put(block["cell"], key, value)
+        for path in [path for path, word in space.items() if not _admits(word, key, value)]:
+            del space[path]
+
+
+def _admits(word: Any, key: str, value: Any) -> bool:
+    """Whether a word still applies where `key` is fixed at a value."""
+    condition = word.get("when", {}) if isinstance(word, Mapping) else {}
+    held = condition.get(key, [value])
+    return value in (held if isinstance(held, list) else [held])

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, field_validator, model_validator
 
-from search_spaces.search import SEARCHES, GridSearch, SearchConfig
+from search_spaces import conditions
+from search_spaces.points import check_points, check_sampler
+from search_spaces.search import SEARCHES, DrawingSearch, GridSearch, OptunaSearch, SearchConfig
 from search_spaces.words import Grid, Word
 from trainables.cell import Cell
 from trainables.config import Config
@@ -49,6 +51,11 @@ class Block(Config):
             )
         if not drawn and not isinstance(self.search, GridSearch):
             raise ValueError(f"space: a search of kind {self.search.kind} needs a path to draw, and all are grids")
+        conditions.check(self.space, self.cell)
+        if isinstance(self.search, DrawingSearch):
+            check_points(self.search, self.space)
+        if isinstance(self.search, OptunaSearch):
+            check_sampler(self.search, self.space)
         return self
 
 

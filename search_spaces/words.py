@@ -1,7 +1,8 @@
 """What a space says about one path: Ray Tune's words, as plain data. Ray is not needed to read or sample them.
 
-In YAML a word is a mapping of one key, `{loguniform: [1.0e-4, 1.0e-2]}`; in Python Ray Tune's own objects
-(`tune.loguniform(1e-4, 1e-2)`) are taken as well and become these.
+In YAML a word is a mapping of one key, `{loguniform: [1.0e-4, 1.0e-2]}`, and where its path exists only for some
+values of others a condition, `{uniform: [0, 1], when: {policy.kind: ratio_mix}}`. In Python Ray Tune's own objects
+(`tune.loguniform(1e-4, 1e-2)`) are taken as well and become these; `when(word, {…})` adds a condition.
 """
 
 from __future__ import annotations
@@ -11,12 +12,36 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import numpy as np
-from pydantic import BeforeValidator, Field, SerializeAsAny, model_serializer, model_validator
+from pydantic import BeforeValidator, Field, SerializeAsAny, field_validator, model_serializer, model_validator
 
 from trainables.config import Config, canonical_json, suggest
 
+Condition = dict[str, tuple[Any, ...]]
+"""Dotted path -> the values of it for which a word applies; several paths must all agree."""
 
-class Grid(Config):
+
+class Conditional(Config):
+    """Base of every word.
+
+    Attributes:
+        when: for which values of other paths the word applies; where it does not, the base cell's value stands.
+    """
+
+    when: Condition = Field(default_factory=dict)
+
+    @field_validator("when", mode="before")
+    @classmethod
+    def _listed(cls, value: Any) -> Any:
+        if not isinstance(value, Mapping) or not all(isinstance(path, str) for path in value):
+            raise ValueError(f"needs paths with their values, as in {{policy.kind: ratio_mix}}, not {value!r}")
+        return {path: _several(path, held) for path, held in value.items()}
+
+    def _word(self, word: str, values: Sequence[Any]) -> dict[str, Any]:
+        """Plain form."""
+        return {word: list(values)} | ({"when": {p: list(v) for p, v in self.when.items()}} if self.when else {})
+
+
+class Grid(Conditional):
     """Every value, combined with every value of the other grids; Tune's `grid_search`."""
 
     values: tuple[Any, ...]
@@ -28,10 +53,10 @@ class Grid(Config):
 
     @model_serializer
     def _as_word(self) -> dict[str, Any]:
-        return {"grid": list(self.values)}
+        return self._word("grid", self.values)
 
 
-class Choice(Config):
+class Choice(Conditional):
     """One of the values, all equally likely; Tune's `choice`."""
 
     values: tuple[Any, ...]
@@ -47,10 +72,10 @@ class Choice(Config):
 
     @model_serializer
     def _as_word(self) -> dict[str, Any]:
-        return {"choice": list(self.values)}
+        return self._word("choice", self.values)
 
 
-class Range(Config):
+class Range(Conditional):
     """Numbers from `low` to `high`. As in Tune, `randint` and `lograndint` leave `high` out.
 
     Attributes:
@@ -114,7 +139,7 @@ class Range(Config):
     @model_serializer
     def _as_word(self) -> dict[str, Any]:
         bounds: list[float] = [self.low, self.high, *([self.step] if self.step else [])]
-        return {self.word: [int(bound) if self.integer else bound for bound in bounds]}
+        return self._word(self.word, [int(bound) if self.integer else bound for bound in bounds])
 
 
 _RANGES: dict[str, dict[str, bool]] = {
@@ -142,9 +167,38 @@ def parse_word(value: Any) -> Grid | Choice | Range:
         return value
     if hasattr(value, "get_sampler"):
         return _from_tune(value)
-    if not isinstance(value, Mapping) or len(value) != 1:
+    said = {key: held for key, held in value.items() if key != "when"} if isinstance(value, Mapping) else {}
+    if len(said) != 1:
         raise ValueError(f"needs one word with its values, as in {{grid: [1, 2]}}, not {value!r}{_words()}")
-    word, values = next(iter(value.items()))
+    found = _parse(*next(iter(said.items())))
+    return when(found, value["when"]) if "when" in value else found
+
+
+def when(word: Any, condition: Mapping[str, Any]) -> Grid | Choice | Range:
+    """The word, for some values of other paths only: `when(tune.uniform(0, 1), {"policy.kind": "ratio_mix"})`.
+
+    Args:
+        word: whatever `parse_word` takes.
+        condition: path -> value, or list of values.
+
+    Raises:
+        ValueError: it is no condition.
+    """
+    found = parse_word(word)
+    if not isinstance(condition, Mapping) or not condition:
+        raise ValueError(f"when: needs paths with their values, as in {{policy.kind: ratio_mix}}, not {condition!r}")
+    values = {str(path): _several(str(path), held) for path, held in condition.items()}
+    return found.model_copy(update={"when": values})
+
+
+def _several(path: str, held: Any) -> tuple[Any, ...]:
+    values = tuple(held) if isinstance(held, (list, tuple)) else (held,)
+    if not values:
+        raise ValueError(f"when: {path}: the list is empty; at least one value is needed")
+    return tuple(_plain(value) for value in values)
+
+
+def _parse(word: Any, values: Any) -> Grid | Choice | Range:
     word = "grid" if word == "grid_search" else str(word)
     if word not in WORDS:
         raise ValueError(f"unknown word {word!r}{suggest(word, WORDS)}")

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from search_spaces import Point
+from search_spaces import Point, StudyError
 from search_spaces.study import StudyBudget
 from sweep.job import Failure, Job, make_job
 from sweep.queue import Queue
@@ -66,6 +66,7 @@ class Board:
         jobs: all that are known, by cell key.
         left_out: cells that the budget leaves out.
         broken: why no cell can go on; None while they can.
+        refused: why no search can go on; None while they can.
     """
 
     def __init__(
@@ -79,6 +80,7 @@ class Board:
         self.jobs: dict[str, Job] = {}
         self.left_out = 0
         self.broken: str | None = None
+        self.refused: StudyError | None = None
         self._store, self._listeners = store, listeners
         self._budget = budget or StudyBudget()
         self._concurrency = concurrency
@@ -226,7 +228,14 @@ class Board:
                 self._open.remove(held)
                 for job in held.jobs:
                     read_records(job, self._store)
-                held.source.tell(held.number, held.jobs)
+                self._judge(held)
+
+    def _judge(self, held: _Open) -> None:
+        try:
+            held.source.tell(held.number, held.jobs)
+        except StudyError as problem:  # no suggestion of this search can be judged
+            self.refused = problem
+            self._sources.clear()
 
     def _full(self) -> bool:
         return self._budget.cells is not None and len(self.jobs) >= self._budget.cells

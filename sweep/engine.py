@@ -132,6 +132,8 @@ def run_study(
     outcome.tracking = tracker.trouble
     if board.broken:
         raise UsageError(f"--storage {workspace.storage}: {board.broken}; nothing is lost, run again to go on")
+    if board.refused is not None:
+        raise StudyError(f"{study.name}: {board.refused}")
     return outcome
 
 

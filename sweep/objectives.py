@@ -1,60 +1,228 @@
-"""What a search seeks, by name: statistics of `analysis`, taken of a finished cell's held-out loss."""
+"""What a search seeks, by name: statistics of `analysis`, taken of the finished cells of one suggestion.
+
+A name is `STATISTIC[:ARGUMENT][:POLICY]`: `growth`, `growth:accumulate` (of that policy's cells alone),
+`definition:7`, `definition:lost_tail:replace`, `growth_gap:replace-accumulate`.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
-from typing import Literal
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from search_spaces import StudyError
+from search_spaces import OptunaSearch, StudyError
+from search_spaces.search import Mode
 from sweep.job import Job
 from trainables.config import suggest
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 OBJECTIVES = {
-    "final_loss": "loss of the last generation",
-    "first_loss": "loss of generation 1",
-    "growth": "slope of the loss per generation",
-    "growth_ratio": "loss of the last generation over that of generation 1",
+    "final_loss": "held-out loss of the last generation",
+    "first_loss": "held-out loss of generation 1",
+    "growth": "least-squares slope of the held-out loss per generation",
+    "growth_ratio": "held-out loss of the last generation over that of generation 1",
+    "flops": "floating-point operations of the whole recursion, as if nothing were shared",
+    "growth_gap": "growth under one policy less growth under another, on the same seeds",
+    "time_to_collapse": "mean generations until collapse, up to the last one (restricted mean survival time)",
+    "definition": "the statistic of a definition of collapse, by number or name",
 }
 """Name -> what it is."""
 
+OF_A_CELL = ("final_loss", "first_loss", "growth", "growth_ratio", "flops")
+"""Those that one cell has by itself; a suggestion's worth is their mean."""
+EVENT = "any_increase"
+"""What `time_to_collapse` waits for, unless its argument says otherwise."""
 PENALTY = 1e12
 """What a search is told of a cell that failed, on the bad side: finite, because Optuna refuses NaN for ever."""
 
 
-def check_objective(name: str) -> None:
-    """Refuse an unknown name.
+@dataclass(frozen=True)
+class Objective:
+    """A parsed name.
+
+    Attributes:
+        name: as it was written.
+        statistic: a key of `OBJECTIVES`.
+        argument: of the statistic, "" for its default.
+        policy: kind of the policy whose cells count, "" for all.
+    """
+
+    name: str
+    statistic: str
+    argument: str = ""
+    policy: str = ""
+
+    @property
+    def gap(self) -> tuple[str, str]:
+        """The two policies that `growth_gap` compares."""
+        one, _, other = self.argument.partition("-")
+        return one, other
+
+
+@dataclass(frozen=True)
+class Worth:
+    """What a suggestion came to.
+
+    Attributes:
+        values: one for each objective, all finite.
+        diverged: whether a cell failed or a statistic was not finite, so that `values` are penalties.
+    """
+
+    values: tuple[float, ...]
+    diverged: bool
+
+
+def parse(name: str, field: str = "search.objective") -> Objective:
+    """The objective of this name.
 
     Raises:
-        StudyError: with the nearest name.
+        StudyError: unknown, with the nearest name.
     """
-    if name not in OBJECTIVES:
-        raise StudyError(f"search.objective: unknown objective {name!r}{suggest(name, OBJECTIVES)}")
+    statistic, *rest = name.split(":")
+    if statistic not in OBJECTIVES:
+        raise StudyError(f"{field}: unknown objective {statistic!r}{suggest(statistic, OBJECTIVES)}")
+    argument = ""
+    if statistic in ("definition", "growth_gap") or (statistic == "time_to_collapse" and rest and rest[0] in _events()):
+        argument = rest.pop(0) if rest else ""
+    if len(rest) > 1:
+        raise StudyError(f"{field}: {name}: only a policy's name may follow {statistic}, not {':'.join(rest)!r}")
+    found = Objective(name, statistic, argument, rest[0] if rest else "")
+    _check_argument(found, field)
+    return found
 
 
-def worth(name: str, jobs: Iterable[Job], mode: Literal["min", "max"]) -> tuple[float, bool]:
-    """The mean objective of a suggestion's cells, and whether one of them failed or was not finite."""
-    values = [_value(name, job) for job in jobs]
-    if not values or not all(map(math.isfinite, values)):
-        return (PENALTY if mode == "min" else -PENALTY), True
-    return float(np.mean(values)), False
+def check_policies(objective: Objective, kinds: Sequence[str], field: str = "search.objective") -> None:
+    """Refuse an objective of policies on which a suggestion is not run.
+
+    Raises:
+        StudyError: there is no such policy.
+    """
+    named = [objective.policy] if objective.policy else []
+    if objective.statistic == "growth_gap":
+        named = [policy for policy in objective.gap if policy]
+        if not named and len(set(kinds)) != 2:
+            raise StudyError(
+                f"{field}: growth_gap compares two policies, and a suggestion is run on "
+                f"{', '.join(sorted(set(kinds)))}; name two, as in growth_gap:replace-accumulate"
+            )
+    for policy in named:
+        if policy not in kinds:
+            near = suggest(policy, kinds)
+            raise StudyError(f"{field}: {objective.name}: a suggestion has no cell of {policy!r}{near}")
 
 
-def _value(name: str, job: Job) -> float:
-    if job.status != "done":
-        return math.nan
-    losses = np.array([[job.records[n].test_loss for n in sorted(job.records)]])
-    return float(_statistic(name)(losses)[0])
+def worth(search: OptunaSearch, jobs: Sequence[Job], study: str = "") -> Worth:
+    """What a suggestion's cells came to, by each objective of its search.
+
+    Raises:
+        StudyError: an objective can't be taken of these cells at all.
+    """
+    values = []
+    for name in search.objectives:
+        objective = parse(name)
+        own = [job for job in jobs if objective.policy in ("", job.cell.policy.kind)]
+        finished = bool(own) and all(job.status == "done" for job in jobs)
+        values.append(_measure(objective, own, study) if finished else math.nan)
+    if not all(map(math.isfinite, values)):
+        return Worth(tuple(penalty(search, mode) for mode in search.modes), True)
+    return Worth(tuple(values), False)
 
 
-def _statistic(name: str) -> Callable[[np.ndarray], np.ndarray]:
+def penalty(search: OptunaSearch, mode: Mode) -> float:
+    """What stands for a failure: a Gaussian process would fit a large number, and knows what infinity means."""
+    size = math.inf if search.sampler.kind == "gp" else PENALTY
+    return size if mode == "min" else -size
+
+
+def of_cell(statistic: str, losses: np.ndarray) -> float:
+    """A statistic of one cell's held-out loss, [generations]."""
     from analysis import curves
 
-    return {
+    if statistic == "growth" and len(losses) < 2:
+        return math.nan
+    shapes: dict[str, Callable[[np.ndarray], np.ndarray]] = {
         "final_loss": curves.last,
         "first_loss": curves.first,
-        "growth": lambda losses: curves.slope(losses, np.arange(1, losses.shape[1] + 1)),
+        "growth": lambda rows: curves.slope(rows, np.arange(1, rows.shape[1] + 1)),
         "growth_ratio": curves.ratio,
-    }[name]
+    }
+    return float(shapes[statistic](losses[None, :])[0])
+
+
+def losses(job: Job) -> np.ndarray:
+    """Held-out losses of the generations that a job holds, [generations]."""
+    return np.array([job.records[generation].test_loss for generation in sorted(job.records)])
+
+
+def _measure(objective: Objective, jobs: Sequence[Job], study: str) -> float:
+    match objective.statistic:
+        case "flops":
+            return float(np.mean([sum(stage.flops for stage in job.stages) for job in jobs]))
+        case "growth_gap":
+            return _gap(objective, jobs)
+        case "time_to_collapse":
+            return _time_to_collapse(objective.argument or EVENT, _frame(study, jobs))
+        case "definition":
+            return _definition(objective, _frame(study, jobs))
+    if objective.statistic.startswith("growth") and min(len(job.stages) for job in jobs) < 2:
+        raise StudyError(f"search.objective: {objective.name} needs two generations, and the cells have one")
+    return float(np.mean([of_cell(objective.statistic, losses(job)) for job in jobs]))
+
+
+def _gap(objective: Objective, jobs: Sequence[Job]) -> float:
+    kinds = sorted({job.cell.policy.kind for job in jobs}, key=lambda kind: kind != "replace")
+    one, other = (policy or kind for policy, kind in zip(objective.gap, kinds, strict=False))
+    means = {
+        kind: np.mean([of_cell("growth", losses(job)) for job in jobs if job.cell.policy.kind == kind])
+        for kind in (one, other)
+    }
+    return float(means[one] - means[other])
+
+
+def _time_to_collapse(event: str, frame: pd.DataFrame) -> float:
+    from analysis.curves import curves
+    from analysis.survival import restricted_mean, times
+
+    return restricted_mean(times(curves(frame), event))
+
+
+def _definition(objective: Objective, frame: pd.DataFrame) -> float:
+    from analysis.definitions import definition
+    from analysis.definitions.matrix import cases
+    from analysis.verdict import Thresholds
+
+    chosen = definition(objective.argument)
+    found = [chosen.find(case).measure for case in cases(frame, Thresholds())]
+    for measure in found:
+        if measure.unsupported:
+            raise StudyError(f"search.objective: {objective.name} ({chosen.title}): {measure.unsupported}")
+    return float(np.mean([measure.estimate for measure in found]))
+
+
+def _frame(study: str, jobs: Sequence[Job]) -> Any:
+    from sweep.frames import frame_of
+
+    return frame_of(study, jobs)
+
+
+def _events() -> Sequence[str]:
+    from analysis.survival import EVENTS
+
+    return tuple(EVENTS)
+
+
+def _check_argument(objective: Objective, field: str) -> None:
+    if objective.statistic == "definition":
+        from analysis.definitions import definition
+
+        try:
+            definition(objective.argument)
+        except ValueError as problem:
+            raise StudyError(f"{field}: {objective.name}: {problem}") from None
+    if objective.statistic == "growth_gap" and (objective.policy or (objective.argument and not all(objective.gap))):
+        raise StudyError(f"{field}: {objective.name}: needs two policies, as in growth_gap:replace-accumulate")

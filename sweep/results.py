@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from search_spaces import Study
 from sweep.board import Board
 from sweep.engine import NO_TRACKING
-from sweep.schema import identity_tags, metrics_of, state_tags
+from sweep.frames import frame_of
 from sweep.stored import read_records
 from sweep.workspace import Workspace
 from trainables.store import Store
@@ -42,17 +42,10 @@ def tracked(study: Study, board: Board, workspace: Workspace) -> pd.DataFrame | 
 
 def stored(study: Study, board: Board, store: Store) -> pd.DataFrame:
     """The study's generations as the store has them; the same frame."""
-    from analysis.frame import tidy
-    from analysis.runs import CellRun, Points
-
-    runs, points = [], Points()
-    for job in board.jobs.values():
-        tags = identity_tags(study.name, job) | state_tags(job)
-        runs.append(CellRun(job.key, tags, tags["config"]))
-        for record in read_records(job, store):
-            for name, value in metrics_of(record).items():
-                points.add(job.key, name, record.generation, value)
-    return _of_this_study(tidy(runs, points), board)
+    jobs = list(board.jobs.values())
+    for job in jobs:
+        read_records(job, store)
+    return _of_this_study(frame_of(study.name, jobs), board)
 
 
 def write_report(

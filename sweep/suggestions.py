@@ -7,22 +7,24 @@ Optuna's own storage in the workspace keeps the search, so that a run goes on wh
 from __future__ import annotations
 
 import json
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from search_spaces import Choice, OptunaSearch, Point, Range, Study
-from search_spaces.expand import Values, inner
-from search_spaces.words import Grid
+from search_spaces import Choice, OptunaSearch, Point, Range, Study, conditions
+from search_spaces.expand import Values, drawn_words, inner, place, random_draws
 from sweep.job import Job
-from sweep.objectives import check_objective, worth
-from trainables.config import canonical_json
-from trainables.lineage import Stream, make_key
+from sweep.objectives import check_policies, parse, worth
+from sweep.replay import Replay
+from sweep.samplers import distribution, grid, internal, make_sampler
+from trainables.lineage import make_key
 
 if TYPE_CHECKING:
     import optuna
+
+WARM = "warm_start"
+"""Attribute of a trial that another study's records stand for."""
 
 
 @dataclass(frozen=True)
@@ -48,110 +50,220 @@ class Source(Protocol):
         """What to try next, or None when all samples have been drawn."""
 
     def tell(self, number: int, jobs: Sequence[Job]) -> None:
-        """What a suggestion's cells came to."""
+        """What a suggestion's cells came to.
+
+        Raises:
+            StudyError: they can't be judged by what the search seeks.
+        """
 
 
 class OptunaSource:
     """The suggestions of one block, by Optuna.
 
-    Every suggestion is drawn by a sampler seeded from the search's seed and the suggestion's number, so
-    that it depends on the results known at that time and on nothing else; a restart changes nothing.
+    A sampler is made anew for every suggestion, see `make_sampler`, so that a suggestion depends on the results
+    known at that time and on nothing else; a restart changes nothing. CMA-ES, whose state Optuna pickles into its
+    storage, works on a copy in memory that is made again from the suggestions: no pickle is read from a workspace.
+
+    Args:
+        study: whose.
+        number: of the block.
+        storage: Optuna's journal; None keeps the search in memory.
+
+    Raises:
+        StudyError: the block's search can't be.
     """
 
     def __init__(self, study: Study, number: int, storage: Path | None) -> None:
         search = study.blocks[number].search
         assert isinstance(search, OptunaSearch)
-        check_objective(search.objective)
         self._study, self._number, self._search = study, number, search
-        self._words = {p: w for p, w in study.blocks[number].space.items() if not isinstance(w, Grid)}
-        self._optuna = _open(storage, f"{study.name}/{self._fingerprint()}", search.mode)
-        self._trials: dict[int, optuna.Trial] = {}
+        self._block = study.blocks[number]
+        self._words = dict(drawn_words(self._block))
+        self._check()
+        self._storage = _storage(storage)
+        directions = ["minimize" if mode == "min" else "maximize" for mode in search.modes]
+        self._optuna = _open(self._storage, f"{study.name}/{self._fingerprint()}", directions)
+        self._grid = grid(search, self._words) if search.sampler.kind == "grid" else []
+        self._replay: Replay | None = None
+        self._again: list[Suggestion] = []
 
     def past(self) -> list[Suggestion]:
         """Suggestions of earlier runs whose worth is known."""
         return [Suggestion(trial.number, self._points(trial.params)) for trial in self.trials()]
 
     def trials(self) -> list[optuna.trial.FrozenTrial]:
-        """Optuna's trials whose worth is known."""
+        """Optuna's trials of this search whose worth is known, those that were stopped early among them."""
         from optuna.trial import TrialState
 
-        known: list[optuna.trial.FrozenTrial] = self._optuna.get_trials(states=(TrialState.COMPLETE,))
-        return known
+        return self._own((TrialState.COMPLETE, TrialState.PRUNED))
+
+    def best(self) -> list[optuna.trial.FrozenTrial]:
+        """The best trial, or with several objectives the Pareto front, by the first; without those that failed."""
+        from optuna.trial import TrialState
+
+        sign = [1 if mode == "min" else -1 for mode in self._search.modes]
+        known = [trial for trial in self._own((TrialState.COMPLETE,)) if not trial.user_attrs.get("diverged")]
+        turned = {t.number: tuple(s * v for s, v in zip(sign, t.values, strict=True)) for t in known}
+        front = [t for t in known if not any(_dominates(other, turned[t.number]) for other in turned.values())]
+        return sorted(front, key=lambda trial: (turned[trial.number], trial.number))
+
+    def values(self, trial: optuna.trial.FrozenTrial) -> Values:
+        """What a trial set, by path."""
+        return {path: _value(self._words[path], held) for path, held in trial.params.items()}
+
+    @property
+    def search(self) -> OptunaSearch:
+        """What is sought, and how."""
+        return self._search
+
+    @property
+    def name(self) -> str:
+        """Optuna's name of the search."""
+        return str(self._optuna.study_name)
 
     def resume(self) -> None:
-        """Suggestions that a kill cut short are made again."""
+        """Suggestions that a kill cut short are made again, before any other."""
         from optuna.trial import TrialState
 
-        for trial in self._optuna.get_trials(states=(TrialState.RUNNING,)):
-            self._optuna.tell(trial.number, state=TrialState.FAIL)
-            if set(trial.params) == set(self._words):
-                self._optuna.enqueue_trial(trial.params)
+        self._again = []
+        for trial in self._own((TrialState.RUNNING,)):
+            if set(trial.params) == set(self._applicable(self.values(trial))):
+                self._again.append(Suggestion(trial.number, self._points(trial.params)))
+            else:  # killed while it was drawn
+                self._optuna.tell(trial.number, state=TrialState.FAIL)
 
     def ask(self) -> Suggestion | None:
         """What to try next, or None when all samples have been drawn."""
         from optuna.trial import TrialState
 
-        drawn = len(self._optuna.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.RUNNING)))
-        if drawn >= self._search.num_samples:
+        if self._again:
+            return self._again.pop(0)
+        drawn = len(self._own((TrialState.COMPLETE, TrialState.RUNNING, TrialState.PRUNED)))
+        if drawn >= self._search.num_samples or (self._grid and drawn >= len(self._grid)):
             return None
-        self._optuna.sampler = _sampler(self._search, drawn)
-        trial = self._optuna.ask(fixed_distributions={path: _distribution(w) for path, w in self._words.items()})
-        self._trials[trial.number] = trial
+        fixed = self._fixed(drawn)
+        if fixed is not None and not self._own((TrialState.WAITING,)):  # else a kill left it there, before it was asked
+            self._optuna.enqueue_trial(fixed)
+        self._optuna.sampler = make_sampler(self._search, drawn, self._words)
+        trial = self._draw()
         return Suggestion(trial.number, self._points(trial.params))
 
     def tell(self, number: int, jobs: Sequence[Job]) -> None:
         """What a suggestion's cells came to. A cell that failed counts as bad, never as NaN."""
-        value, diverged = worth(self._search.objective, jobs, self._search.mode)
-        trial = self._trials.pop(number)
-        trial.set_user_attr("diverged", diverged)
-        trial.set_user_attr("cells", [job.key for job in jobs])
-        self._optuna.tell(trial, value)
+        found = worth(self._search, jobs, self._study.name)
+        self._note(number, "diverged", found.diverged)
+        self._note(number, "cells", [job.key for job in jobs])
+        self._optuna.tell(number, list(found.values))
+        if self._replay is not None:
+            self._replay.tell(number, found.values)
+
+    def learn(self, name: str, jobs: Sequence[Job], drawn: Values) -> None:
+        """Let the sampler know what another study's cells came to at these values."""
+        from optuna.trial import create_trial
+
+        found = worth(self._search, jobs, name)
+        if not found.diverged:
+            params = {path: internal(self._words[path], value) for path, value in drawn.items()}
+            spread = {path: distribution(self._words[path]) for path in drawn}
+            about = {WARM: name, "diverged": False, "cells": [job.key for job in jobs]}
+            made = create_trial(params=params, distributions=spread, values=list(found.values), user_attrs=about)
+            self._optuna.add_trial(made)
+
+    @property
+    def learned(self) -> dict[str, int]:
+        """How many trials other studies' records stand for, by study."""
+        names = [t.user_attrs[WARM] for t in self._optuna.get_trials(deepcopy=False) if WARM in t.user_attrs]
+        return {name: names.count(name) for name in names}
+
+    def _check(self) -> None:
+        where = place(self._study, self._number)
+        drawn = next(random_draws(self._block, 1, 0))
+        kinds = sorted({point.cell.policy.kind for point in inner(self._study, self._number, drawn)})
+        for name in self._search.objectives:
+            check_policies(parse(name, f"{where}search.objective"), kinds, f"{where}search.objective")
+
+    def _fixed(self, drawn: int) -> dict[str, Any] | None:
+        """What the next suggestion must be, as far as it is not the sampler's to say."""
+        if self._search.sampler.kind == "cmaes" and self._replay is None:
+            self._replay = Replay(self._search, self._words, self._optuna)
+        if self._grid:
+            return self._grid[drawn]
+        tried = [trial.params for trial in self._optuna.get_trials(deepcopy=False)]
+        for point in self._search.points:
+            wanted = {path: internal(self._words[path], value) for path, value in point.items()}
+            if not any(wanted.items() <= params.items() for params in tried):
+                return wanted if self._replay is None else self._replay.ask(wanted)
+        return None if self._replay is None else self._replay.ask({})
+
+    def _draw(self) -> optuna.Trial:
+        """A trial in which every path that applies is set, one after the other."""
+        trial = self._optuna.ask()
+        values: Values = {}
+        for path in conditions.in_order(self._block.space):
+            if path in self._words and conditions.may_apply(path, self._block.space, values, self._block.cell):
+                values[path] = _value(self._words[path], suggest(trial, path, self._words[path]))
+        return trial
+
+    def _applicable(self, values: Values) -> Values:
+        """Of every drawn path, those that must have a value beside these."""
+        every = {path: values.get(path) for path in self._words}
+        return conditions.drawn_apart(self._block.space, every, self._block.cell)
 
     def _points(self, params: Mapping[str, Any]) -> list[Point]:
-        values: Values = {path: _value(word, params[path]) for path, word in self._words.items()}
+        values: Values = {path: _value(self._words[path], held) for path, held in params.items()}
         return inner(self._study, self._number, values)
 
+    def _own(self, states: Sequence[optuna.trial.TrialState]) -> list[optuna.trial.FrozenTrial]:
+        return [trial for trial in self._optuna.get_trials(deepcopy=False, states=tuple(states)) if self._ours(trial)]
+
+    def _ours(self, trial: optuna.trial.FrozenTrial) -> bool:
+        return WARM not in trial.user_attrs
+
+    def _note(self, number: int, name: str, value: Any) -> None:
+        study = self._storage.get_study_id_from_name(self._optuna.study_name)
+        self._storage.set_trial_user_attr(
+            self._storage.get_trial_id_from_study_id_trial_number(study, number), name, value
+        )
+
     def _fingerprint(self) -> str:
-        """A search goes on only where the question is the same; more samples of it are the same question."""
-        block = self._study.blocks[self._number].canonical()
-        block["search"].pop("num_samples")
+        """A search goes on only where the question is the same; more samples of it, or further points to try and
+        studies to learn from, are the same question."""
+        block = self._block.canonical()
+        for name in ("num_samples", "points", "warm_start"):
+            block["search"].pop(name)
         return make_key("search", block=block)[:16]
 
 
-def _open(storage: Path | None, name: str, mode: Literal["min", "max"]) -> optuna.Study:
-    import optuna
-    from optuna.storages import JournalStorage
+def suggest(trial: optuna.Trial, path: str, word: Choice | Range) -> Any:
+    """One value by define-by-run."""
+    spread = distribution(word)
+    if isinstance(word, Choice):
+        return trial.suggest_categorical(path, spread.choices)
+    draw = trial.suggest_int if word.integer else trial.suggest_float
+    return draw(path, spread.low, spread.high, step=spread.step, log=spread.log)
+
+
+def _dominates(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
+    """Whether one is nowhere worse and somewhere better; less is better."""
+    return one != other and all(a <= b for a, b in zip(one, other, strict=True))
+
+
+def _storage(path: Path | None) -> optuna.storages.BaseStorage:
+    """Optuna's journal; without a path in memory: nothing was ever suggested."""
+    from optuna.storages import InMemoryStorage, JournalStorage
     from optuna.storages.journal import JournalFileBackend
 
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    kept = None
-    if storage is not None:  # otherwise in memory: nothing was ever suggested
-        storage.parent.mkdir(parents=True, exist_ok=True)
-        kept = JournalStorage(JournalFileBackend(str(storage)))
-    direction = "minimize" if mode == "min" else "maximize"
-    return optuna.create_study(storage=kept, study_name=name, direction=direction, load_if_exists=True)
+    if path is None:
+        return InMemoryStorage()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return JournalStorage(JournalFileBackend(str(path)))
 
 
-def _sampler(search: OptunaSearch, number: int) -> optuna.samplers.BaseSampler:
+def _open(storage: optuna.storages.BaseStorage, name: str, directions: Sequence[str]) -> optuna.Study:
     import optuna
 
-    seed = Stream(make_key("optuna", seed=search.seed, number=number)).integer() % 2**32
-    if search.sampler == "random":
-        return optuna.samplers.RandomSampler(seed=seed)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        return optuna.samplers.TPESampler(seed=seed, constant_liar=True)
-
-
-def _distribution(word: Choice | Range) -> optuna.distributions.BaseDistribution:
-    from optuna import distributions
-
-    if isinstance(word, Choice):
-        return distributions.CategoricalDistribution([canonical_json(value) for value in word.values])
-    step = None if word.log else word.step
-    if word.integer:
-        return distributions.IntDistribution(int(word.low), int(word.last), log=word.log, step=int(step or 1))
-    return distributions.FloatDistribution(word.low, word.last, log=word.log, step=step)
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    return optuna.create_study(storage=storage, study_name=name, directions=directions, load_if_exists=True)
 
 
 def _value(word: Choice | Range, drawn: Any) -> Any:
