@@ -48,10 +48,10 @@ def test_every_named_study_expands_to_cells_under_its_own_name(name: str) -> Non
     assert len(expand(study)) > 1
 
 
-def test_laptop_studies_have_three_seeds_and_two_sizes() -> None:
+def test_laptop_studies_have_three_seeds_or_more_and_two_sizes() -> None:
     for family in ("linear", "language", "vae", "diffusion"):
         cells = [point.cell for point in expand(named_study(f"laptop/{family}"))]
-        assert {cell.seed for cell in cells} == {0, 1, 2}
+        assert {cell.seed for cell in cells} >= {0, 1, 2}
         assert len({cell.family.size_label() for cell in cells}) >= 2
         assert {"replace", "accumulate"} <= {cell.policy.kind for cell in cells}
 
