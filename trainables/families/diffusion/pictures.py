@@ -8,15 +8,19 @@ from typing import Any
 from trainables.families.diffusion.evaluate import Judged
 from trainables.sources.molecules_graph import to_mol
 
-SHOWN = 8
+KEPT = 8
+"""Molecules in the SD file."""
+
+DRAWN = 4
+"""Molecules in the picture: more can't be told apart on a page."""
+
 SIDE = 200
 """Pixels of a molecule's picture."""
 
 
 def files(molecules: list[Judged]) -> dict[str, bytes]:
     """`samples.sdf`, all conformers sampled for the first molecules; `samples.png`, real ones over sampled ones."""
-    shown = molecules[:SHOWN]
-    return {"samples.sdf": _sdf(shown), "samples.png": _png(shown)}
+    return {"samples.sdf": _sdf(molecules[:KEPT]), "samples.png": _png(molecules[:DRAWN])}
 
 
 def _sdf(molecules: list[Judged]) -> bytes:
@@ -47,6 +51,7 @@ def _png(molecules: list[Judged]) -> bytes:
     canvas = MolDraw2DCairo(SIDE * len(pictures), 2 * SIDE, SIDE, SIDE)
     options: Any = canvas.drawOptions()
     options.prepareMolsBeforeDrawing = False
+    options.legendFontSize = 24
     legends = ["real"] * len(pictures) + ["sampled"] * len(pictures)
     canvas.DrawMolecules(pictures * 2, legends=legends, confIds=[0] * len(pictures) + [1] * len(pictures))
     canvas.FinishDrawing()
