@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from trainables.redaction import redact_urls
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -47,5 +49,5 @@ def load(
     else:
         runs, points = mlflow_client.read(uri, study)
     if study is not None and not runs:
-        raise ValueError(f"study: no runs of {study!r} at {uri}")
+        raise ValueError(f"study: no runs of {study!r} at {redact_urls(uri)}")
     return frame.tidy(runs, points)

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from analysis.runs import CellRun, Points, cell_runs, restore
+from trainables.redaction import redact_urls
 
 _PAGE = 1000
 _THREADS = 8
@@ -33,7 +34,7 @@ def read(uri: str, study: str | None) -> tuple[list[CellRun], Points]:
         runs = [CellRun(run, found, _config(client, held[run])) for run, found in cells.items()]
         return runs, _points(client, [held[run] for run in cells])
     except MlflowException as problem:
-        raise ValueError(f"{uri}: {str(problem).splitlines()[0]}") from problem
+        raise ValueError(redact_urls(f"{uri}: {str(problem).splitlines()[0]}")) from problem
 
 
 def config_of(uri: str, run: str) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -108,6 +109,10 @@ class Picture:
     paint: Callable[[Figure], None]
     width: float = 7.2
     height: float = 3.2
+
+    def __post_init__(self) -> None:
+        """A name may hold words of a stranger's table: no part of it may lead out of the report's folder."""
+        object.__setattr__(self, "name", re.sub(r"[^A-Za-z0-9._-]+", "-", self.name)[:120])
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ _RC = {
     "grid.color": GRID, "grid.linewidth": 0.6, "axes.edgecolor": MUTED, "axes.labelcolor": INK, "text.color": INK,
     "axes.titlecolor": INK, "xtick.color": MUTED, "ytick.color": MUTED, "lines.linewidth": 1.6, "lines.markersize": 4,
     "figure.facecolor": "none", "axes.facecolor": "none", "svg.fonttype": "none", "figure.dpi": 100,
-    "figure.constrained_layout.use": True, "axes.axisbelow": True,
+    "figure.constrained_layout.use": True, "axes.axisbelow": True, "text.parse_math": False,
 }  # fmt: skip
 
 

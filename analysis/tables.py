@@ -90,7 +90,8 @@ def markdown(table: pd.DataFrame) -> str:
     """A GitHub table."""
     text = plain(table)
     rows = [list(text.columns), ["---"] * len(text.columns), *text.to_numpy().tolist()]
-    return "\n".join("| " + " | ".join(str(c).replace("|", "\\|") for c in row) + " |" for row in rows) + "\n"
+    lines = [[" ".join(str(cell).replace("|", "\\|").split()) for cell in row] for row in rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 def latex(table: pd.DataFrame, caption: str = "") -> str:
@@ -144,7 +145,7 @@ def rich_table(table: pd.DataFrame) -> Table:
 
     made = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in table.columns:
-        made.add_column(str(column), overflow="fold")
+        made.add_column(Text(str(column)), overflow="fold")
     for row in plain(table).to_numpy().tolist():
         made.add_row(*(Text(str(cell), style=_style(str(cell))) for cell in row))
     return made

@@ -10,6 +10,9 @@ from search_spaces.errors import StudyError
 
 Path = tuple[str, ...]
 
+DEEPEST, LARGEST = 50, 100_000
+"""Of a document: an alias may stand for itself, or for so much that writing it out never ends."""
+
 
 def parse(text: str, name: str) -> tuple[Any, dict[Path, int]]:
     """The document as plain data, and the line of every path in it. Only safe YAML is read.
@@ -26,6 +29,8 @@ def parse(text: str, name: str) -> tuple[Any, dict[Path, int]]:
     except yaml.MarkedYAMLError as problem:
         line = problem.problem_mark.line + 1 if problem.problem_mark else 1
         raise StudyError(f"{name}:{line}: not valid YAML: {problem.problem or problem.context}") from None
+    except RecursionError:
+        raise StudyError(f"{name}: nested too deeply") from None
     except yaml.YAMLError as problem:
         raise StudyError(f"{name}: not valid YAML: {str(problem).splitlines()[0]}") from None
 
@@ -41,6 +46,11 @@ def line_of(place: str, lines: dict[Path, int]) -> int | None:
 
 
 def _walk(node: yaml.Node, path: Path, lines: dict[Path, int], name: str) -> None:
+    if len(path) > DEEPEST or len(lines) > LARGEST:
+        raise StudyError(
+            f"{name}:{node.start_mark.line + 1}: more than {DEEPEST} levels or {LARGEST:,} entries once its aliases are "
+            "written out"
+        )
     if isinstance(node, yaml.MappingNode):
         seen: set[str] = set()
         for key, value in node.value:

@@ -207,12 +207,16 @@ def trial(
 def ui(
     workspace: Root = DEFAULT,
     tracking_uri: Tracking = None,
-    port: Annotated[int, typer.Option(min=1, max=65535, help="Of the server on localhost.")] = 5000,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Of the server.")] = 5000,
+    host: Annotated[
+        str, typer.Option(metavar="ADDRESS", help="Interface to listen on; any but localhost needs --auth.")
+    ] = "127.0.0.1",
+    auth: Annotated[bool, typer.Option("--auth", help="Ask for a user and a password.")] = False,
 ) -> int:
-    """Serve MLflow's pages of this workspace, on localhost only."""
+    """Serve MLflow's pages of this workspace, on localhost unless told otherwise."""
     from sweep.commands import ui as command
 
-    return command.ui(_place(workspace, None, tracking_uri), port)
+    return command.ui(_place(workspace, None, tracking_uri), port, host, auth)
 
 
 @app.command()

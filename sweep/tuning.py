@@ -18,8 +18,10 @@ from ray.tune.search import Searcher
 from sweep.board import Board
 from sweep.errors import Interrupted
 from sweep.job import Failure, Job
+from sweep.loopback import confined
 from trainables.cell import Record
 from trainables.config import canonical_json
+from trainables.redaction import redact
 from trainables.tune import CellTrial
 
 WORKER_DEATHS = 2
@@ -27,19 +29,20 @@ WORKER_DEATHS = 2
 
 
 def start_ray(cpus: int) -> None:
-    """A Ray of our own on this machine, one thread a trial. Nothing listens on other interfaces by our doing."""
+    """A Ray of our own on this machine, one thread a trial. Nothing of it listens on other interfaces."""
     for name, value in _environment().items():
         os.environ.setdefault(name, value)
     logging.getLogger("ray").setLevel(logging.ERROR)
-    ray.init(
-        address="local",
-        num_cpus=cpus,
-        num_gpus=None,
-        include_dashboard=False,
-        log_to_driver=False,
-        logging_level=logging.ERROR,
-        object_store_memory=100 * 2**20,
-    )
+    with confined():
+        ray.init(
+            address="local",
+            num_cpus=cpus,
+            num_gpus=None,
+            include_dashboard=False,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+            object_store_memory=100 * 2**20,
+        )
 
 
 def stop_ray() -> None:
@@ -166,7 +169,7 @@ class _Reports(_Unpickled, Callback):  # type: ignore[misc]  # Ray is untyped
         job: Job = self._board.jobs[trial.config["key"]]
         if self._board.holds(job):
             reason = f"the worker process died {WORKER_DEATHS + 1} times: {_last_words(trial)}"
-            self._board.fail(job, Failure(reason, job.done + 1, final=False))
+            self._board.fail(job, Failure(redact(reason), job.done + 1, final=False))
 
 
 def _last_words(trial: Any) -> str:

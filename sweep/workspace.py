@@ -40,16 +40,30 @@ class Workspace:
 
     def report(self, study: str) -> Path:
         """Folder of a study's report."""
-        return self.root / "reports" / study
+        return self._inside("reports", study)
 
     def log(self, cell: str) -> Path:
         """What a failed cell said."""
-        return self.root / "logs" / f"{cell}.log"
+        return self._inside("logs", f"{cell}.log")
 
     @property
     def searches(self) -> Path:
         """Optuna's journal."""
-        return self.root / "optuna" / "journal.log"
+        return self._inside("optuna", "journal.log")
+
+    def _inside(self, *parts: str) -> Path:
+        """A path of the workspace, which may come from somebody else: nothing in it leads us to write elsewhere.
+
+        Raises:
+            UsageError: the path leaves the workspace, by its words or by a symbolic link.
+        """
+        path = self.root.joinpath(*parts)
+        if not path.resolve().is_relative_to(self.root.resolve()):
+            raise UsageError(
+                f"--workspace {self.root}: {'/'.join(parts)} leads out of it, to {path.resolve()}; "
+                "remove the link, or link the whole workspace instead"
+            )
+        return path
 
 
 def open_workspace(root: Path, storage: str | None = None, tracking_uri: str | None = None) -> Workspace:

@@ -22,6 +22,7 @@ FORMAT = 1
 HEAD = b'{"sha256":"'
 MIDDLE = b'","body":'
 ATTEMPT = re.compile(r"[0-9a-f]{8}")
+PARENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]+/[A-Za-z0-9][A-Za-z0-9_-]+")
 Role = Literal["tensors", "table", "file"]
 SUFFIX: dict[str, str] = {"tensors": "safetensors", "table": "arrow", "file": "bin"}
 
@@ -120,10 +121,25 @@ def decode(data: bytes, kind: str, key: str) -> Manifest:
     digest, body = data[len(HEAD) : len(HEAD) + 64], data[start:-2]
     if hashlib.sha256(body).hexdigest().encode() != digest or data != HEAD + digest + MIDDLE + body + b"}\n":
         raise Damaged(f"its manifest of {len(data)} bytes does not have the checksum it states")
-    fields = json.loads(body)
+    try:
+        return _parse(json.loads(body), kind, key)
+    except (ValueError, KeyError, TypeError, AttributeError) as problem:
+        raise Damaged("its manifest has a valid checksum and is none of ours") from problem
+
+
+def _parse(fields: dict[str, Any], kind: str, key: str) -> Manifest:
+    """The manifest of checked fields. Whoever can write to a store can make a checksum, so nothing is taken on trust.
+
+    Raises:
+        Damaged: it is another artifact's, or would name files or artifacts outside the store.
+    """
     if (fields["format"], fields["kind"], fields["key"]) != (FORMAT, kind, key):
         raise Damaged(f"its manifest is that of {fields['kind']}/{fields['key']}, format {fields['format']}")
     if not ATTEMPT.fullmatch(fields["attempt"]):
         raise Damaged("its manifest names an attempt that is none")
+    if not all(PARENT.fullmatch(name) for name in fields["parents"].values()):
+        raise Damaged("its manifest names a parent that is no kind and key")
     parts = tuple(Part(**(part | {"order": tuple(part.get("order", ()))})) for part in fields.pop("parts"))
+    if not all(part.role in SUFFIX for part in parts):
+        raise Damaged("its manifest names a content of no known role")
     return Manifest(**fields, parts=parts)

@@ -16,6 +16,7 @@ from ray.tune import Trainable
 
 from trainables.cell import Cell, Record
 from trainables.recursion import CellFailed, Recursion
+from trainables.redaction import redact
 from trainables.store import Busy, StoreError, open_store
 
 CHECKPOINT = "records.json"
@@ -81,8 +82,8 @@ class CellTrial(Trainable):  # type: ignore[misc]  # Ray is untyped
 def _unexpected(generation: int, problem: Exception) -> dict[str, Any]:
     lines = str(problem).strip().splitlines() or [""]
     reason = f"{type(problem).__name__}: {lines[0]}" if lines[0] else type(problem).__name__
-    details = "".join(traceback.format_exception(problem))
-    return {"generation": generation, "reason": reason, "final": False, "details": details}
+    details = redact("".join(traceback.format_exception(problem)))
+    return {"generation": generation, "reason": redact(reason), "final": False, "details": details}
 
 
 def _limit_threads(threads: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json as jsonlib
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -13,6 +13,7 @@ from sweep.commands.outcome import DONE, INCOMPLETE
 from sweep.commands.text import columns
 from sweep.errors import UsageError
 from sweep.workspace import Workspace
+from trainables.redaction import redact
 from trainables.store import StoreError
 
 MARKS = {"ok": "ok", "warning": "warning", "wrong": "WRONG"}
@@ -47,7 +48,7 @@ def doctor(workspace: Workspace, json: bool) -> int:
         _storage,
         _tracking,
     ]
-    findings = [finding for check in checks for finding in check(workspace)]
+    findings = [_shown(finding) for check in checks for finding in check(workspace)]
     if json:
         print(jsonlib.dumps([asdict(finding) for finding in findings]))
     else:
@@ -56,6 +57,11 @@ def doctor(workspace: Workspace, json: bool) -> int:
             if finding.fix:
                 print(f"{finding.what}: {finding.fix}")
     return INCOMPLETE if any(finding.state == "wrong" for finding in findings) else DONE
+
+
+def _shown(finding: Finding) -> Finding:
+    """As it may be printed: passwords in URLs are masked."""
+    return replace(finding, found=redact(finding.found), fix=redact(finding.fix))
 
 
 def _packages(workspace: Workspace) -> Iterator[Finding]:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from search_spaces.errors import StudyError
 from sweep.errors import UsageError
+from trainables.redaction import redact
 from trainables.store import StoreError
 
 DONE, INCOMPLETE, REFUSED = 0, 1, 2
@@ -30,8 +31,8 @@ def report(command: Callable[[], int]) -> int:
 
 
 def say(line: str) -> None:
-    """A line for the user beside a command's output."""
-    print(line, file=sys.stderr, flush=True)
+    """A line for the user beside a command's output; passwords in it are masked."""
+    print(redact(line), file=sys.stderr, flush=True)
 
 
 def _refuse(line: str, code: int = REFUSED) -> int:

@@ -15,6 +15,7 @@ from sweep.commands.outcome import DONE, say
 from sweep.engine import NO_TRACKING, open_board
 from sweep.errors import UsageError
 from sweep.workspace import Workspace
+from trainables.redaction import redact_urls
 from trainables.store import Store, open_store
 
 if TYPE_CHECKING:
@@ -76,13 +77,13 @@ def show(
 
 
 def options(overrides: Sequence[str], workspace: Workspace) -> list[str]:
-    """The options that repeat a command on the same study and workspace."""
+    """The options that repeat a command on the same study and workspace; they are shown, so passwords are masked."""
     given = [part for text in overrides for part in ("-o", text)]
     given += ["--workspace", str(workspace.root)]
     if not workspace.local_tracking:
-        given += ["--tracking-uri", workspace.tracking_uri]
+        given += ["--tracking-uri", redact_urls(workspace.tracking_uri)]
     if not workspace.local_storage:
-        given += ["--storage", workspace.storage]
+        given += ["--storage", redact_urls(workspace.storage)]
     return given
 
 

@@ -10,7 +10,8 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from trainables.config import Config, Registry
+from trainables.config import Registry
+from trainables.sources.base import Source
 from trainables.sources.images_pixels import Pixels
 
 IMAGE_SOURCES = Registry(
@@ -43,7 +44,7 @@ class Labelled:
     corrupt: int = 0
 
 
-class ImageSource(Config, ABC):
+class ImageSource(Source, ABC):
     """Base of every image source. Subclasses add `kind: Literal[...]`.
 
     Attributes:

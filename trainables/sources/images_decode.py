@@ -19,6 +19,13 @@ VERSION = 1
 """Of what decoding makes of an image; part of the name under which decoded images are cached."""
 
 
+FORMATS = ("PNG", "JPEG", "MPO", "GIF", "BMP", "DIB", "TIFF", "WEBP", "AVIF", "JPEG2000", "PPM", "TGA", "ICO", "PCX")
+"""What is decoded. Others are for documents: EPS, for one, is a program that Pillow hands to Ghostscript."""
+
+STORES = ("file://", "s3://", "gs://", "gcs://", "az://", "abfs://", "hf://")
+"""Where a picture that a table names may lie, besides local paths."""
+
+
 def square(image: Image.Image, size: int, channels: int, crop: int | None = None) -> np.ndarray:
     """The centre of an image, [size, size, channels].
 
@@ -115,14 +122,28 @@ def _open(cell: Any) -> Image.Image:
     """
     import io
 
-    import fsspec
     from PIL import Image
 
     if isinstance(cell, Mapping):
-        cell = cell["bytes"] if cell.get("bytes") is not None else fsspec.open(cell["path"]).open().read()
+        cell = cell["bytes"] if cell.get("bytes") is not None else _named(str(cell["path"]))
     if isinstance(cell, bytes):
-        return Image.open(io.BytesIO(cell))
+        return Image.open(io.BytesIO(cell), formats=FORMATS)
     return _picture(np.asarray(cell))
+
+
+def _named(path: str) -> bytes:
+    """The file that a table names. A table comes from anybody: no picture is a reason to call up a web server.
+
+    Raises:
+        ValueError: the path is a URL of something else than a file system or an object store.
+    """
+    import fsspec
+
+    if ("://" in path and not path.startswith(STORES)) or "::" in path:
+        raise ValueError("a picture at a URL is not fetched")
+    with fsspec.open(path) as file:
+        data: bytes = file.read()
+    return data
 
 
 def _picture(array: np.ndarray) -> Image.Image:

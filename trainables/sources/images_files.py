@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import struct
 import zipfile
 import zlib
@@ -20,6 +21,10 @@ from trainables.sources.images_pixels import LABEL, Pixels
 
 if TYPE_CHECKING:
     from datasets import Dataset
+
+
+LARGEST = 256 * 2**20
+"""Bytes of one packed picture at most, unpacked: a small zip may claim to hold any number."""
 
 
 class Folder(ImageSource):
@@ -123,10 +128,12 @@ def _zipped(path: str, digest: str) -> Iterator[dict[str, Any]]:
 
 
 def _member(archive: zipfile.ZipFile, name: str) -> bytes:
-    """A picture's bytes; none where they are damaged, which is no picture."""
+    """A picture's bytes; none where they are damaged, encrypted or far too many, which is no picture."""
+    if archive.getinfo(name).file_size > LARGEST:
+        return b""
     try:
         return archive.read(name)
-    except (zipfile.BadZipFile, zlib.error, EOFError):
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError):
         return b""
 
 
@@ -138,18 +145,20 @@ def read_idx(path: str, dimensions: int) -> np.ndarray:
     """
     import fsspec
 
+    form = f">4B{dimensions}I"
     try:
         with fsspec.open(path, "rb", compression="gzip" if path.endswith(".gz") else None) as file:
-            data = file.read()
-    except (OSError, EOFError) as problem:
+            head = file.read(struct.calcsize(form))
+            if len(head) < struct.calcsize(form) or head[:4] != bytes([0, 0, 8, dimensions]):
+                raise ValueError(f"source.path: {path!r} is no IDX file of unsigned bytes with {dimensions} dimensions")
+            shape = struct.unpack(form, head)[4:]
+            data = file.read(math.prod(shape) + 1)  # no more, whatever a compressed file unpacks to
+    except (OSError, EOFError, OverflowError, MemoryError) as problem:
         raise ValueError(f"source.path: {path!r} can't be read ({_first_line(problem)})") from problem
-    head = 4 + 4 * dimensions
-    if data[:4] != bytes([0, 0, 8, dimensions]) or len(data) < head:
-        raise ValueError(f"source.path: {path!r} is no IDX file of unsigned bytes with {dimensions} dimensions")
-    shape = struct.unpack(f">{dimensions}I", data[4:head])
-    if len(data) - head != np.prod(shape):
-        raise ValueError(f"source.path: {path!r} holds {len(data) - head} bytes of data, not {np.prod(shape)}")
-    return np.frombuffer(data, np.uint8, offset=head).reshape(shape)
+    if len(data) != math.prod(shape):
+        held = f"{len(data)} bytes" if len(data) < math.prod(shape) else "more bytes"
+        raise ValueError(f"source.path: {path!r} holds {held} of data, not {math.prod(shape)}")
+    return np.frombuffer(data, np.uint8).reshape(shape)
 
 
 def content_digest(path: str) -> str:

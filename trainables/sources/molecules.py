@@ -14,7 +14,8 @@ from typing import Any, ClassVar
 import numpy as np
 from pydantic import Field
 
-from trainables.config import Config, Registry
+from trainables.config import Registry
+from trainables.sources.base import Source
 from trainables.sources.molecules_rows import Conformers
 
 MOLECULE_SOURCES = Registry(
@@ -44,7 +45,7 @@ class Loaded:
     skipped: dict[str, int]
 
 
-class MoleculeSource(Config, ABC):
+class MoleculeSource(Source, ABC):
     """Base of every molecule source. Subclasses add `kind: Literal[...]`.
 
     Which entries enter does not depend on the order of a file: they are visited in the order of their

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any, ClassVar, Literal
 
-from trainables.config import Config, Registry
+from trainables.config import Registry
+from trainables.sources.base import Source
 
 TEXTS = Registry(
     "text source",
@@ -28,7 +29,7 @@ ALL = "all"
 """Name of the one part of a source that has no splits of its own."""
 
 
-class TextSource(Config, ABC):
+class TextSource(Source, ABC):
     """Base of every text source. Subclasses add `kind: Literal[...]`."""
 
     kind: str

@@ -1,0 +1,53 @@
+"""A Ray of our own that only this machine's own processes can reach, with a token that only its owner can read.
+
+Ray executes whatever its clients send. By default its control service, scheduler and workers listen on every
+interface, guarded by a token which Ray keeps in a file that everybody on the machine may read.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+SWITCH = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
+"""Ray's own name of the setting. Off, every process of a Ray takes the loopback address for its own."""
+
+TOKENS = ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
+"""Where a user may keep the token instead of Ray's default file."""
+
+
+@contextlib.contextmanager
+def confined() -> Iterator[None]:
+    """A Ray that is started within the block listens on the loopback interface alone and asks for its token."""
+    from ray._private import ray_constants
+
+    held, known = os.environ.get(SWITCH), ray_constants.ENABLE_RAY_CLUSTER
+    guard_token()
+    os.environ[SWITCH], ray_constants.ENABLE_RAY_CLUSTER = "0", False
+    try:
+        yield
+    finally:
+        ray_constants.ENABLE_RAY_CLUSTER = known
+        if held is None:
+            del os.environ[SWITCH]
+        else:
+            os.environ[SWITCH] = held
+
+
+def guard_token() -> None:
+    """Make Ray's token file, or take other people's right to read it. A read-only home keeps the file it has."""
+    if any(os.environ.get(name) for name in TOKENS):
+        return
+    path = Path.home() / ".ray" / "auth_token"
+    with contextlib.suppress(OSError):
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        try:
+            descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        except FileExistsError:
+            path.chmod(0o600)
+            return
+        with open(descriptor, "w", encoding="ascii") as file:
+            file.write(secrets.token_hex(32))
