@@ -58,9 +58,11 @@ def _beats(differences: pd.DataFrame) -> list[dict[str, Any]]:
     """The claims "… beats replace": its growth is less, by the paired interval."""
     if differences.empty:
         return []
-    loss = differences[differences["metric"] == "test_loss"]
+    loss = differences[(differences["metric"] == "test_loss") & (differences[["policy", "other"]] == RIVAL).any(axis=1)]
+    if loss.empty:
+        return []
     turned = loss["policy"] == RIVAL
-    loss = loss[turned | (loss["other"] == RIVAL)].assign(
+    loss = loss.assign(
         policy=loss["other"].where(turned, loss["policy"]),
         growth=loss["growth"].where(~turned, -loss["growth"]),
         growth_low=loss["growth_low"].where(~turned, -loss["growth_high"]),

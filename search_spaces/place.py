@@ -48,8 +48,8 @@ def line_of(place: str, lines: dict[Path, int]) -> int | None:
 def _walk(node: yaml.Node, path: Path, lines: dict[Path, int], name: str) -> None:
     if len(path) > DEEPEST or len(lines) > LARGEST:
         raise StudyError(
-            f"{name}:{node.start_mark.line + 1}: more than {DEEPEST} levels or {LARGEST:,} entries once its aliases are "
-            "written out"
+            f"{name}:{node.start_mark.line + 1}: more than {DEEPEST} levels or {LARGEST:,} entries, "
+            "its aliases written out"
         )
     if isinstance(node, yaml.MappingNode):
         seen: set[str] = set()

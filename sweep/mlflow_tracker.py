@@ -220,13 +220,23 @@ def _connect(uri: str) -> MlflowClient:
         "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
         "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
         "MLFLOW_DISABLE_TELEMETRY": "true",
+        "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # it prints the tracking URI, password and all
     }.items():
         os.environ.setdefault(name, value)
     from mlflow import MlflowClient
 
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    if not uri.startswith(("sqlite:", "http:", "https:")):
+        _try_database(uri)
     return MlflowClient(tracking_uri=uri)
+
+
+def _try_database(uri: str) -> None:
+    """Reach a database server once, since MLflow would try for minutes before it says what is wrong."""
+    from sqlalchemy import create_engine, pool
+
+    create_engine(uri, poolclass=pool.NullPool).connect().close()
 
 
 def _experiment(client: MlflowClient, artifacts: str | None) -> str:
@@ -245,6 +255,11 @@ def _reported(uri: str) -> Iterator[None]:
     """What a tracking server can do wrong, as one line."""
     try:
         yield
+    except ModuleNotFoundError as problem:
+        raise TrackingError(
+            f"--tracking-uri {uri}: needs the package {problem.name}; for PostgreSQL: "
+            'pip install "collapse-sweep[postgres]"'
+        ) from None
     except _troubles() as problem:
         raise TrackingError(f"--tracking-uri {uri}: {_reason(problem)}") from None
 

@@ -16,9 +16,9 @@ from ray.tune import Callback
 from ray.tune.search import Searcher
 
 from sweep.board import Board
+from sweep.confinement import confined, hold_secrets
 from sweep.errors import Interrupted
 from sweep.job import Failure, Job
-from sweep.loopback import confined
 from trainables.cell import Record
 from trainables.config import canonical_json
 from trainables.redaction import redact
@@ -62,6 +62,7 @@ def run_trials(board: Board, store: str, stop: threading.Event, cpus_per_trial: 
     Raises:
         Interrupted: `stop` was set, or the store is broken; running generations are lost, all others kept.
     """
+    hold_secrets()
     with tempfile.TemporaryDirectory(prefix="collapse-sweep-tune-") as scratch:
         tuner = tune.Tuner(
             tune.with_resources(CellTrial, {"cpu": cpus_per_trial}),

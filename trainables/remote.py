@@ -38,7 +38,7 @@ class RemotePlace(Place):
 
         try:
             self._fs, self._root = fsspec.core.url_to_fs(self.url, use_listings_cache=False)
-        except (ValueError, ImportError) as error:
+        except (ValueError, ImportError, OSError) as error:  # some protocols connect at once
             raise StoreError(f"store {url}: {error}") from error
         self.errors = (OSError, *_library_errors())
         self._cache = Cache()

@@ -75,7 +75,7 @@ class TextHub(TextSource):
                 return saved[split] if isinstance(saved, datasets.DatasetDict) else saved
             revision = None if Path(self.name).is_dir() else self.revision
             return datasets.load_dataset(self.name, self.subset, split=split, revision=revision)
-        except (OSError, ValueError, KeyError, datasets.exceptions.DatasetsError) as problem:
+        except (OSError, ValueError, KeyError, RuntimeError, datasets.exceptions.DatasetsError) as problem:
             reason = str(problem).strip().splitlines()[0] if str(problem).strip() else type(problem).__name__
             raise ValueError(f"source.name: split {split!r} of {self.name!r} can't be read ({reason})") from problem
 

@@ -1,4 +1,4 @@
-"""A Ray of our own that only this machine's own processes can reach, with a token that only its owner can read.
+"""What keeps Ray to itself: the address that it listens on, the token that it asks for, what it writes into its logs.
 
 Ray executes whatever its clients send. By default its control service, scheduler and workers listen on every
 interface, guarded by a token which Ray keeps in a file that everybody on the machine may read.
@@ -17,6 +17,16 @@ SWITCH = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 
 TOKENS = ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
 """Where a user may keep the token instead of Ray's default file."""
+
+SECRETS = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SECURITY_TOKEN", "AWS_SESSION_TOKEN"}
+"""What Tune hands to its workers as settings of theirs, which Ray writes into a log that everybody may read."""
+
+
+def hold_secrets() -> None:
+    """Let workers find credentials where their machine keeps them: the environment they inherit, a file, a role."""
+    from ray.tune.execution import class_cache
+
+    class_cache.ENV_VARS_TO_PROPAGATE.difference_update(SECRETS)
 
 
 @contextlib.contextmanager
