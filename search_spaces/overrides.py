@@ -14,13 +14,13 @@ from search_spaces.words import WORDS
 from trainables.cell import Cell
 from trainables.config import suggest
 
-_WHOLE = ("name", "description", "budget")
+_WHOLE = ("name", "description", "budget", "resources")
 
 
 def apply_overrides(raw: dict[str, Any], overrides: Sequence[str]) -> None:
     """Change the study in place; `raw` has its blocks as `blocks`.
 
-    A key is `name`, `budget.cells`, … for the study; `cell.…`, `space.…`, `search.…` for every block;
+    A key is `name`, `budget.cells`, `resources.gpu`, … for the study; `cell.…`, `space.…`, `search.…` for every block;
     any field of a cell (`rows`, `family.dim`), which then is fixed, or varies where the value is a word
     (`{grid: [1, 2]}`); each of these for one block only after the block's name (`language.rows`).
 
@@ -60,7 +60,7 @@ def _in_block(block: dict[str, Any], key: str, value: Any) -> None:
     space: dict[str, Any] = block.setdefault("space", {})
     if head == "space" and rest:
         space[rest] = value
-    elif head in BLOCK_KEYS:
+    elif head in (*BLOCK_KEYS, "resources"):
         put(block, key, value)
     elif head in Cell.model_fields:
         _set_field(block, space, key, value)

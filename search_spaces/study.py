@@ -9,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from search_spaces import conditions
 from search_spaces.points import check_points, check_sampler
+from search_spaces.resources import Resources
 from search_spaces.search import SEARCHES, DrawingSearch, GridSearch, OptunaSearch, SearchConfig
 from search_spaces.words import Grid, Word
 from trainables.cell import Cell
@@ -28,12 +29,14 @@ class Block(Config):
         cell: fields of `Cell`, as a mapping; the family fills in what is missing.
         space: dotted path of a cell's field -> word.
         search: which points of the space are run.
+        resources: what a trial reserves, where it differs from the study's.
     """
 
     name: str = Field(default="", pattern=r"^[A-Za-z0-9_-]*$")
     cell: dict[str, Any]
     space: dict[str, Word] = Field(default_factory=dict)
     search: AnySearch = GridSearch()
+    resources: Resources = Resources()
 
     @field_validator("cell", mode="before")
     @classmethod
@@ -82,6 +85,7 @@ class Study(Config):
     description: str = ""
     blocks: tuple[Block, ...]
     budget: StudyBudget = StudyBudget()
+    resources: Resources = Resources()
 
     @model_validator(mode="before")
     @classmethod

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from search_spaces import Point, StudyError
+from search_spaces.resources import Resources
 from search_spaces.study import StudyBudget
 from sweep.job import Failure, Job, make_job
 from sweep.queue import Queue
@@ -40,7 +41,11 @@ class Listener(Protocol):
 
 
 COOLING = 0.5
-"""Seconds before a cell whose step another driver computes is tried again."""
+"""Seconds between two looks at whether somebody still computes what a cell needs."""
+
+
+LOOKING = 20
+"""Times as long as a look took, until the next one."""
 
 
 @dataclass
@@ -52,6 +57,15 @@ class _Open:
     jobs: list[Job] = field(default_factory=list)
 
 
+@dataclass
+class _Cooling:
+    """A job that waits until it is due and nobody holds its next step."""
+
+    job: Job
+    due: float
+    held: tuple[str, ...]
+
+
 class Board:
     """The jobs of a study.
 
@@ -60,6 +74,7 @@ class Board:
         listeners: told of every change.
         budget: where the study stops.
         concurrency: trials at a time; an open search is asked only when one of them has nothing to do.
+        wants: what a point's trial wants to reserve.
         clock: seconds.
 
     Attributes:
@@ -75,6 +90,7 @@ class Board:
         listeners: Sequence[Listener] = (),
         budget: StudyBudget | None = None,
         concurrency: int = 1,
+        wants: Callable[[Point], Resources] = lambda point: Resources(),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.jobs: dict[str, Job] = {}
@@ -83,11 +99,12 @@ class Board:
         self.refused: StudyError | None = None
         self._store, self._listeners = store, listeners
         self._budget = budget or StudyBudget()
-        self._concurrency = concurrency
+        self.concurrency, self._wants = concurrency, wants
         self._clock, self._started = clock, clock()
         self._queue = Queue()
         self._running: dict[str, Job] = {}
-        self._cooling: list[tuple[float, Job]] = []
+        self._cooling: list[_Cooling] = []
+        self._next_look = 0.0
         self._sources: list[Source] = []
         self._open: list[_Open] = []
 
@@ -100,7 +117,7 @@ class Board:
                 self.left_out += 1
                 continue
             if key not in self.jobs:
-                job = self.jobs[key] = make_job(point.cell, point.values)
+                job = self.jobs[key] = make_job(point.cell, point.values, self._wants(point))
                 settle(job, self._store)
                 fresh.append(job)
             found.append(self.jobs[key])
@@ -116,14 +133,15 @@ class Board:
         for suggestion in source.past():
             self.admit(suggestion.points)
 
-    def take(self) -> Job | None:
-        """The job to run next; None where there is none yet, or none at all (`finished`)."""
+    def take(self, fits: Callable[[Job], bool] = lambda job: True) -> Job | None:
+        """The job to run next; None where there is none yet that fits, or none at all (`finished`)."""
         self._warm()
         if self._late():
             return None
-        job = self._queue.take()
-        if job is None and len(self._running) < self._concurrency and self._suggest():
-            job = self._queue.take()
+        job = self._queue.take(fits)
+        idle = job is None and not self._queue.full and len(self._running) < self.concurrency
+        if idle and self._suggest():
+            job = self._queue.take(fits)
         if job is not None:
             self._running[job.key] = job
         return job
@@ -183,11 +201,17 @@ class Board:
             job.status = "waiting"
             self._end(job)
 
-    def requeue(self, job: Job) -> None:
-        """A running job goes back to wait: another driver is computing what it needs."""
+    def requeue(self, job: Job, held: Sequence[str] = ()) -> None:
+        """A running job goes back to wait.
+
+        Args:
+            job: the job.
+            held: kind and key of the step that another driver is computing, or that a lost machine has not let go of;
+                the job waits until nobody holds it.
+        """
         job.status = "waiting"
         self._end(job)
-        self._cooling.append((self._clock() + COOLING, job))
+        self._cooling.append(_Cooling(job, self._clock() + COOLING, tuple(held)))
 
     def tick(self) -> None:
         """To be called now and then."""
@@ -195,9 +219,18 @@ class Board:
             listener.tick()
 
     def _warm(self) -> None:
+        """Let those wait in line again whose next step nobody holds. One look at the store a call, and looking takes a
+        small share of the driver's time, however many wait and however far the store is."""
         now = self._clock()
-        self._queue.add(job for due, job in self._cooling if due <= now)
-        self._cooling = [held for held in self._cooling if held[0] > now]
+        for cooling in [each for each in self._cooling if each.due <= now]:
+            if cooling.held and now < self._next_look:
+                continue
+            if cooling.held and not self._store.free(*cooling.held):
+                took = self._clock() - now
+                self._next_look, cooling.due = now + took + LOOKING * took, now + took + COOLING
+                return
+            self._cooling.remove(cooling)
+            self._queue.add([cooling.job])
 
     def _end(self, job: Job) -> None:
         del self._running[job.key]

@@ -32,6 +32,10 @@ Tracking = Annotated[
 Storage = Annotated[
     str | None, typer.Option("--storage", metavar="URI", help="Of artifacts: a folder, s3://…; default: DIR/store.")
 ]
+Address = Annotated[
+    str | None,
+    typer.Option("--address", metavar="auto|HOST:PORT", help="Of a Ray cluster; default: Ray on this machine only."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print machine-readable JSON on stdout.")]
 DEFAULT = Path("collapse-runs")
 
@@ -91,8 +95,15 @@ def run(
     storage: Storage = None,
     tracking_uri: Tracking = None,
     cpus: Annotated[
-        int | None, typer.Option(min=1, help="Trials at a time, one thread each; default: all cores.")
+        int | None, typer.Option(min=1, help="Cores that trials take together (with --address: trials at a time).")
     ] = None,
+    address: Address = None,
+    shared_storage: Annotated[
+        bool, typer.Option("--shared-storage", help="A local --storage folder is mounted by nodes yet to come, too.")
+    ] = False,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Wait for machines that are not there, rather than refuse.")
+    ] = False,
     keep: Annotated[
         str,
         typer.Option(metavar="all|last|records", help="What stays of weights and batches that no cell needs any more."),
@@ -102,8 +113,10 @@ def run(
 ) -> int:
     """Run a study, or go on with it; what is done is never done again."""
     from sweep.commands import run as command
+    from sweep.machines import Machines
 
-    return command.run(study, override or [], _place(workspace, storage, tracking_uri), cpus, keep, report, json)
+    machines = Machines(cpus, address, shared_storage, wait)
+    return command.run(study, override or [], _place(workspace, storage, tracking_uri), machines, keep, report, json)
 
 
 @app.command()

@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from search_spaces import Study, StudyError, expand
+from search_spaces import Point, Study, StudyError, expand
 from search_spaces.expand import is_open
+from search_spaces.resources import Resources
 from sweep.board import Board, Listener
 from sweep.errors import Interrupted, UsageError
 from sweep.job import Job
+from sweep.machines import Machines, ready
 from sweep.progress import Progress
 from sweep.pruning import Pruner
 from sweep.stored import read_records
@@ -68,7 +70,12 @@ def open_board(study: Study, workspace: Workspace, store: Store) -> Board:
         StoreError: the store can't be read.
     """
     journal = workspace.searches if workspace.searches.exists() else None
-    return _fill(Board(store, budget=study.budget), study, _sources(study, journal))
+    return _fill(Board(store, budget=study.budget, wants=_wants(study)), study, _sources(study, journal))
+
+
+def _wants(study: Study) -> Callable[[Point], Resources]:
+    merged = [block.resources.over(study.resources) for block in study.blocks]
+    return lambda point: merged[point.block]
 
 
 def _fill(board: Board, study: Study, sources: Iterable[OptunaSource]) -> Board:
@@ -88,7 +95,7 @@ def run_study(
     workspace: Workspace,
     progress: Progress,
     *,
-    cpus: int,
+    machines: Machines,
     warn: Callable[[str], None],
     keep: Keep = "all",
 ) -> Outcome:
@@ -98,14 +105,14 @@ def run_study(
         study: what to run.
         workspace: where.
         progress: who shows it.
-        cpus: trials at a time, one thread each.
+        machines: where trials run.
         warn: told what the user should know, in one line.
         keep: what stays of weights and batches that no cell needs any more; they go as soon as that is so.
 
     Raises:
         StudyError: it can't be run; nothing has been trained.
         TrackingError: the tracking server can't be used and there is something to run; nothing has been trained.
-        UsageError, StoreError: the workspace can't be used.
+        UsageError, StoreError: the workspace or the machines can't be used.
     """
     prepare(workspace)
     store = open_store(workspace.storage)
@@ -114,7 +121,7 @@ def run_study(
     listeners: list[Listener] = [progress, *([pruner] if pruner else [])]
     for source in sources:
         source.resume()
-    board = _fill(Board(store, listeners, study.budget, cpus), study, sources)
+    board = _fill(Board(store, listeners, study.budget, machines.cpus or 1, _wants(study)), study, sources)
     if not board.has_work():
         if pruner is not None:
             pruner.finish(board.jobs.values())
@@ -123,7 +130,11 @@ def run_study(
     tracker = Guarded(connect(study, workspace), lambda trouble: warn(f"{trouble}; {KEPT}"))
     listeners.insert(0, tracker)
     show_stored(board, store, tracker)
-    stopped = _run(board, workspace, cpus)
+    try:
+        stopped = _run(board, workspace, store, machines, listeners, progress, warn)
+    except UsageError:
+        tracker.close("stopped")
+        raise
     _keep_logs(board, workspace)
     outcome = Outcome(board, ran=True, stopped=stopped, tracking=tracker.trouble)
     if pruner is not None and not outcome.unfinished:
@@ -172,19 +183,30 @@ def _check_supply(study: Study, board: Board) -> None:
             raise StudyError(f"{study.name}: cell.{problem} (at {job.title})") from None
 
 
-def _run(board: Board, workspace: Workspace, cpus: int) -> bool:
+def _run(
+    board: Board,
+    workspace: Workspace,
+    store: Store,
+    machines: Machines,
+    listeners: list[Listener],
+    progress: Progress,
+    warn: Callable[[str], None],
+) -> bool:
     """Run what waits; whether it was interrupted."""
-    from sweep import tuning
+    from sweep import ray_nodes, tuning
 
     stop = threading.Event()
     try:
-        tuning.start_ray(cpus)
-        with _signals(stop):  # after Ray has set handlers of its own
-            tuning.run_trials(board, workspace.storage, stop)
+        with ray_nodes.started(machines):
+            pool = ray_nodes.survey(machines, workspace.storage, store)
+            slots = ready(board, machines, pool, warn)
+            progress.eta.concurrency = board.concurrency
+            listeners.append(slots)
+            with _signals(stop):  # after Ray has set handlers of its own
+                tuning.run_trials(board, workspace.storage, stop, slots, warn)
     except KeyboardInterrupt:
         return not board.broken
     finally:
-        tuning.stop_ray()
         board.interrupt()
     return False
 

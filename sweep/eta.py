@@ -16,7 +16,7 @@ class Eta:
     """An estimate that learns from every generation. What is shared counts once."""
 
     def __init__(self, concurrency: int, clock: Callable[[], float] = time.monotonic) -> None:
-        self._concurrency, self._clock = max(concurrency, 1), clock
+        self.concurrency, self._clock = max(concurrency, 1), clock
         self._ahead: dict[str, tuple[Kind, float]] = {}
         self._left: dict[Kind, float] = {}
         self._seen: dict[Kind, tuple[float, float]] = {}
@@ -66,7 +66,7 @@ class Eta:
         for kind, left in self._left.items():
             seconds, operations = self._seen.get(kind, (0.0, 0.0))
             total += left * (seconds / operations if operations else overall)
-        return max(total, 0.0) / self._concurrency
+        return max(total, 0.0) / self.concurrency
 
 
 def duration(seconds: float) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from search_spaces.resources import Resources
 from sweep.cost import cell_work
 from trainables.cell import Cell, Record
 
@@ -55,6 +56,7 @@ class Job:
         records: those that have been read or reported, by generation.
         status: where it stands.
         failure: why it failed.
+        resources: what its trial wants to reserve.
     """
 
     cell: Cell
@@ -65,11 +67,17 @@ class Job:
     records: dict[int, Record] = field(default_factory=dict)
     status: Status = "waiting"
     failure: Failure | None = None
+    resources: Resources = field(default_factory=Resources)
 
     @property
     def remaining(self) -> float:
         """Floating-point operations to go, as if nothing were shared."""
         return sum(stage.flops for stage in self.stages[self.done :])
+
+    @property
+    def lane(self) -> Hashable:
+        """Jobs of one lane wait for the same kind of place on a machine."""
+        return self.resources, self.cell.family.accelerated
 
     @property
     def title(self) -> str:
@@ -79,10 +87,10 @@ class Job:
         return " / ".join(part for part in parts if part)
 
 
-def make_job(cell: Cell, values: Mapping[str, Any]) -> Job:
+def make_job(cell: Cell, values: Mapping[str, Any], resources: Resources | None = None) -> Job:
     """The job of a cell, its stages from configs alone."""
     stages = []
     for step, work in cell_work(cell):
         batch = next((part.key for part in work if part.kind == "batch"), "")
         stages.append(Stage(step.model, batch, step.record, sum(part.flops for part in work)))
-    return Job(cell, cell.key, values, stages)
+    return Job(cell, cell.key, values, stages, resources=resources or Resources())

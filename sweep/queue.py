@@ -9,22 +9,30 @@ from __future__ import annotations
 import heapq
 import itertools
 from bisect import insort
-from collections.abc import Iterable
+from collections.abc import Callable, Hashable, Iterable
 
 from sweep.job import Job, Stage
 
+_Offer = tuple[float, int, str]
+"""A line that may be served: minus its operations, order, name."""
+
 
 class Queue:
-    """Jobs that wait to be run. The driver's own; not thread-safe."""
+    """Jobs that wait to be run. The driver's own; not thread-safe.
+
+    Attributes:
+        full: whether the last `take` passed over a job for which there was no room.
+    """
 
     def __init__(self) -> None:
         self._lines: dict[str, list[Job]] = {}
-        self._heap: list[tuple[float, int, str]] = []
+        self._heaps: dict[Hashable, list[_Offer]] = {}
         self._order = itertools.count()
         self._at: dict[Job, int] = {}
         self._models: dict[str, Job] = {}
         self._batches: dict[str, Job] = {}
         self._computed: set[str] = set()
+        self.full = False
 
     def __len__(self) -> int:
         return sum(len(line) for line in self._lines.values())
@@ -35,15 +43,31 @@ class Queue:
         for name in names:
             self._offer(name)
 
-    def take(self) -> Job | None:
-        """The job to run now, or None where there is none, or all wait for models that running jobs compute.
+    def take(self, fits: Callable[[Job], bool] = lambda job: True) -> Job | None:
+        """The job to run now, or None where there is none that fits, or all wait for models that running jobs compute.
 
-        A job that needs a batch which a running job is sampling is given only when there is no other.
+        Jobs that want different machines don't wait for each other. A job that needs a batch which a running job is
+        sampling is given only when there is no other in its lane.
+
+        Args:
+            fits: whether there is room for the job.
         """
-        behind: list[tuple[float, int, str]] = []
-        chosen: tuple[float, int, str] | None = None
-        while self._heap and chosen is None:
-            offer = heapq.heappop(self._heap)
+        self.full = False
+        for heap in sorted(self._heaps.values(), key=lambda heap: heap[:1]):
+            offer = self._best(heap)
+            if offer is not None and fits(self._lines[offer[2]][0]):
+                return self._start(offer[2])
+            if offer is not None:
+                heapq.heappush(heap, offer)
+                self.full = True
+        return None
+
+    def _best(self, heap: list[_Offer]) -> _Offer | None:
+        """The offer of a lane to be served next, taken off its heap."""
+        behind: list[_Offer] = []
+        chosen: _Offer | None = None
+        while heap and chosen is None:
+            offer = heapq.heappop(heap)
             if not self._lines.get(offer[2]) or offer[2] in self._models:
                 continue  # an old offer: the line is offered again when something changes
             stage = self._stage(self._lines[offer[2]][0])
@@ -54,8 +78,8 @@ class Queue:
         if chosen is None and behind:
             chosen = behind.pop(0)
         for offer in behind:
-            heapq.heappush(self._heap, offer)
-        return self._start(chosen[2]) if chosen is not None else None
+            heapq.heappush(heap, offer)
+        return chosen
 
     def advance(self, job: Job) -> None:
         """A running job has a further record: who waited for its model may go on."""
@@ -92,7 +116,8 @@ class Queue:
     def _offer(self, name: str) -> None:
         line = self._lines.get(name)
         if line:
-            heapq.heappush(self._heap, (-sum(job.remaining for job in line), next(self._order), name))
+            heap = self._heaps.setdefault(line[0].lane, [])
+            heapq.heappush(heap, (-sum(job.remaining for job in line), next(self._order), name))
 
     def _start(self, name: str) -> Job:
         job = self._lines[name].pop(0)

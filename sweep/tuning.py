@@ -4,21 +4,21 @@ next, what is done and what is found again after a kill is the board's and the s
 
 from __future__ import annotations
 
-import logging
-import os
 import tempfile
 import threading
+from collections.abc import Callable
 from typing import Any
 
-import ray
 from ray import tune
 from ray.tune import Callback
 from ray.tune.search import Searcher
 
 from sweep.board import Board
-from sweep.confinement import confined, hold_secrets
+from sweep.confinement import hold_secrets
 from sweep.errors import Interrupted
 from sweep.job import Failure, Job
+from sweep.resources import Slots, as_config
+from sweep.watch import Watch
 from trainables.cell import Record
 from trainables.config import canonical_json
 from trainables.redaction import redact
@@ -28,36 +28,15 @@ WORKER_DEATHS = 2
 """How often a cell whose worker died is started again; it goes on from its last generation."""
 
 
-def start_ray(cpus: int) -> None:
-    """A Ray of our own on this machine, one thread a trial. Nothing of it listens on other interfaces."""
-    for name, value in _environment().items():
-        os.environ.setdefault(name, value)
-    logging.getLogger("ray").setLevel(logging.ERROR)
-    with confined():
-        ray.init(
-            address="local",
-            num_cpus=cpus,
-            num_gpus=None,
-            include_dashboard=False,
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-            object_store_memory=100 * 2**20,
-        )
-
-
-def stop_ray() -> None:
-    """End workers at once: what they were computing is not in the store, everything before it is."""
-    ray.shutdown()
-
-
-def run_trials(board: Board, store: str, stop: threading.Event, cpus_per_trial: float = 1.0) -> None:
+def run_trials(board: Board, store: str, stop: threading.Event, slots: Slots, warn: Callable[[str], None]) -> None:
     """Run the board's cells until it is finished.
 
     Args:
         board: what to run.
         store: URL that workers reach.
         stop: set by a signal handler to end the run.
-        cpus_per_trial: what a trial reserves.
+        slots: how many trials there is room for, and what each reserves.
+        warn: told in one line where nothing can run for a while.
 
     Raises:
         Interrupted: `stop` was set, or the store is broken; running generations are lost, all others kept.
@@ -65,12 +44,12 @@ def run_trials(board: Board, store: str, stop: threading.Event, cpus_per_trial: 
     hold_secrets()
     with tempfile.TemporaryDirectory(prefix="collapse-sweep-tune-") as scratch:
         tuner = tune.Tuner(
-            tune.with_resources(CellTrial, {"cpu": cpus_per_trial}),
-            tune_config=tune.TuneConfig(search_alg=_Next(board, store, stop), num_samples=-1, reuse_actors=True),
+            tune.with_resources(CellTrial, _place),
+            tune_config=tune.TuneConfig(search_alg=_Next(board, store, stop, slots), num_samples=-1, reuse_actors=True),
             run_config=tune.RunConfig(
                 name="study",
                 storage_path=scratch,
-                callbacks=[_Reports(board, stop)],
+                callbacks=[_Reports(board, stop, slots, Watch(board, warn))],
                 failure_config=tune.FailureConfig(max_failures=WORKER_DEATHS),
                 checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
                 verbose=0,
@@ -79,20 +58,9 @@ def run_trials(board: Board, store: str, stop: threading.Event, cpus_per_trial: 
         tuner.fit()
 
 
-def _environment() -> dict[str, str]:
-    return {
-        "OMP_NUM_THREADS": "1",
-        "MKL_NUM_THREADS": "1",
-        "OPENBLAS_NUM_THREADS": "1",
-        "TOKENIZERS_PARALLELISM": "false",
-        "RAY_USAGE_STATS_ENABLED": "0",
-        "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-        "RAY_AIR_NEW_OUTPUT": "0",
-        "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
-        "TUNE_DISABLE_SIGINT_HANDLER": "1",
-        "TUNE_GLOBAL_CHECKPOINT_S": "1e9",
-        "TUNE_WARN_INSUFFICENT_RESOURCE_THRESHOLD_S": "120",
-    }
+def _place(config: dict[str, Any]) -> tune.PlacementGroupFactory:
+    """What a trial reserves."""
+    return tune.PlacementGroupFactory([config["bundle"]])
 
 
 class _Unpickled:
@@ -105,17 +73,18 @@ class _Unpickled:
 class _Next(_Unpickled, Searcher):  # type: ignore[misc]  # Ray is untyped
     """Tune asks here for the next trial."""
 
-    def __init__(self, board: Board, store: str, stop: threading.Event) -> None:
+    def __init__(self, board: Board, store: str, stop: threading.Event, slots: Slots) -> None:
         super().__init__()
-        self._board, self._store, self._stop = board, store, stop
+        self._board, self._store, self._stop, self._slots = board, store, stop, slots
 
     def suggest(self, trial_id: str) -> Any:
         """The config of a trial, None to be asked again, or that there are no more."""
         if self._stop.is_set():
             raise Interrupted
-        job = self._board.take()
+        job = self._board.take(self._slots.fits)
         if job is not None:
-            return {"cell": canonical_json(job.cell.canonical()), "store": self._store, "key": job.key}
+            config = {"cell": canonical_json(job.cell.canonical()), "store": self._store, "key": job.key}
+            return config | {"begun": True} | as_config(self._slots.take(job))
         return Searcher.FINISHED if self._board.finished else None
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
@@ -134,12 +103,13 @@ class _Next(_Unpickled, Searcher):  # type: ignore[misc]  # Ray is untyped
 class _Reports(_Unpickled, Callback):  # type: ignore[misc]  # Ray is untyped
     """Tune tells here what trials report."""
 
-    def __init__(self, board: Board, stop: threading.Event) -> None:
-        self._board, self._stop = board, stop
+    def __init__(self, board: Board, stop: threading.Event, slots: Slots, watch: Watch) -> None:
+        self._board, self._stop, self._slots, self._watch = board, stop, slots, watch
 
     def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
         """The place where a run can end cleanly: between two events, on the main thread."""
         self._board.tick()
+        self._watch.look()
         if self._stop.is_set() or self._board.broken:
             raise Interrupted
 
@@ -156,14 +126,27 @@ class _Reports(_Unpickled, Callback):  # type: ignore[misc]  # Ray is untyped
             return
         if result.get("record") is not None:
             self._board.record(job, Record.model_validate_json(result["record"]))
-        if result.get("failure") is not None:
+            trial.run_metadata.num_failures = 0  # a cell that gets on may lose any number of machines
+        if result.get("peak"):
+            self._slots.needs.learn(job, result["peak"])
+        if result.get("cramped") is not None:
+            self._cramped(job, Failure(**result["cramped"]))
+        elif result.get("failure") is not None:
             self._board.fail(job, Failure(**result["failure"]))
         elif result.get("broken"):
             self._board.broken = result["broken"]
         elif result.get("busy"):
-            self._board.requeue(job)
+            self._board.requeue(job, result["held"])
         elif result["done"]:
             self._board.finish(job)
+
+    def _cramped(self, job: Job, failure: Failure) -> None:
+        """Beside others its accelerator's memory did not do; alone it may."""
+        if 0 < self._slots.held(job).gpu < 1:
+            self._slots.needs.isolate(job)
+            self._board.requeue(job)
+        else:
+            self._board.fail(job, failure)
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         """Its worker died too often."""

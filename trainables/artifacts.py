@@ -67,6 +67,16 @@ class FsspecStore(Store):
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.url, self._wait)
 
+    @property
+    def begun(self) -> bool:
+        """Whether somebody has begun to write here."""
+        return self._marked
+
+    def begin(self) -> None:
+        """Say of which format this store is, as the first artifact would; nothing where that was said."""
+        with self.reachable():
+            self._mark()
+
     def get(self, kind: str, key: str) -> Payload | None:
         with self.reachable():
             data = self._read(kind, key)
@@ -137,6 +147,10 @@ class FsspecStore(Store):
     def busy(self, kind: str, key: str) -> Holder | None:
         with self.reachable():
             return self._leases.holder(kind, key)
+
+    def free(self, kind: str, key: str) -> bool:
+        with self.reachable():
+            return self._leases.free(kind, key)
 
     def once(
         self, kind: str, key: str, compute: Callable[[], Payload], parents: Mapping[str, str] | None = None

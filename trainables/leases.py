@@ -100,6 +100,18 @@ class Leases:
         current = self._current(kind, key)
         return None if current is None or self._dead(current) else current.holder
 
+    def free(self, kind: str, key: str) -> bool:
+        """Whether nobody holds the lease; one whose holder was found dead here is removed."""
+        current = self._current(kind, key)
+        if current is not None and not self._dead(current):
+            return False
+        if current is not None:
+            own = f"{FOLDER}/{kind}-{key}.{current.number + 1}"
+            if not self._place.create(own, _card()):
+                return False  # somebody else has taken over just now
+            self._release(own)
+        return True
+
     def _acquire(self, kind: str, key: str, done: Callable[[], bool]) -> str | None:
         """Path of the claim now held, or None when there is nothing left to claim."""
         pause = self._place.poll_seconds

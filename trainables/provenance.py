@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import subprocess
@@ -9,6 +10,9 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
+
+COMMIT = "commit.json"
+"""File beside this one that holds the source state of a copy without git, as made for other machines."""
 
 PACKAGES = (
     "collapse-sweep",
@@ -82,6 +86,8 @@ def _gpus() -> list[str]:
 
 def _git(source: Path) -> dict[str, Any]:
     """Commit of the source tree and whether it was changed since; empty where the source is in none."""
+    if (kept := source.with_name(COMMIT)).exists():
+        return dict(json.loads(kept.read_text(encoding="utf-8")))
     if not any((parent / ".git").exists() for parent in source.resolve().parents):
         return {}
     try:

@@ -153,6 +153,11 @@ class Store(ABC):
         """Who is computing the artifact now; None when nobody is, as far as this process can tell."""
         return None
 
+    def free(self, kind: str, key: str) -> bool:
+        """Whether nobody computes the artifact now. What a dead process left behind of its claim is removed, so that
+        those who could not see it die need not wait for it."""
+        return True
+
     def once(
         self, kind: str, key: str, compute: Callable[[], Payload], parents: Mapping[str, str] | None = None
     ) -> Payload:

@@ -7,6 +7,8 @@ A trial never raises: a cell that can't go on reports why and is done, so that t
 from __future__ import annotations
 
 import json
+import os
+import socket
 import sys
 import traceback
 from pathlib import Path
@@ -15,29 +17,42 @@ from typing import Any
 from ray.tune import Trainable
 
 from trainables.cell import Cell, Record
+from trainables.device import DEVICE, THREADS
+from trainables.families.base import DEVICE_CONTEXT
 from trainables.recursion import CellFailed, Recursion
 from trainables.redaction import redact
 from trainables.store import Busy, StoreError, open_store
 
 CHECKPOINT = "records.json"
 
+OUT_OF_MEMORY = "OutOfMemoryError"
+"""What torch raises where an accelerator's memory does not do, by name: torch may not be loaded."""
+
+
+_GIVEN = os.environ.get(DEVICE)
+
 
 class CellTrial(Trainable):  # type: ignore[misc]  # Ray is untyped
     """The trial of one cell.
 
-    `config` holds `cell` (a `Cell` as JSON), `store` (URL) and optionally `threads`.
+    `config` holds `cell` (a `Cell` as JSON), `store` (URL) and optionally `threads`; `device`, where it is not the best
+    there is; `begun`, whether a store that nobody has written to yet must be another one than the driver's.
 
     A result holds `cell` (key), `record` (as JSON, or None), `done`, and where the cell can't go on:
     `failure` = {generation, reason, final, details}, where `final` says that the store keeps the failure;
-    `busy` = who is computing the step that is needed: the cell is to be tried again later;
+    `busy` = who is computing the step that is needed, `held` = its kind and key: the cell is to be tried again later;
+    `cramped` = why an accelerator's memory did not do: the cell is to be tried again with more of it;
     `broken` = why the store can't be used: no cell can go on.
+    `peak` = bytes of an accelerator's memory taken so far, where one was used.
     """
 
     def setup(self, config: dict[str, Any]) -> None:
         """Take up a cell; nothing is read or computed yet."""
-        _limit_threads(int(config.get("threads", 1)))
+        _prepare(int(config.get("threads", 1)), config.get("device"))
         self.cell = Cell.model_validate_json(config["cell"])
-        self.recursion = Recursion(self.cell, open_store(config["store"], wait=False))
+        store = open_store(config["store"], wait=False)
+        self.elsewhere = _elsewhere(store, config["store"]) if config.get("begun") else ""
+        self.recursion = Recursion(self.cell, store)
         self.records: list[Record] = []
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
@@ -48,15 +63,19 @@ class CellTrial(Trainable):  # type: ignore[misc]  # Ray is untyped
     def step(self) -> dict[str, Any]:
         """The next generation."""
         generation = len(self.records) + 1
+        if self.elsewhere:
+            return self._result(None, True) | {"broken": self.elsewhere}
         try:
             record = self.recursion.record(generation)
         except CellFailed as problem:
             return self._stop({"generation": problem.generation, "reason": problem.reason, "final": True})
         except Busy as problem:
-            return self._result(None, True) | {"busy": str(problem.holder)}
+            return self._result(None, True) | {"busy": str(problem.holder), "held": [problem.kind, problem.key]}
         except StoreError as problem:
             return self._result(None, True) | {"broken": str(problem)}
         except Exception as problem:  # whatever a family raises ends its cell, not the study; the reason is kept
+            if type(problem).__name__ == OUT_OF_MEMORY:
+                return self._result(None, True) | {"cramped": _unexpected(generation, problem)}
             return self._stop(_unexpected(generation, problem))
         self.records.append(record)
         return self._result(record, generation >= self.cell.generations)
@@ -73,7 +92,9 @@ class CellTrial(Trainable):  # type: ignore[misc]  # Ray is untyped
             self.records = [Record.model_validate(record) for record in held["records"]]
 
     def _result(self, record: Record | None, done: bool) -> dict[str, Any]:
-        return {"cell": self.cell.key, "record": record.model_dump_json() if record else None, "done": done}
+        told = {"cell": self.cell.key, "record": record.model_dump_json() if record else None, "done": done}
+        peak = _peak() if record else None
+        return told | ({"peak": peak} if peak else {})
 
     def _stop(self, failure: dict[str, Any]) -> dict[str, Any]:
         return self._result(None, True) | {"failure": {"details": ""} | failure}
@@ -86,7 +107,34 @@ def _unexpected(generation: int, problem: Exception) -> dict[str, Any]:
     return {"generation": generation, "reason": redact(reason), "final": False, "details": details}
 
 
-def _limit_threads(threads: int) -> None:
-    """A reused process keeps the thread count of its last trial; torch is told only where it is loaded already."""
-    if "torch" in sys.modules:
-        sys.modules["torch"].set_num_threads(threads)
+def _prepare(threads: int, where: str | None) -> None:
+    """A reused process would keep the thread count and device of its last trial. `device` reads the environment; torch
+    itself is told only where it is loaded already.
+    """
+    os.environ[THREADS] = str(threads)
+    if found := _GIVEN or where:
+        os.environ[DEVICE] = found
+    else:
+        os.environ.pop(DEVICE, None)
+    if (torch := sys.modules.get("torch")) is not None:
+        torch.set_num_threads(threads)
+        if torch.cuda.is_initialized():
+            torch.cuda.empty_cache()
+            torch.cuda.reset_peak_memory_stats()
+
+
+def _peak() -> float | None:
+    """Bytes of the accelerator that this trial has taken at most, the process's own share of the driver included."""
+    torch = sys.modules.get("torch")
+    if torch is None or not torch.cuda.is_initialized():
+        return None
+    return float(torch.cuda.max_memory_reserved()) + DEVICE_CONTEXT
+
+
+def _elsewhere(store: Any, url: str) -> str:
+    """Why this can't be the store that the driver has begun; empty where it may be."""
+    if store.begun:
+        return ""
+    return (
+        f"node {socket.gethostname()} does not see the store at {url}; give --storage a URL, or mount the folder there"
+    )

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Sequence
+from dataclasses import replace
 
 from search_spaces import Study, load_study
 from sweep.commands.gc import level
 from sweep.commands.outcome import DONE, INCOMPLETE, say
 from sweep.commands.report import options, show
 from sweep.engine import Outcome, run_study
+from sweep.machines import Machines
 from sweep.progress import LiveProgress, PlainProgress, Progress
 from sweep.workspace import Workspace
 from trainables.store import open_store
@@ -20,7 +22,7 @@ def run(
     reference: str,
     overrides: Sequence[str],
     workspace: Workspace,
-    cpus: int | None,
+    machines: Machines,
     keep: str,
     report: bool,
     json: bool,
@@ -28,14 +30,16 @@ def run(
     """Run a study, or go on with it. Exit code 1 where cells failed or are left."""
     kept = level(keep)
     study = load_study(reference, overrides)
-    workers = cpus or cores()
-    progress = _progress(workers, study.name)
+    if machines.address is None:
+        machines = replace(machines, cpus=machines.cpus or cores())
+    progress = _progress(machines.cpus or 1, study.name)
     try:
-        outcome = run_study(study, workspace, progress, cpus=workers, warn=_warn, keep=kept)
+        outcome = run_study(study, workspace, progress, machines=machines, warn=_warn, keep=kept)
     finally:
         progress.close()
     arguments = [reference, *options(overrides, workspace)]
-    again = [*arguments, *(["--keep", keep] if keep != "all" else [])]
+    where = ["--address", machines.address] if machines.address else []
+    again = [*arguments, *where, *(["--keep", keep] if keep != "all" else [])]
     if not outcome.stopped and any(job.done for job in outcome.board.jobs.values()):
         command = shlex.join(["collapse-sweep", "report", *arguments])
         show(

@@ -26,8 +26,11 @@ PASSWORD = "correct-horse-battery"
 
 RAY = """
 import json, os, psutil
-from sweep import confinement, tuning
-tuning.start_ray(1)
+import contextlib
+from sweep import confinement, ray_nodes
+from sweep.machines import Machines
+held = contextlib.ExitStack()
+held.enter_context(ray_nodes.started(Machines(1)))
 import ray
 @ray.remote
 def work():
@@ -38,7 +41,7 @@ for process in [psutil.Process(), *psutil.Process().children(recursive=True)]:
     found += [c.laddr.ip for c in process.net_connections(kind="inet") if c.status == psutil.CONN_LISTEN]
 from ray._raylet import AuthenticationMode, get_authentication_mode
 print(json.dumps({"listening": found, "token": get_authentication_mode() == AuthenticationMode.TOKEN}))
-tuning.stop_ray()
+held.close()
 print(json.dumps(os.environ.get(confinement.SWITCH)))
 """
 

@@ -15,7 +15,7 @@ from sweep.objectives import PENALTY
 from sweep.plan import plan
 from sweep.suggestions import OptunaSource
 from trainables import Record
-from trainables.store import MemoryStore
+from trainables.store import MemoryStore, open_store
 
 
 class Heard:
@@ -259,3 +259,23 @@ def test_tpe_finds_the_best_region_of_a_planted_surface(tmp_path: Path) -> None:
     rows = [job.cell.rows for job in board.jobs.values()]
     assert sum(rows[-8:]) / 8 > 100
     assert sum(rows[-8:]) > 1.5 * sum(rows[:8])
+
+
+def test_a_cell_whose_step_is_held_waits_until_nobody_holds_it(tmp_path: Path) -> None:
+    now = [0.0]
+    store = open_store(str(tmp_path))
+    board = Board(store, clock=lambda: now[0])
+    board.admit(points(toy(("replace",), seeds=1)))
+    job = board.take()
+    assert job is not None
+    board.start(job)
+    lease = store.place.create  # type: ignore[attr-defined]
+    assert lease(f"leases/model-{job.stages[0].model}.1", b'{"host": "elsewhere", "pid": 1, "machine": "", "beat": 0}')
+    board.requeue(job, ("model", job.stages[0].model))
+    for _ in range(5):
+        now[0] += 10.0
+        assert board.take() is None, "whoever holds it has not been found dead"
+    store._leases._ttl = 0.0  # type: ignore[attr-defined]
+    now[0] += 10.0
+    assert board.take() is job
+    assert store.place.names("leases") == [], "what the dead left behind is gone"  # type: ignore[attr-defined]

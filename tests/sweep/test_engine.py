@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import sys
 import types
@@ -18,6 +19,8 @@ from sweep.commands.outcome import report
 from sweep.engine import NO_TRACKING, Outcome, run_study
 from sweep.errors import Interrupted, UsageError
 from sweep.job import Failure
+from sweep.machines import Machines
+from sweep.pool import Pool, Shape
 from sweep.progress import PlainProgress
 from sweep.workspace import open_workspace
 from trainables.store import StoreError, open_store
@@ -31,13 +34,16 @@ def go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Trials], Ou
 
     def run(trials: Trials) -> Outcome:
         fake: Any = types.ModuleType("sweep.tuning")
-        fake.start_ray = lambda cpus: None
-        fake.stop_ray = lambda: None
-        fake.run_trials = lambda board, store, stop: trials(board, store)
-        monkeypatch.setitem(sys.modules, "sweep.tuning", fake)
-        monkeypatch.setattr("sweep.tuning", fake, raising=False)
+        fake.started = lambda machines: contextlib.nullcontext()
+        fake.survey = lambda machines, storage, store: Pool([Shape({"CPU": 1.0})])
+        fake.run_trials = lambda board, store, stop, slots, warn: trials(board, store)
+        for name in ("tuning", "ray_nodes"):
+            monkeypatch.setitem(sys.modules, f"sweep.{name}", fake)
+            monkeypatch.setattr(f"sweep.{name}", fake, raising=False)
         workspace = open_workspace(tmp_path / "w", tracking_uri=NO_TRACKING)
-        return run_study(toy(), workspace, PlainProgress(1, lambda line: None), cpus=1, warn=lambda line: None)
+        return run_study(
+            toy(), workspace, PlainProgress(1, lambda line: None), machines=Machines(1), warn=lambda line: None
+        )
 
     return run
 

@@ -83,6 +83,10 @@ class Cost:
     tokens_per_row: float = 1.0
 
 
+DEVICE_CONTEXT = 0.6 * 2**30
+"""Bytes that each process takes on an accelerator before it holds a tensor: CUDA's context and the kernels of torch."""
+
+
 class FamilyConfig(Config, ABC):
     """Base of every family's config. Subclasses add `kind: Literal[...]` and defaults for every field.
 
@@ -96,6 +100,7 @@ class FamilyConfig(Config, ABC):
     default_generations: ClassVar[int] = 5
     vectorised: ClassVar[bool] = False
     compares: ClassVar[bool] = False
+    accelerated: ClassVar[bool] = False
     abilities: ClassVar[frozenset[str]] = frozenset()
     data_fields: ClassVar[frozenset[str]] = frozenset()
     sampling_fields: ClassVar[frozenset[str]] = frozenset()
@@ -163,6 +168,16 @@ class FamilyConfig(Config, ABC):
     @abstractmethod
     def cost(self, rows: int) -> Cost:
         """What a generation on `rows` rows costs, from the config alone."""
+
+    def device_bytes(self, rows: int) -> float:
+        """Memory of an accelerator that a generation on `rows` rows takes at its peak, estimated. Float32 throughout:
+        weights, gradients and Adam's two moments are 16 bytes a parameter.
+        """
+        return DEVICE_CONTEXT + 16.0 * self.cost(rows).parameters + self.working_bytes(rows)
+
+    def working_bytes(self, rows: int) -> float:
+        """The part of it that is activations, caches and batches."""
+        return 2.0 * 2**30
 
     @abstractmethod
     def build(self, world: World) -> Family:

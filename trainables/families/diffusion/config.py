@@ -74,6 +74,7 @@ class DiffusionConfig(FamilyConfig):
 
     default_rows: ClassVar[int] = 500
     default_generations: ClassVar[int] = 5
+    accelerated: ClassVar[bool] = True
     abilities: ClassVar[frozenset[str]] = frozenset({"bias", "score"})
     data_fields: ClassVar[frozenset[str]] = frozenset({"source", "test_molecules"})
     sampling_fields: ClassVar[frozenset[str]] = frozenset({"sampler", "sampling_steps"})

@@ -25,6 +25,9 @@ SPECIAL = 2
 
 MIN_VOCABULARY = 256 + SPECIAL
 
+SAMPLED_TOGETHER = 4096
+"""Rows that grow side by side on a GPU, where a step costs the same time for few rows as for many."""
+
 
 class LanguageConfig(FamilyConfig):
     """A causal language model fitted from scratch on token rows.
@@ -91,6 +94,7 @@ class LanguageConfig(FamilyConfig):
     sample_rows: int = Field(default=64, ge=0)
 
     compares: ClassVar[bool] = True
+    accelerated: ClassVar[bool] = True
     default_rows: ClassVar[int] = 300
     default_generations: ClassVar[int] = 4
     data_fields: ClassVar[frozenset[str]] = frozenset(
@@ -194,6 +198,15 @@ class LanguageConfig(FamilyConfig):
             row_bytes=self.context * (2.0 if self.vocabulary <= 2**16 else 4.0),
             tokens_per_row=self.context,
         )
+
+    def working_bytes(self, rows: int) -> float:
+        """The larger of an update's activations and of the keys and values of rows that are sampled side by side."""
+        shape, width = self.shape, 4.0 if self.precision == "float32" else 2.0
+        layer = 16.0 * shape.width + 3.0 * shape.intermediate + shape.heads * self.context
+        update = self.batch * self.context * 4.0 * (shape.layers * layer + 3.0 * self.vocabulary)
+        side_by_side = min(rows, SAMPLED_TOGETHER)
+        sampling = side_by_side * (self.context * shape.layers * 2.0 * shape.width * width + 12.0 * self.vocabulary)
+        return max(update, sampling)
 
     def build(self, world: World) -> Language:
         from trainables.families.language.family import Language

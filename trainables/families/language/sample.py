@@ -10,6 +10,7 @@ import numpy as np
 from trainables.device import device
 from trainables.families.base import Diverged
 from trainables.families.language.architecture import BOS, EOS, autocast
+from trainables.families.language.config import SAMPLED_TOGETHER
 from trainables.families.language.rows import Rows
 from trainables.lineage import Stream
 
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
 
 BATCH = 256
 """Rows that grow side by side on a CPU."""
-
-BATCH_GPU = 4096
-"""The same on a GPU, where a step costs the same time for few rows as for many."""
 
 COMPACT_EVERY, SPARSE = 8, 0.75
 """Every so many places, finished documents leave the batch if fewer than this share still grows."""
@@ -38,7 +36,7 @@ def sample(config: LanguageConfig, model: PreTrainedModel, rows: int, stream: St
     import torch
 
     generator = torch.Generator().manual_seed(stream.integer())
-    most = BATCH if device().type == "cpu" else BATCH_GPU
+    most = BATCH if device().type == "cpu" else SAMPLED_TOGETHER
     pieces = []
     with torch.inference_mode(), autocast(config):
         for start in range(0, rows, most):

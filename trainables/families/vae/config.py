@@ -87,6 +87,7 @@ class VaeConfig(FamilyConfig):
 
     default_rows: ClassVar[int] = 490
     default_generations: ClassVar[int] = 5
+    accelerated: ClassVar[bool] = True
     abilities: ClassVar[frozenset[str]] = frozenset({"bias", "score"})
     data_fields: ClassVar[frozenset[str]] = frozenset({"source"})
     sampling_fields: ClassVar[frozenset[str]] = frozenset({"pixels"})

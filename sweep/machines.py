@@ -1,0 +1,52 @@
+"""Where trials run, and whether there is room for all of them: told before anything is trained. Without Ray."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sweep.board import Board
+from sweep.errors import UsageError
+from sweep.pool import Pool
+from sweep.resources import Needs, Slots
+
+
+@dataclass(frozen=True)
+class Machines:
+    """Where a study's trials are to run.
+
+    Attributes:
+        cpus: trials at a time at most; on this machine, also the cores that they may take together.
+        address: of a Ray cluster; None starts one on this machine for this run.
+        shared: whether a local folder is known to be the same on nodes that are not there yet.
+        wait: whether resources that no node has are waited for.
+    """
+
+    cpus: int | None = None
+    address: str | None = None
+    shared: bool = False
+    wait: bool = False
+
+
+def ready(board: Board, machines: Machines, pool: Pool, warn: Callable[[str], None]) -> Slots:
+    """Places for the board's trials.
+
+    Raises:
+        UsageError: some trial would wait for ever.
+    """
+    needs = Needs(pool)
+    lacking: dict[str, str] = {}
+    for job in board.waiting:
+        request = needs.request(job)
+        if not pool.holds(request.bundle):
+            lacking.setdefault(str(request), job.title)
+    for what, title in lacking.items():
+        line = f"resources: no node has room for a trial with {what} ({title}); there are {pool}"
+        if not machines.wait:
+            more = ", add such a node, or say --wait if one will come" if machines.address else " or raise --cpus"
+            raise UsageError(f"{line}; ask for less, as in -o resources.cpu=1 or -o resources.gpu=auto{more}")
+        warn(line + "; waiting for one")
+    sizes = [pool.slots(needs.request(job).bundle) for job in board.waiting]
+    most = machines.cpus if machines.address is not None else None
+    board.concurrency = max(1, min(most or max(sizes, default=1), max(sizes, default=1)))
+    return Slots(pool, needs, most)

@@ -1,0 +1,174 @@
+"""Ray's nodes: started here or joined, and asked what they have and whether they see the store."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import secrets
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import ray
+
+from sweep.confinement import confined
+from sweep.errors import UsageError
+from sweep.machines import Machines
+from sweep.parcel import environment, packed
+from sweep.pool import Pool, Shape
+from trainables.artifacts import FsspecStore
+from trainables.lineage import SCHEMA
+
+if TYPE_CHECKING:
+    from sweep.probe import Look
+    from trainables.store import Store
+
+PATIENCE = 90.0
+"""Seconds within which a node has to answer."""
+
+THREADS = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+TRIALS = THREADS | {"TOKENIZERS_PARALLELISM": "false", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
+"""Environment of a trial, wherever it runs."""
+
+DRIVER = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",
+    "TUNE_GLOBAL_CHECKPOINT_S": "1e9",
+    "TUNE_WARN_INSUFFICENT_RESOURCE_THRESHOLD_S": "1e9",
+    "TUNE_MAX_PENDING_TRIALS_PG": "100000",
+}
+"""Environment of the driver. Tune neither limits nor warns of waiting trials: `Slots` and `Watch` do."""
+
+
+@contextlib.contextmanager
+def started(machines: Machines) -> Iterator[None]:
+    """Ray, for the time of the block. At its end trials end at once: what they were computing is not in the store.
+
+    Raises:
+        UsageError: there is no cluster at the address.
+    """
+    for name, value in (TRIALS | DRIVER).items():
+        os.environ.setdefault(name, value)
+    logging.getLogger("ray").setLevel(logging.ERROR)
+    with contextlib.ExitStack() as stack:
+        stack.callback(ray.shutdown)
+        if machines.address is None:
+            _start_here(machines.cpus or 1)
+        else:
+            _join(machines.address, stack)
+        yield
+
+
+def _start_here(cpus: int) -> None:
+    """A Ray of our own. Nothing of it listens on other interfaces."""
+    with confined():
+        ray.init(
+            address="local",
+            num_cpus=cpus,
+            num_gpus=None,
+            include_dashboard=False,
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+            object_store_memory=100 * 2**20,
+        )
+
+
+def _join(address: str, stack: contextlib.ExitStack) -> None:
+    """A cluster that is there. Its workers get this code, so that every node computes the same keys."""
+    setting: dict[str, Any] = {"env_vars": TRIALS | environment()}
+    if "RAY_JOB_CONFIG_JSON_ENV_VAR" not in os.environ:  # a job's code was shipped when it was submitted
+        setting["working_dir"] = str(stack.enter_context(packed()))
+    try:
+        ray.init(address=address, runtime_env=setting, log_to_driver=False, logging_level=logging.ERROR)
+    except (ConnectionError, RuntimeError, ValueError, OSError) as problem:
+        reason = str(problem).strip().splitlines() or [type(problem).__name__]
+        raise UsageError(
+            f"--address {address}: no Ray cluster can be joined from here ({reason[0]}); start one with "
+            "`ray start --head`, or send the study to the head of one with `collapse-sweep submit`"
+        ) from None
+
+
+def survey(machines: Machines, storage: str, store: Store) -> Pool:
+    """The nodes that are there and may come; each has been asked whether it sees the store.
+
+    Raises:
+        UsageError: a node does not see it, or runs other code.
+    """
+    assert isinstance(store, FsspecStore)
+    store.begin()
+    nodes = [node for node in ray.nodes() if node["Alive"]]
+    if machines.address is None:
+        looks = [_local_look()] * len(nodes)
+    else:
+        with _marked(store) as mark:
+            looks = _ask(nodes, storage, mark)
+        _check(nodes, looks, storage)
+    present = [
+        Shape(node["Resources"], gpu_bytes=min(seen.gpu_bytes, default=None))
+        for node, seen in zip(nodes, looks, strict=True)
+    ]
+    types = {name: kind for seen in looks for name, kind in seen.node_types.items()}
+    pool = Pool(present, [Shape(kind["resources"], kind["count"], name=name) for name, kind in types.items()])
+    if pool.grows and "://" not in storage and not machines.shared:
+        raise UsageError(
+            f"--storage {storage}: nodes that the autoscaler adds would not see this folder; give an s3://, gs:// or "
+            "other URL, or say --shared-storage where every node mounts the folder at this path"
+        )
+    return pool
+
+
+def _local_look() -> Look:
+    from sweep.probe import Look, gpu_memory
+
+    return Look(SCHEMA, gpu_memory())
+
+
+@contextlib.contextmanager
+def _marked(store: FsspecStore) -> Iterator[str]:
+    """A file in the store for as long as nodes look for it; its name is that of a temporary file."""
+    mark = f"seen.{secrets.token_hex(8)}.tmp"
+    with store.reachable():
+        store.place.write(mark, b"", durable=False)
+    try:
+        yield mark
+    finally:
+        with contextlib.suppress(*store.place.errors):
+            store.place.remove(mark)
+
+
+def _ask(nodes: list[dict[str, Any]], storage: str, mark: str) -> list[Look]:
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    from sweep.probe import look
+
+    gcs = ray.get_runtime_context().gcs_address
+    asked = [
+        ray.remote(look)
+        .options(num_cpus=0, scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False))
+        .remote(storage, mark, gcs)
+        for node in nodes
+    ]
+    try:
+        found: list[Look] = ray.get(asked, timeout=PATIENCE)
+    except ray.exceptions.GetTimeoutError:
+        raise UsageError(f"--address: some of {len(nodes)} nodes have not answered for {PATIENCE:.0f} s") from None
+    except ray.exceptions.RayError as problem:
+        lines = [line.strip() for line in str(problem).splitlines() if line.strip()]
+        raise UsageError(
+            f"--address: a node can't run this code ({lines[-1]}); install constraints.txt's packages on every node"
+        ) from None
+    return found
+
+
+def _check(nodes: list[dict[str, Any]], looks: list[Look], storage: str) -> None:
+    for node, seen in zip(nodes, looks, strict=True):
+        name = node["NodeManagerHostname"]
+        if seen.storage:
+            raise UsageError(
+                f"--storage {storage}: can't be used from node {name} ({seen.storage}); every node needs it: give an "
+                "s3://, gs:// or other URL, or a folder that all nodes mount"
+            )
+        if seen.schema != SCHEMA:
+            raise UsageError(f"--address: node {name} runs another version (schema {seen.schema}, here {SCHEMA})")
