@@ -45,7 +45,7 @@ def test_a_gpu_is_shared_by_as_many_as_its_memory_holds_and_no_more() -> None:
     assert tight.request(small).gpu == 0.5
     assert needs.request(large).gpu > needs.request(small).gpu
     for count in range(1, 9):
-        part = share(0.9 * 10.0 / count, 10.0)
+        part = share(0.899 * 10.0 / count, 10.0)
         assert part * count <= 1.0, "all of them fit by Ray's count too"
         assert int(1 / part + 1e-3) == count
     assert share(20.0, 10.0) == 1.0
