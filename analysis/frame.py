@@ -24,6 +24,10 @@ _APART = frozenset({"policy", "seed", "fork", "generations"})
 """Parts of a cell that are not its configuration: what is compared, what is averaged over, and how long it went on."""
 
 
+SUMMARIES = frozenset({"growth", "growth_ratio"})
+"""Metrics of a whole cell that its run shows, to be sorted by; here they are computed anew, never read."""
+
+
 def tidy(runs: Iterable[CellRun], points: Points) -> pd.DataFrame:
     """One row per cell and generation; `cell_config` holds the cell's canonical JSON.
 
@@ -129,7 +133,7 @@ def _values(points: Points) -> pd.DataFrame:
         return values.iloc[:0]
     logged = np.zeros(len(values), dtype=bool)
     logged[inverse[name == list(names).index("test_loss")]] = True
-    return values[logged & (values["generation"].to_numpy() >= 1)]
+    return values[logged & (values["generation"].to_numpy() >= 1)].drop(columns=[*SUMMARIES], errors="ignore")
 
 
 def _describe(runs: Iterable[CellRun]) -> list[dict[str, Any]]:

@@ -148,8 +148,8 @@ def run_study(
     return outcome
 
 
-def connect(study: Study, workspace: Workspace) -> Tracker:
-    """The tracker of a workspace.
+def connect(study: Study, workspace: Workspace, beside: bool = False) -> Tracker:
+    """The tracker of a workspace; `beside` a process that may be running the study.
 
     Raises:
         TrackingError: its server can't be used.
@@ -159,7 +159,7 @@ def connect(study: Study, workspace: Workspace) -> Tracker:
     from sweep.mlflow_tracker import MlflowTracker
 
     artifacts = (workspace.root / "artifacts").as_uri() if workspace.local_tracking else None
-    return MlflowTracker(workspace.tracking_uri, study, artifacts)
+    return MlflowTracker(workspace.tracking_uri, study, artifacts, beside)
 
 
 def show_stored(board: Board, store: Store, tracker: Tracker) -> int:

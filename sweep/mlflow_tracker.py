@@ -8,12 +8,13 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from search_spaces import Study
 from sweep.errors import TrackingError
 from sweep.job import Job
-from sweep.schema import TAG, flatten, identity_tags, metrics_of, state_tags
+from sweep.schema import TAG, flatten, identity_tags, metrics_of, state_tags, summary_of
 from trainables.cell import Cell, Record
 from trainables.config import canonical_json
 from trainables.provenance import provenance
@@ -26,6 +27,7 @@ EXPERIMENT = "collapse-sweep"
 
 _PARAM = 6000  # characters at most, by MLflow's rule
 _METRICS, _PARAMS = 900, 100  # in one batch at most; the rule for metrics is 1,000
+_SAMPLES = "collapse_sweep.samples"
 _STATUS = {"running": "RUNNING", "waiting": "KILLED", "done": "FINISHED", "failed": "FAILED"}
 
 
@@ -46,6 +48,7 @@ class MlflowTracker:
         uri: MLflow's tracking URI.
         study: whose runs these are.
         artifacts: where a new experiment keeps its files; None leaves it to the server.
+        beside: leave the study's run as it stands: another process may be running it.
 
     Raises:
         TrackingError: by every method, when the server can't be used.
@@ -53,13 +56,13 @@ class MlflowTracker:
 
     trouble: str | None = None
 
-    def __init__(self, uri: str, study: Study, artifacts: str | None = None) -> None:
+    def __init__(self, uri: str, study: Study, artifacts: str | None = None, beside: bool = False) -> None:
         self._uri, self._study = uri, study
         with _reported(uri):
             self._client = _connect(uri)
             self._experiment = _experiment(self._client, artifacts)
             self._made = _made_by()
-            self._parent = self._parent_run()
+            self._parent = self._parent_run(beside)
             self._children = {run.data.tags["cell"]: _found(run) for run in self._find_children()}
 
     def admitted(self, job: Job) -> None:
@@ -92,13 +95,31 @@ class MlflowTracker:
         child = self._children.get(job.key)
         return child is not None and state_tags(job).items() <= child.tags.items()
 
+    def keep_report(self, folder: Path) -> None:
+        """Lay a folder of tables, pictures and pages before the study's run."""
+        with _reported(self._uri):
+            self._client.log_artifacts(self._parent, str(folder), "report")
+
+    def samples_kept(self, job: Job) -> bool:
+        """Whether all generations' samples of a cell are there."""
+        child = self._children.get(job.key)
+        return child is None or child.tags.get(_SAMPLES) == str(job.done)
+
+    def keep_samples(self, job: Job, folder: Path) -> None:
+        """Lay a folder of samples before a cell's run."""
+        with _reported(self._uri):
+            child = self._child(job)
+            self._client.log_artifacts(child.run, str(folder), "samples")
+            self._client.set_tag(child.run, _SAMPLES, str(job.done))
+            child.tags[_SAMPLES] = str(job.done)
+
     def close(self, outcome: str) -> None:
         """End the parent run: `done`, `failed` or `stopped`."""
         with _reported(self._uri):
             status = {"done": "FINISHED", "failed": "FAILED"}.get(outcome, "KILLED")
             self._client.set_terminated(self._parent, status=status)
 
-    def _parent_run(self) -> str:
+    def _parent_run(self, beside: bool) -> str:
         where = f"tags.`collapse_sweep.role` = 'study' and tags.`collapse_sweep.study` = '{self._study.name}'"
         tags = self._made | {
             "collapse_sweep.role": "study",
@@ -107,8 +128,9 @@ class MlflowTracker:
         }
         for run in self._client.search_runs([self._experiment], where, max_results=1):
             found: str = run.info.run_id
-            self._client.log_batch(found, tags=_tags(tags))
-            self._client.update_run(found, status="RUNNING")
+            if not beside:
+                self._client.log_batch(found, tags=_tags(tags))
+                self._client.update_run(found, status="RUNNING")
             return found
         made: str = self._client.create_run(self._experiment, tags=tags, run_name=self._study.name).info.run_id
         return made
@@ -128,7 +150,8 @@ class MlflowTracker:
             tags = identity_tags(self._study.name, job) | state_tags(job)
             tags |= {"mlflow.parentRunId": self._parent, "git.commit": self._made["git.commit"]}
             run = self._client.create_run(self._experiment, tags=tags, run_name=job.title)
-            child = self._children[job.key] = _Child(run.info.run_id, tags, named=False)
+            known = {name: value for name, value in tags.items() if name != "status"}  # which `_show` writes last
+            child = self._children[job.key] = _Child(run.info.run_id, known, named=False)
         if not child.named:  # new, or killed before its params were written; params never change
             self._name(child, job.cell)
         return child
@@ -147,12 +170,21 @@ class MlflowTracker:
             child = self._child(job)
             changed = {name: value for name, value in state_tags(job).items() if child.tags.get(name) != value}
             if changed:
-                self._client.log_batch(child.run, tags=_tags(changed))
+                summary = self._summary(child, job) if job.status == "done" else []
+                self._client.log_batch(child.run, metrics=summary, tags=_tags(changed))
             child.tags |= changed
             if job.status in ("done", "failed"):
                 self._client.set_terminated(child.run, status=_STATUS[job.status])
             else:
                 self._client.update_run(child.run, status=_STATUS[job.status])
+
+    def _summary(self, child: _Child, job: Job) -> list[Any]:
+        """Metrics of the whole curve, at its last generation; what an earlier run recorded is asked of the server."""
+        losses = {n: record.test_loss for n, record in job.records.items()}
+        if len(losses) < job.done:
+            history = self._client.get_metric_history(child.run, "test_loss")
+            losses = {point.step: point.value for point in history} | losses
+        return _points(summary_of(losses), job.done)
 
     def _write(self, child: _Child, records: Iterable[Record]) -> None:
         if child.steps is None:
@@ -162,7 +194,7 @@ class MlflowTracker:
         for record in records:
             if record.generation in child.steps | steps:
                 continue
-            metrics = _metrics(record)
+            metrics = _points(metrics_of(record), record.generation)
             if len(batch) + len(metrics) > _METRICS:
                 self._client.log_batch(child.run, metrics=batch)
                 child.steps |= steps
@@ -201,11 +233,11 @@ def _found(run: Run) -> _Child:
     return _Child(run.info.run_id, dict(run.data.tags), steps=None, named=bool(run.data.params))
 
 
-def _metrics(record: Record) -> list[Any]:
+def _points(metrics: Mapping[str, float], generation: int) -> list[Any]:
     from mlflow.entities import Metric
 
     now = int(time.time() * 1000)
-    return [Metric(name, value, now, record.generation) for name, value in metrics_of(record).items()]
+    return [Metric(name, value, now, generation) for name, value in metrics.items()]
 
 
 def _tags(tags: Mapping[str, str]) -> list[Any]:

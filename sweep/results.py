@@ -50,8 +50,8 @@ def stored(study: Study, board: Board, store: Store) -> pd.DataFrame:
 
 def write_report(
     frame: pd.DataFrame, folder: Path, title: str, store: Store, command: str, reuse: bool = False
-) -> pd.DataFrame:
-    """Write the report into the folder; the robustness table, every figure of it.
+) -> tuple[pd.DataFrame, bool]:
+    """Write the report into the folder; the robustness table, every figure of it, and whether anything was written.
 
     Args:
         frame: what it is about.
@@ -67,14 +67,15 @@ def write_report(
     import pandas as pd
 
     stamp, mark, table = _stamp(frame, title, command), folder / _STAMP, folder / "robustness.parquet"
-    fresh = reuse and mark.is_file() and mark.read_text(encoding="utf-8") == stamp
-    if not (fresh and table.is_file() and (folder / "report.html").is_file()):
+    files = [mark, table, folder / "report.html"]
+    fresh = reuse and all(file.is_file() for file in files) and mark.read_text(encoding="utf-8") == stamp
+    if not fresh:
         from analysis.report import build
 
         mark.unlink(missing_ok=True)
         build(frame, folder, title, store=store, command=command)
         mark.write_text(stamp, encoding="utf-8")
-    return pd.read_parquet(table) if table.is_file() else pd.DataFrame()
+    return (pd.read_parquet(table) if table.is_file() else pd.DataFrame()), not fresh
 
 
 def _stamp(frame: pd.DataFrame, *words: str) -> str:

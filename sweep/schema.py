@@ -59,6 +59,27 @@ def metrics_of(record: Record) -> dict[str, float]:
     }
 
 
+def summary_of(losses: Mapping[int, float]) -> dict[str, float]:
+    """What a finished cell shows of its whole curve, so that runs can be sorted by it; nothing of a single generation.
+
+    Args:
+        losses: held-out loss by generation.
+
+    Returns:
+        `growth`, least-squares slope per generation; `growth_ratio`, last over first, where the first is positive.
+    """
+    import numpy as np
+
+    from analysis import curves
+
+    if len(losses) < 2:
+        return {}
+    generations = np.array(sorted(losses))
+    values = np.array([[losses[n] for n in generations]])
+    found = {"growth": float(curves.slope(values, generations)[0]), "growth_ratio": float(curves.ratio(values)[0])}
+    return {name: value for name, value in found.items() if np.isfinite(value)}
+
+
 def flatten(value: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Nested mappings by dotted path."""
     flat: dict[str, Any] = {}

@@ -14,6 +14,7 @@ from sweep.board import Board
 from sweep.commands.outcome import DONE, say
 from sweep.engine import NO_TRACKING, open_board
 from sweep.errors import UsageError
+from sweep.exhibit import exhibit
 from sweep.workspace import Workspace
 from trainables.redaction import redact_urls
 from trainables.store import Store, open_store
@@ -55,6 +56,7 @@ def show(
             f"{study.name}: no generation is done in {workspace.root}; first: collapse-sweep run {study.name}"
         )
     frame = results.tracked(study, board, workspace)
+    shown = frame is not None
     if frame is None:
         if workspace.tracking_uri != NO_TRACKING:
             say(
@@ -63,11 +65,13 @@ def show(
             )
         frame = results.stored(study, board, store)
     folder = workspace.report(study.name)
-    table = (
-        results.write_report(frame, folder, study.name, store, command, reuse)
-        if report
-        else results.assess(frame, store)
-    )
+    if report:
+        table, written = results.write_report(frame, folder, study.name, store, command, reuse)
+        trouble = exhibit(study, board, workspace, store, frame, folder) if shown and written else None
+        if trouble:
+            say(f"warning: {trouble}; the report is not shown there")
+    else:
+        table = results.assess(frame, store)
     if json:
         print(jsonlib.dumps(_plain(study, board, table, str(folder) if report else None)))
         return
