@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from analysis import sections, style, tables
+from analysis.censoring import STOPPED
 from analysis.page import html
 from analysis.study import Picture, Study
 from analysis.verdict import Thresholds
@@ -84,4 +85,10 @@ def facts(study: Study) -> list[str]:
     failed = int((cells["status"] == "failed").sum())
     if failed:
         said.append(f"{failed} cells failed; their earlier generations are included.")
+    stopped = int((cells["status"] == STOPPED).sum())
+    if stopped:
+        said.append(
+            f"A scheduler stopped {stopped} cells early; each policy of a configuration is judged over the generations "
+            "that all its cells reached, and time to collapse counts them as censored."
+        )
     return said

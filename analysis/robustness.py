@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analysis import intervals, metrics
+from analysis.censoring import STOPPED
 from analysis.curves import Curves, by_policy, curves, first, last, late_excess, ratio, slope
 from analysis.intervals import Interval, t_interval
 from analysis.labels import NAMES, configurations, in_order
@@ -47,7 +48,8 @@ def assess(
     Returns:
         Columns: `config`, family, architecture, size, hyperparameters, policy, metric, unit; growth, growth_low,
         growth_high, growth_error, growth_relative (share of the first loss); first, ratio, ratio_low, ratio_high;
-        seeds, runs, basis, generations, short (cells that ended early), failed; p_rise and its adjustments p_holm,
+        seeds, runs, basis, generations, short (cells that ended early), failed, stopped (early, by a
+        scheduler; see `analysis.censoring`); p_rise and its adjustments p_holm,
         p_bh over all rows of the metric; detectable (growth found with 80 % power); theory_growth, theory_z;
         verdict, reason.
     """
@@ -95,13 +97,22 @@ def _row(group: Curves, metric: metrics.Metric, limits: Thresholds) -> dict[str,
         "generations": int(reached.max()),
         "short": int((reached < reached.max()).sum()),
         "failed": int((runs["status"] == "failed").sum()),
+        "stopped": int((runs["status"] == STOPPED).sum()),
         "p_rise": growth.p_rise,
         "detectable": intervals.detectable(growth.error, growth.runs, limits.confidence),
         "theory_growth": theory,
         "theory_z": (shown.estimate - theory) / growth.error if growth.error > 0 else np.nan,
         "verdict": found.word,
-        "reason": found.reason,
+        "reason": found.reason + _stops(runs, int(reached.max())),
     }
+
+
+def _stops(runs: pd.DataFrame, generations: int) -> str:
+    """What a reader must know of a group of which a scheduler stopped cells."""
+    stopped = int((runs["status"] == STOPPED).sum())
+    if not stopped:
+        return ""
+    return f"; a scheduler stopped {stopped} of {len(runs)} cells, judged over the {generations} generations of all"
 
 
 def gather(group: Curves, worse: int, limits: Thresholds) -> tuple[Evidence, str]:

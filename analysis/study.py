@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from analysis import claims, metrics, paired, replicates, robustness
+from analysis import censoring, claims, metrics, paired, replicates, robustness
 from analysis.curves import Curves, curves
 from analysis.definitions.base import Case
 from analysis.definitions.matrix import cases
@@ -45,19 +45,29 @@ class Study:
     seed: int = 0
 
     @cached_property
-    def replicates(self) -> Replicates:
-        """Replicates' values by cell and metric."""
+    def common(self) -> pd.DataFrame:
+        """The frame that is judged: without generations that only some cells reached because others were stopped."""
+        return censoring.cut(self.frame)
+
+    @cached_property
+    def whole_replicates(self) -> Replicates:
+        """Replicates' values by cell and metric, of every generation."""
         return {} if self.store is None else replicates.read(self.frame, self.store)
+
+    @cached_property
+    def replicates(self) -> Replicates:
+        """Replicates' values of the generations that are judged."""
+        return censoring.cut_replicates(self.whole_replicates, self.frame)
 
     @cached_property
     def assessment(self) -> pd.DataFrame:
         """`robustness.assess` of the study."""
-        return robustness.assess(self.frame, self.thresholds, self.replicates)
+        return robustness.assess(self.common, self.thresholds, self.replicates)
 
     @cached_property
     def differences(self) -> pd.DataFrame:
         """`paired.differences` of the study."""
-        return paired.differences(self.frame, self.thresholds, self.replicates)
+        return paired.differences(self.common, self.thresholds, self.replicates)
 
     @cached_property
     def claims(self) -> pd.DataFrame:
@@ -77,17 +87,26 @@ class Study:
     @cached_property
     def cases(self) -> list[Case]:
         """What the definitions judge."""
-        return cases(self.frame, self.thresholds, self.replicates, self.seed)
+        return cases(self.common, self.thresholds, self.replicates, self.seed)
 
     @cached_property
     def judged(self) -> list[tuple[str, Metric, Curves]]:
         """Family, metric and curves of everything that is judged."""
-        found = []
-        for family, part in self.frame.groupby("family", sort=True):
-            for metric in metrics.judged(str(family), self.frame):
-                held = {c: v[metric.name] for c, v in self.replicates.items() if metric.name in v}
-                found.append((str(family), metric, curves(part, metric.name, held)))
-        return found
+        return _judged(self.common, self.replicates)
+
+    @cached_property
+    def recursions(self) -> list[tuple[str, Metric, Curves]]:
+        """The same as far as each recursion went, for what knows of censoring."""
+        return _judged(self.frame, self.whole_replicates)
+
+
+def _judged(frame: pd.DataFrame, replicates: Replicates) -> list[tuple[str, Metric, Curves]]:
+    found = []
+    for family, part in frame.groupby("family", sort=True):
+        for metric in metrics.judged(str(family), frame):
+            held = {cell: values[metric.name] for cell, values in replicates.items() if metric.name in values}
+            found.append((str(family), metric, curves(part, metric.name, held)))
+    return found
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """Time to collapse: in which generation each recursion first collapses, with what has not yet collapsed censored.
 
 Estimates are lifelines' Kaplan–Meier. A recursion that ends early without collapsing enters as censored at its last
-generation, never dropped. One stopped because it looked bad (ASHA, median stopping) is censored too, which makes the
-curve optimistic: the report says how many there are.
+generation, never dropped. One that a scheduler stopped because it looked bad is censored too, which makes the curve
+optimistic: the median is given with its bound, as if each of these had collapsed in its next generation.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from analysis.censoring import STOPPED
 from analysis.curves import Curves, first
 
 if TYPE_CHECKING:
@@ -99,7 +100,11 @@ def restricted_mean(times: pd.DataFrame) -> float:
 
 
 def medians(times: pd.DataFrame) -> pd.DataFrame:
-    """Per policy: recursions, collapsed, censored, of these ended early, median time (inf where it is not reached)."""
+    """Per policy: recursions, collapsed, censored, of these ended early, median time (inf where it is not reached).
+
+    `stopped` are those of the censored that a scheduler stopped. What it stops is likely to collapse, so that `median`
+    is too late, never too early; `median_low` is the median if each had collapsed in the generation after its stop.
+    """
     import pandas as pd
     from lifelines import KaplanMeierFitter
 
@@ -115,10 +120,21 @@ def medians(times: pd.DataFrame) -> pd.DataFrame:
                 "collapsed": int(own["collapsed"].sum()),
                 "censored": len(open_),
                 "ended_early": int((open_["ended"] < longest).sum()),
+                "stopped": int((open_["status"] == STOPPED).sum()),
                 "median": float(fitter.median_survival_time_),
+                "median_low": _pessimistic(own),
             }
         )
     return pd.DataFrame(rows)
+
+
+def _pessimistic(times: pd.DataFrame) -> float:
+    """The median time if every stopped recursion had collapsed in its next generation."""
+    from lifelines import KaplanMeierFitter
+
+    stopped = (times["status"] == STOPPED) & ~times["collapsed"]
+    fitter = KaplanMeierFitter().fit(times["generation"] + stopped, times["collapsed"] | stopped)
+    return float(fitter.median_survival_time_)
 
 
 def compare(times: pd.DataFrame) -> float:

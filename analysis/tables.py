@@ -47,6 +47,8 @@ def entry(row: Any) -> str:
     if math.isfinite(row.ratio):
         text += f" ×{number(row.ratio)}"
     text += f" {SYMBOLS.get(row.verdict, '○')} {row.verdict}"
+    if row.stopped:
+        text += f" ({row.stopped} of its cells stopped early: {row.generations} generations)"
     if math.isfinite(row.theory_growth):
         z = f", z {row.theory_z:+.1f}" if math.isfinite(row.theory_z) else ""
         text += f" (theory {number(row.theory_growth)}{z})"

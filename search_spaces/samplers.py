@@ -20,6 +20,7 @@ class SamplerConfig(Config):
         learns: whether results of earlier studies change what it suggests.
         listed: whether it draws from lists (`choice`).
         conditional: whether it draws paths that exist only `when` others have some value.
+        hears_stops: whether suggestions that a scheduler stopped are not lost on it.
     """
 
     kind: str
@@ -27,6 +28,7 @@ class SamplerConfig(Config):
     learns: ClassVar[bool] = False
     listed: ClassVar[bool] = True
     conditional: ClassVar[bool] = True
+    hears_stops: ClassVar[bool] = True
 
 
 class Tpe(SamplerConfig):
@@ -55,6 +57,7 @@ class Gp(SamplerConfig):
     n_startup_trials: int = Field(default=10, ge=1)
     deterministic_objective: bool = False
     learns: ClassVar[bool] = True
+    hears_stops: ClassVar[bool] = False
 
 
 class CmaEs(SamplerConfig):
@@ -74,6 +77,7 @@ class CmaEs(SamplerConfig):
     learns: ClassVar[bool] = True
     listed: ClassVar[bool] = False
     conditional: ClassVar[bool] = False
+    hears_stops: ClassVar[bool] = False
 
 
 class NsgaII(SamplerConfig):
@@ -85,6 +89,7 @@ class NsgaII(SamplerConfig):
 
     kind: Literal["nsgaii"] = "nsgaii"
     population_size: int = Field(default=10, ge=2)
+    hears_stops: ClassVar[bool] = False
 
 
 class NsgaIII(SamplerConfig):
@@ -98,6 +103,7 @@ class NsgaIII(SamplerConfig):
     kind: Literal["nsgaiii"] = "nsgaiii"
     population_size: int = Field(default=10, ge=2)
     dividing_parameter: int = Field(default=3, ge=1)
+    hears_stops: ClassVar[bool] = False
 
 
 class Qmc(SamplerConfig):

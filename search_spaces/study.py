@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from search_spaces import conditions
 from search_spaces.points import check_points, check_sampler
 from search_spaces.resources import Resources
+from search_spaces.samplers import by_name
+from search_spaces.schedulers import SCHEDULERS, SchedulerConfig, check_scheduler
 from search_spaces.search import SEARCHES, DrawingSearch, GridSearch, OptunaSearch, SearchConfig
 from search_spaces.words import Grid, Word
 from trainables.cell import Cell
@@ -17,8 +19,10 @@ from trainables.config import Config
 
 if TYPE_CHECKING:
     AnySearch = SearchConfig
+    AnyScheduler = SchedulerConfig
 else:
     AnySearch = SEARCHES.union()
+    AnyScheduler = Annotated[SCHEDULERS.union(), BeforeValidator(by_name)]
 
 
 class Block(Config):
@@ -30,6 +34,7 @@ class Block(Config):
         space: dotted path of a cell's field -> word.
         search: which points of the space are run.
         resources: what a trial reserves, where it differs from the study's.
+        scheduler: which cells are stopped before their last generation; none by default.
     """
 
     name: str = Field(default="", pattern=r"^[A-Za-z0-9_-]*$")
@@ -37,6 +42,7 @@ class Block(Config):
     space: dict[str, Word] = Field(default_factory=dict)
     search: AnySearch = GridSearch()
     resources: Resources = Resources()
+    scheduler: AnyScheduler | None = None
 
     @field_validator("cell", mode="before")
     @classmethod
@@ -59,6 +65,8 @@ class Block(Config):
             check_points(self.search, self.space)
         if isinstance(self.search, OptunaSearch):
             check_sampler(self.search, self.space)
+        if self.scheduler is not None:
+            check_scheduler(self.scheduler, self.search)
         return self
 
 
@@ -105,11 +113,11 @@ class Study(Config):
         return self
 
 
-BLOCK_KEYS = ("cell", "space", "search")
+BLOCK_KEYS = ("cell", "space", "search", "scheduler")
 
 
 def in_blocks(data: Mapping[str, Any]) -> dict[str, Any]:
-    """The mapping with its own `cell`, `space` and `search`, where it has them, as its only block.
+    """The mapping with its own `cell`, `space`, `search` and `scheduler`, where it has them, as its only block.
 
     Raises:
         ValueError: it has these keys and `blocks` as well.

@@ -15,6 +15,7 @@ from search_spaces.resources import Resources
 from search_spaces.study import StudyBudget
 from sweep.job import Failure, Job, make_job
 from sweep.queue import Queue
+from sweep.stopping import Stopping
 from sweep.stored import read_records, settle
 from sweep.suggestions import Source
 from trainables.cell import Record
@@ -40,6 +41,8 @@ class Listener(Protocol):
         """Time has passed."""
 
 
+ENDED = ("done", "failed", "stopped")
+"""A job of this status does not run again in this study."""
 COOLING = 0.5
 """Seconds between two looks at whether somebody still computes what a cell needs."""
 
@@ -76,6 +79,7 @@ class Board:
         concurrency: trials at a time; an open search is asked only when one of them has nothing to do.
         wants: what a point's trial wants to reserve.
         clock: seconds.
+        stopping: the study's schedulers, where it has any.
 
     Attributes:
         jobs: all that are known, by cell key.
@@ -92,6 +96,7 @@ class Board:
         concurrency: int = 1,
         wants: Callable[[Point], Resources] = lambda point: Resources(),
         clock: Callable[[], float] = time.monotonic,
+        stopping: Stopping | None = None,
     ) -> None:
         self.jobs: dict[str, Job] = {}
         self.left_out = 0
@@ -99,7 +104,7 @@ class Board:
         self.refused: StudyError | None = None
         self._store, self._listeners = store, listeners
         self._budget = budget or StudyBudget()
-        self.concurrency, self._wants = concurrency, wants
+        self.concurrency, self._wants, self._stopping = concurrency, wants, stopping
         self._clock, self._started = clock, clock()
         self._queue = Queue()
         self._running: dict[str, Job] = {}
@@ -118,7 +123,10 @@ class Board:
                 continue
             if key not in self.jobs:
                 job = self.jobs[key] = make_job(point.cell, point.values, self._wants(point))
+                job.block = point.block
                 settle(job, self._store)
+                if self._stopping is not None:
+                    self._stopping.admit(job)
                 fresh.append(job)
             found.append(self.jobs[key])
         for job in fresh:
@@ -185,6 +193,15 @@ class Board:
         for listener in self._listeners:
             listener.recorded(job, record)
 
+    def judge(self, job: Job, record: Record) -> bool:
+        """Whether a scheduler stops a running job with this generation; to be asked before it is recorded."""
+        return self._stopping is not None and self.holds(job) and self._stopping.judge(job, record)
+
+    def stop(self, job: Job) -> None:
+        """A scheduler has stopped a running job: it stays in the study as far as it came."""
+        job.status = "stopped"
+        self._end(job)
+
     def finish(self, job: Job) -> None:
         """A running job has reported its last generation."""
         job.status = "done"
@@ -235,6 +252,8 @@ class Board:
     def _end(self, job: Job) -> None:
         del self._running[job.key]
         self._queue.release(job)
+        if self._stopping is not None and job.status in ENDED:
+            self._stopping.end(job)
         for listener in self._listeners:
             listener.ended(job)
         self._tell()
@@ -257,7 +276,7 @@ class Board:
     def _tell(self) -> None:
         """Tell searches the worth of suggestions whose cells are all finished."""
         for held in list(self._open):
-            if all(job.status in ("done", "failed") for job in held.jobs):
+            if all(job.status in ENDED for job in held.jobs):
                 self._open.remove(held)
                 for job in held.jobs:
                     read_records(job, self._store)

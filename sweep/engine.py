@@ -19,6 +19,7 @@ from sweep.job import Job
 from sweep.machines import Machines, ready
 from sweep.progress import Progress
 from sweep.pruning import Pruner
+from sweep.stopping import Stopping
 from sweep.stored import read_records
 from sweep.suggestions import OptunaSource
 from sweep.tracking import Guarded, NullTracker, Tracker
@@ -70,7 +71,9 @@ def open_board(study: Study, workspace: Workspace, store: Store) -> Board:
         StoreError: the store can't be read.
     """
     journal = workspace.searches if workspace.searches.exists() else None
-    return _fill(Board(store, budget=study.budget, wants=_wants(study)), study, _sources(study, journal))
+    stopping = Stopping(study, journal, store, writing=False)
+    board = Board(store, budget=study.budget, wants=_wants(study), stopping=stopping)
+    return _fill(board, study, _sources(study, journal))
 
 
 def _wants(study: Study) -> Callable[[Point], Resources]:
@@ -121,7 +124,9 @@ def run_study(
     listeners: list[Listener] = [progress, *([pruner] if pruner else [])]
     for source in sources:
         source.resume()
-    board = _fill(Board(store, listeners, study.budget, machines.cpus or 1, _wants(study)), study, sources)
+    stopping = Stopping(study, workspace.searches, store)
+    board = Board(store, listeners, study.budget, machines.cpus or 1, _wants(study), stopping=stopping)
+    _fill(board, study, sources)
     if not board.has_work():
         if pruner is not None:
             pruner.finish(board.jobs.values())

@@ -49,9 +49,9 @@ class Eta:
         self._seen[kind] = seconds + took, operations + flops
 
     def stop(self, job: Job) -> None:
-        """What a failed job will never compute no longer counts, unless others need it too; they count it again."""
+        """What a job that ended early will never compute no longer counts; others that need it too count it again."""
         self._last.pop(job.key, None)
-        if job.status == "failed":
+        if job.status in ("failed", "stopped"):
             for stage in job.stages[job.done :]:
                 kind, flops = self._ahead.pop(stage.model, (("", ""), 0.0))
                 self._left[kind] = self._left.get(kind, 0.0) - flops

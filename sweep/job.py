@@ -10,7 +10,8 @@ from search_spaces.resources import Resources
 from sweep.cost import cell_work
 from trainables.cell import Cell, Record
 
-Status = Literal["waiting", "running", "done", "failed"]
+Status = Literal["waiting", "running", "done", "failed", "stopped"]
+"""`stopped` is a scheduler's word: for good, in this study. What is interrupted goes back to wait."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,7 @@ class Job:
         status: where it stands.
         failure: why it failed.
         resources: what its trial wants to reserve.
+        block: number of the study's block that it is of.
     """
 
     cell: Cell
@@ -68,6 +70,7 @@ class Job:
     status: Status = "waiting"
     failure: Failure | None = None
     resources: Resources = field(default_factory=Resources)
+    block: int = 0
 
     @property
     def remaining(self) -> float:

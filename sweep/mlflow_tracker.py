@@ -28,7 +28,7 @@ EXPERIMENT = "collapse-sweep"
 _PARAM = 6000  # characters at most, by MLflow's rule
 _METRICS, _PARAMS = 900, 100  # in one batch at most; the rule for metrics is 1,000
 _SAMPLES = "collapse_sweep.samples"
-_STATUS = {"running": "RUNNING", "waiting": "KILLED", "done": "FINISHED", "failed": "FAILED"}
+_STATUS = {"running": "RUNNING", "waiting": "KILLED", "done": "FINISHED", "failed": "FAILED", "stopped": "FINISHED"}
 
 
 @dataclass
@@ -173,7 +173,7 @@ class MlflowTracker:
                 summary = self._summary(child, job) if job.status == "done" else []
                 self._client.log_batch(child.run, metrics=summary, tags=_tags(changed))
             child.tags |= changed
-            if job.status in ("done", "failed"):
+            if job.status in ("done", "failed", "stopped"):
                 self._client.set_terminated(child.run, status=_STATUS[job.status])
             else:
                 self._client.update_run(child.run, status=_STATUS[job.status])

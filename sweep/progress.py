@@ -57,12 +57,13 @@ class Progress:
 
     def headline(self) -> str:
         """Cells by where they stand, and how long it may take."""
-        done, running, failed = (
-            sum(job.status == status for job in self.jobs) for status in ("done", "running", "failed")
+        done, running, failed, stopped = (
+            sum(job.status == status for job in self.jobs) for status in ("done", "running", "failed", "stopped")
         )
         left = self.eta.seconds()
+        early = f", {stopped} stopped early" if stopped else ""
         hint = f", about {duration(left)} left" if left is not None else ""
-        return f"{done}/{len(self.jobs)} cells done, {running} running, {failed} failed{hint}"
+        return f"{done}/{len(self.jobs)} cells done, {running} running, {failed} failed{early}{hint}"
 
 
 class PlainProgress(Progress):
@@ -82,6 +83,8 @@ class PlainProgress(Progress):
             self._line(f"done    {job.title}  ({job.done} generations, {took})")
         elif job.status == "failed":
             self._line(f"failed  {job.title}  {job.failure}")
+        elif job.status == "stopped":
+            self._line(f"stopped {job.title}  by the scheduler, after {job.done} generations")
 
     def tick(self) -> None:
         """Say what runs, when nothing has been said for a while."""
@@ -123,7 +126,7 @@ class LiveProgress(Progress):
         from rich.text import Text
 
         whole = sum(len(job.stages) for job in self.jobs) or 1
-        done = sum(len(job.stages) if job.status == "failed" else job.done for job in self.jobs)
+        done = sum(len(job.stages) if job.status in ("failed", "stopped") else job.done for job in self.jobs)
         table = Table.grid(padding=(0, 2))
         for job in self.running[:12]:
             at = min(job.done + 1, len(job.stages))

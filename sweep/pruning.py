@@ -56,7 +56,7 @@ class Pruner:
                 [("model", first.model), *(("batch", b.key) for d in first.draws for b in steps.drawn(d))]
             )
         self._needs[job.key] = needs
-        if job.status == "failed":
+        if job.status in ("failed", "stopped"):
             self._release_all(job)
 
     def started(self, job: Job) -> None:
@@ -67,8 +67,8 @@ class Pruner:
         self._release(job, job.done)
 
     def ended(self, job: Job) -> None:
-        """A cell that has failed for good needs nothing more; one that may be tried again keeps what it needs."""
-        if job.failure is not None and job.failure.final:
+        """A cell that was stopped, or failed for good, needs nothing more; one that may be tried again keeps it all."""
+        if job.status == "stopped" or (job.failure is not None and job.failure.final):
             self._release_all(job)
 
     def tick(self) -> None:

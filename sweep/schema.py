@@ -34,7 +34,7 @@ def state_tags(job: Job) -> dict[str, str]:
     """The tags that change: where the job stands, and what exactly it is."""
     failure = job.failure
     return {
-        "status": {"waiting": "stopped"}.get(job.status, job.status),
+        "status": {"waiting": "stopped", "stopped": "stopped_early"}.get(job.status, job.status),
         "generations": str(job.done),
         "config": canonical_json(job.cell.canonical())[:TAG],
         "reason": failure.reason[:TAG] if failure else "",

@@ -12,10 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+import numpy as np
+
 from search_spaces import Choice, OptunaSearch, Point, Range, Study, conditions
 from search_spaces.expand import Values, drawn_words, inner, place, random_draws
 from sweep.job import Job
-from sweep.objectives import check_policies, parse, worth
+from sweep.journal import keep
+from sweep.objectives import OF_A_CELL, check_policies, losses, of_cell, parse, worth
 from sweep.replay import Replay
 from sweep.samplers import distribution, grid, internal, make_sampler
 from trainables.lineage import make_key
@@ -80,7 +83,7 @@ class OptunaSource:
         self._block = study.blocks[number]
         self._words = dict(drawn_words(self._block))
         self._check()
-        self._storage = _storage(storage)
+        self._storage = keep(storage)
         directions = ["minimize" if mode == "min" else "maximize" for mode in search.modes]
         self._optuna = _open(self._storage, f"{study.name}/{self._fingerprint()}", directions)
         self._grid = grid(search, self._words) if search.sampler.kind == "grid" else []
@@ -150,12 +153,28 @@ class OptunaSource:
 
     def tell(self, number: int, jobs: Sequence[Job]) -> None:
         """What a suggestion's cells came to. A cell that failed counts as bad, never as NaN."""
+        self._note(number, "cells", [job.key for job in jobs])
+        if any(job.status == "stopped" for job in jobs):
+            self._tell_stopped(number, jobs)
+            return
         found = worth(self._search, jobs, self._study.name)
         self._note(number, "diverged", found.diverged)
-        self._note(number, "cells", [job.key for job in jobs])
         self._optuna.tell(number, list(found.values))
         if self._replay is not None:
             self._replay.tell(number, found.values)
+
+    def _tell_stopped(self, number: int, jobs: Sequence[Job]) -> None:
+        """A suggestion of which a scheduler stopped a cell is told as pruned, never with the value of an earlier
+        generation as if it were the last: losses grow, so that it would look better than what went on."""
+        from optuna.trial import TrialState
+
+        objective = parse(self._search.objectives[0])
+        reached = min(job.done for job in jobs)
+        if objective.statistic in OF_A_CELL and objective.statistic != "flops" and reached > 1:
+            own = [job for job in jobs if objective.policy in ("", job.cell.policy.kind)]
+            so_far = [of_cell(objective.statistic, losses(job)[:reached]) for job in own]
+            self._storage.set_trial_intermediate_value(self._id(number), reached, float(np.mean(so_far)))
+        self._optuna.tell(number, state=TrialState.PRUNED)
 
     def learn(self, name: str, jobs: Sequence[Job], drawn: Values) -> None:
         """Let the sampler know what another study's cells came to at these values."""
@@ -220,10 +239,11 @@ class OptunaSource:
         return WARM not in trial.user_attrs
 
     def _note(self, number: int, name: str, value: Any) -> None:
+        self._storage.set_trial_user_attr(self._id(number), name, value)
+
+    def _id(self, number: int) -> int:
         study = self._storage.get_study_id_from_name(self._optuna.study_name)
-        self._storage.set_trial_user_attr(
-            self._storage.get_trial_id_from_study_id_trial_number(study, number), name, value
-        )
+        return int(self._storage.get_trial_id_from_study_id_trial_number(study, number))
 
     def _fingerprint(self) -> str:
         """A search goes on only where the question is the same; more samples of it, or further points to try and
@@ -247,17 +267,6 @@ def suggest(trial: optuna.Trial, path: str, word: Choice | Range) -> Any:
 def _dominates(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
     """Whether one is nowhere worse and somewhere better; less is better."""
     return one != other and all(a <= b for a, b in zip(one, other, strict=True))
-
-
-def _storage(path: Path | None) -> optuna.storages.BaseStorage:
-    """Optuna's journal; without a path in memory: nothing was ever suggested."""
-    from optuna.storages import InMemoryStorage, JournalStorage
-    from optuna.storages.journal import JournalFileBackend
-
-    if path is None:
-        return InMemoryStorage()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return JournalStorage(JournalFileBackend(str(path)))
 
 
 def _open(storage: optuna.storages.BaseStorage, name: str, directions: Sequence[str]) -> optuna.Study:

@@ -50,6 +50,7 @@ def run_trials(board: Board, store: str, stop: threading.Event, slots: Slots, wa
                 name="study",
                 storage_path=scratch,
                 callbacks=[_Reports(board, stop, slots, Watch(board, warn))],
+                stop=_Stops(board),
                 failure_config=tune.FailureConfig(max_failures=WORKER_DEATHS),
                 checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
                 verbose=0,
@@ -100,6 +101,24 @@ class _Next(_Unpickled, Searcher):  # type: ignore[misc]  # Ray is untyped
         """Nothing is pickled."""
 
 
+class _Stops(_Unpickled, tune.Stopper):  # type: ignore[misc]  # Ray is untyped
+    """Tune asks here, before it tells `_Reports`, whether a trial ends with what it has reported."""
+
+    def __init__(self, board: Board) -> None:
+        self._board = board
+
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+        """Whether the study's scheduler stops the cell."""
+        if result.get("record") is None:
+            return False
+        job = self._board.jobs[result["cell"]]
+        return self._board.judge(job, Record.model_validate_json(result["record"]))
+
+    def stop_all(self) -> bool:
+        """Never: the board says when a study is over."""
+        return False
+
+
 class _Reports(_Unpickled, Callback):  # type: ignore[misc]  # Ray is untyped
     """Tune tells here what trials report."""
 
@@ -137,6 +156,8 @@ class _Reports(_Unpickled, Callback):  # type: ignore[misc]  # Ray is untyped
             self._board.broken = result["broken"]
         elif result.get("busy"):
             self._board.requeue(job, result["held"])
+        elif result["done"] and job.done < len(job.stages):
+            self._board.stop(job)
         elif result["done"]:
             self._board.finish(job)
 

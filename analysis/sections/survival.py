@@ -17,7 +17,7 @@ def build(study: Study) -> Section | None:
     import pandas as pd
 
     curves, medians = [], []
-    for family, metric, held in study.judged:
+    for family, metric, held in study.recursions:
         if metric.name != "test_loss" or held.generations.max() < 3:
             continue
         for event in survival.EVENTS:
@@ -32,7 +32,8 @@ def build(study: Study) -> Section | None:
         "Kaplan–Meier estimates over all recursions of a family. Events: "
         + "; ".join(f"{name.replace('_', ' ')}: {said}" for name, said in survival.EVENTS.items())
         + ". Recursions that end without the event are censored at their last generation, never dropped; where "
-        "a scheduler stopped bad ones early, the curve is optimistic.",
+        "a scheduler stopped bad ones early, the curve is optimistic, and the median has a bound beside it: as if each "
+        "stopped one had collapsed in its next generation.",
     ]
     exhibit = Exhibit(
         "survival", "Median generations to collapse; log-rank test between policies.", middle, _shown(middle)
@@ -44,6 +45,11 @@ def build(study: Study) -> Section | None:
 def _shown(middle: pd.DataFrame) -> pd.DataFrame:
     shown = middle[["family", "event", "policy", "recursions", "collapsed", "censored", "ended_early"]].copy()
     shown["median"] = middle["median"].map(lambda v: "not reached" if v == float("inf") else tables.number(v))
+    if middle["stopped"].any():
+        shown["of these stopped"] = middle["stopped"]
+        shown["median, bound"] = middle["median_low"].map(
+            lambda v: "not reached" if v == float("inf") else tables.number(v)
+        )
     shown["p (log-rank)"] = middle["p_logrank"].map(tables.probability)
     return shown.rename(columns={"ended_early": "of these ended early"})
 

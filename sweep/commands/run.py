@@ -14,6 +14,7 @@ from sweep.commands.report import options, show
 from sweep.engine import Outcome, run_study
 from sweep.machines import Machines
 from sweep.progress import LiveProgress, PlainProgress, Progress
+from sweep.stopping import cautions
 from sweep.workspace import Workspace
 from trainables.store import open_store
 
@@ -30,6 +31,8 @@ def run(
     """Run a study, or go on with it. Exit code 1 where cells failed or are left."""
     kept = level(keep)
     study = load_study(reference, overrides)
+    for caution in cautions(study):
+        say(caution)
     if machines.address is None:
         machines = replace(machines, cpus=machines.cpus or cores())
     progress = _progress(machines.cpus or 1, study.name)

@@ -14,6 +14,9 @@ from sweep.job import Job
 from sweep.workspace import Workspace
 from trainables.store import Store, open_store
 
+SHOWN = {"done": "done", "running": "running", "failed": "failed", "stopped": "stopped early", "waiting": "left"}
+"""How people are told of a job's status, in this order."""
+
 
 def status(reference: str, overrides: Sequence[str], workspace: Workspace, json: bool) -> int:
     """Print where every cell of a study stands. Exit code 1 where some failed."""
@@ -42,7 +45,7 @@ def describe(job: Job) -> dict[str, object]:
     return {
         "cell": job.key,
         "title": job.title,
-        "status": {"waiting": "left"}.get(job.status, job.status),
+        "status": SHOWN[job.status],
         "done": job.done,
         "generations": len(job.stages),
         "failure": str(job.failure) if job.failure else None,
@@ -50,9 +53,10 @@ def describe(job: Job) -> dict[str, object]:
 
 
 def _print(name: str, jobs: Sequence[Job]) -> None:
-    order = ("done", "running", "failed", "waiting")
-    counts = {word: sum(job.status == word for job in jobs) for word in order}
-    print(f"{name}: " + ", ".join(f"{count} {'left' if word == 'waiting' else word}" for word, count in counts.items()))
+    counts = {status: sum(job.status == status for job in jobs) for status in SHOWN}
+    if not counts["stopped"]:
+        del counts["stopped"]
+    print(f"{name}: " + ", ".join(f"{count} {SHOWN[status]}" for status, count in counts.items()))
     shown = [job for job in jobs if job.status != "done"]
     if shown:
         rows = [

@@ -50,8 +50,11 @@ def step(board: Board, job: Job, store: Any) -> Record | None:
 
         board.fail(job, Failure(problem.reason, problem.generation))
         return None
+    stops = board.judge(job, record)
     board.record(job, record)
-    if generation == len(job.stages):
+    if stops:
+        board.stop(job)
+    elif generation == len(job.stages):
         board.finish(job)
     return record
 
