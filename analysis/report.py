@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from analysis import sections, style, tables
 from analysis.censoring import STOPPED
 from analysis.page import html
-from analysis.study import Picture, Study
+from analysis.study import Picture, Section, Study
 from analysis.verdict import Thresholds
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ def build(
     store: Store | None = None,
     command: str = "",
     thresholds: Thresholds | None = None,
+    extra: Sequence[Section] = (),
 ) -> dict[str, Path]:
     """Write everything that can be said of a frame.
 
@@ -38,6 +40,7 @@ def build(
         store: where the study's records are; without it replicates, samples and corpora are left out.
         command: what makes this report again; printed beside every plot.
         thresholds: of verdicts.
+        extra: sections on what only the caller knows, shown first.
 
     Returns:
         Paths by file name; `report.html` opens offline, tables come as csv, parquet, md and tex, plots as svg and png.
@@ -50,7 +53,7 @@ def build(
     folder = Path(out_dir)
     folder.mkdir(parents=True, exist_ok=True)
     study = Study(frame, title, thresholds or Thresholds(), store, command)
-    parts = list(sections.build(study))
+    parts = [*extra, *sections.build(study)]
     paths: dict[str, Path] = {}
     drawn: dict[str, str] = {}
     for section in parts:

@@ -2,6 +2,7 @@
 
 from search_spaces.errors import StudyError
 from search_spaces.expand import Point, expand
+from search_spaces.falsify import FalsifySearch
 from search_spaces.loading import load_study
 from search_spaces.search import GridSearch, OptunaSearch, RandomSearch
 from search_spaces.study import Block, Study, StudyBudget
@@ -10,6 +11,7 @@ from search_spaces.words import Choice, Grid, Range, when
 __all__ = [
     "Block",
     "Choice",
+    "FalsifySearch",
     "Grid",
     "GridSearch",
     "OptunaSearch",

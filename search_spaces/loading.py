@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from search_spaces.errors import StudyError
 from search_spaces.expand import build, check
+from search_spaces.hunt import explored
 from search_spaces.overrides import apply_overrides
 from search_spaces.place import line_of, parse
 from search_spaces.studies import STUDIES, named_study
@@ -70,7 +71,7 @@ def study_from(raw: Any, source: str, lines: dict[tuple[str, ...], int] | None =
         if not isinstance(raw, Mapping):
             raise StudyError(f"a study is a mapping with name, cell, space and search, not {raw!r:.60}")
         study = _validate(raw)
-        check(study)
+        check(explored(study))
     except StudyError as problem:
         numbered, named = _both_ways(str(problem), raw)
         line = line_of(numbered.partition(": ")[0], lines or {})
@@ -108,7 +109,7 @@ def _validate(raw: Mapping[str, Any]) -> Study:
 
 def _override(study: Study, source: str, overrides: Sequence[str]) -> Study:
     if not overrides:
-        check(study)
+        check(explored(study))
         return study
     raw = study.canonical()
     apply_overrides(raw, overrides)

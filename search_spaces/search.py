@@ -103,5 +103,6 @@ SEARCHES = Registry(
         "grid": "search_spaces.search:GridSearch",
         "random": "search_spaces.search:RandomSearch",
         "optuna": "search_spaces.search:OptunaSearch",
+        "falsify": "search_spaces.falsify:FalsifySearch",
     },
 )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from search_spaces import conditions
+from search_spaces.falsify import FalsifySearch
 from search_spaces.points import check_points, check_sampler
 from search_spaces.resources import Resources
 from search_spaces.samplers import by_name
@@ -67,6 +68,10 @@ class Block(Config):
             check_sampler(self.search, self.space)
         if self.scheduler is not None:
             check_scheduler(self.scheduler, self.search)
+        if isinstance(self.search, FalsifySearch):
+            self.search.check_block(self.cell, self.space)
+            if self.scheduler is not None:
+                raise ValueError("scheduler: a hunt for counterexamples judges whole recursions; leave it out")
         return self
 
 

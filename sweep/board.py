@@ -17,7 +17,7 @@ from sweep.job import Failure, Job, make_job
 from sweep.queue import Queue
 from sweep.stopping import Stopping
 from sweep.stored import read_records, settle
-from sweep.suggestions import Source
+from sweep.suggestions import Later, Source
 from trainables.cell import Record
 from trainables.store import Store
 
@@ -263,6 +263,8 @@ class Board:
         while self._sources and not self._full():
             source = self._sources[0]
             suggestion = source.ask()
+            if isinstance(suggestion, Later):
+                return False
             if suggestion is None:
                 self._sources.pop(0)
                 continue

@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from search_spaces import Point, Study, StudyError, expand
+from search_spaces import FalsifySearch, Point, Study, StudyError, expand
 from search_spaces.expand import is_open
 from search_spaces.resources import Resources
 from sweep.board import Board, Listener
 from sweep.errors import Interrupted, UsageError
+from sweep.falsification import FalsifySource
+from sweep.findings import findings
 from sweep.job import Job
 from sweep.machines import Machines, ready
 from sweep.progress import Progress
@@ -90,7 +92,12 @@ def _fill(board: Board, study: Study, sources: Iterable[OptunaSource]) -> Board:
 
 def _sources(study: Study, journal: Path | None) -> list[OptunaSource]:
     open_blocks = [number for number, block in enumerate(study.blocks) if is_open(block)]
-    return [OptunaSource(study, number, journal) for number in open_blocks]
+    return [_source(study, number, journal) for number in open_blocks]
+
+
+def _source(study: Study, number: int, journal: Path | None) -> OptunaSource:
+    hunt = isinstance(study.blocks[number].search, FalsifySearch)
+    return (FalsifySource if hunt else OptunaSource)(study, number, journal)
 
 
 def run_study(
@@ -144,6 +151,7 @@ def run_study(
     outcome = Outcome(board, ran=True, stopped=stopped, tracking=tracker.trouble)
     if pruner is not None and not outcome.unfinished:
         pruner.finish(board.jobs.values())
+    tracker.note(findings(study, workspace, board, store).tags)
     tracker.close("stopped" if outcome.unfinished else "failed" if outcome.failed else "done")
     outcome.tracking = tracker.trouble
     if board.broken:

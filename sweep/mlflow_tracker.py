@@ -113,6 +113,12 @@ class MlflowTracker:
             self._client.set_tag(child.run, _SAMPLES, str(job.done))
             child.tags[_SAMPLES] = str(job.done)
 
+    def note(self, tags: Mapping[str, str]) -> None:
+        """Write what the study as a whole has found to its own run."""
+        if tags:
+            with _reported(self._uri):
+                self._client.log_batch(self._parent, tags=_tags({name: text[:TAG] for name, text in tags.items()}))
+
     def close(self, outcome: str) -> None:
         """End the parent run: `done`, `failed` or `stopped`."""
         with _reported(self._uri):

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from search_spaces import OptunaSearch, Point, Study, StudyError, expand
+from search_spaces import OptunaSearch, Point, Study, StudyError, expand, hunt
 from search_spaces.expand import inner, is_open, place, random_draws
 from sweep.cost import Work, cell_work
 from trainables.cell import Cell
@@ -82,7 +82,7 @@ def plan(study: Study, store: Store | None = None) -> Plan:
     Raises:
         StudyError: a cell can't be.
     """
-    points = expand(study) + _likely(study)
+    points = expand(study) + _likely(study) + hunt.likely(study)
     limit = study.budget.cells
     left_out = max(len(points) - limit, 0) if limit else 0
     points = points[: len(points) - left_out]

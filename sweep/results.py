@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,8 @@ from trainables.store import Store
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from analysis.study import Section
 
 
 _STAMP = ".made-of"
@@ -49,7 +52,13 @@ def stored(study: Study, board: Board, store: Store) -> pd.DataFrame:
 
 
 def write_report(
-    frame: pd.DataFrame, folder: Path, title: str, store: Store, command: str, reuse: bool = False
+    frame: pd.DataFrame,
+    folder: Path,
+    title: str,
+    store: Store,
+    command: str,
+    reuse: bool = False,
+    extra: Sequence[Section] = (),
 ) -> tuple[pd.DataFrame, bool]:
     """Write the report into the folder; the robustness table, every figure of it, and whether anything was written.
 
@@ -60,22 +69,28 @@ def write_report(
         store: for replicates, samples and corpora.
         command: what makes it again.
         reuse: leave a report alone that was made of equal figures by the same code.
+        extra: sections of its own, shown first.
 
     Raises:
         ValueError: the frame is empty.
     """
     import pandas as pd
 
-    stamp, mark, table = _stamp(frame, title, command), folder / _STAMP, folder / "robustness.parquet"
+    stamp, mark, table = _stamp(frame, title, command, *_words(extra)), folder / _STAMP, folder / "robustness.parquet"
     files = [mark, table, folder / "report.html"]
     fresh = reuse and all(file.is_file() for file in files) and mark.read_text(encoding="utf-8") == stamp
     if not fresh:
         from analysis.report import build
 
         mark.unlink(missing_ok=True)
-        build(frame, folder, title, store=store, command=command)
+        build(frame, folder, title, store=store, command=command, extra=extra)
         mark.write_text(stamp, encoding="utf-8")
     return (pd.read_parquet(table) if table.is_file() else pd.DataFrame()), not fresh
+
+
+def _words(sections: Sequence[Section]) -> list[str]:
+    """Everything that sections say."""
+    return [str(part) for s in sections for part in (*s.text, *(exhibit.table.to_csv() for exhibit in s.exhibits))]
 
 
 def _stamp(frame: pd.DataFrame, *words: str) -> str:

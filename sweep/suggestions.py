@@ -18,7 +18,7 @@ from search_spaces import Choice, OptunaSearch, Point, Range, Study, conditions
 from search_spaces.expand import Values, drawn_words, inner, place, random_draws
 from sweep.job import Job
 from sweep.journal import keep
-from sweep.objectives import OF_A_CELL, check_policies, losses, of_cell, parse, worth
+from sweep.objectives import OF_A_CELL, Worth, check_policies, losses, of_cell, parse, worth
 from sweep.replay import Replay
 from sweep.samplers import distribution, grid, internal, make_sampler
 from trainables.lineage import make_key
@@ -43,13 +43,18 @@ class Suggestion:
     points: Sequence[Point]
 
 
+@dataclass(frozen=True)
+class Later:
+    """Nothing can be suggested before what is being tried is known."""
+
+
 class Source(Protocol):
     """Whoever makes suggestions."""
 
     def past(self) -> list[Suggestion]:
         """Suggestions of earlier runs whose worth is known."""
 
-    def ask(self) -> Suggestion | None:
+    def ask(self) -> Suggestion | Later | None:
         """What to try next, or None when all samples have been drawn."""
 
     def tell(self, number: int, jobs: Sequence[Job]) -> None:
@@ -135,7 +140,7 @@ class OptunaSource:
             else:  # killed while it was drawn
                 self._optuna.tell(trial.number, state=TrialState.FAIL)
 
-    def ask(self) -> Suggestion | None:
+    def ask(self) -> Suggestion | Later | None:
         """What to try next, or None when all samples have been drawn."""
         from optuna.trial import TrialState
 
@@ -157,11 +162,14 @@ class OptunaSource:
         if any(job.status == "stopped" for job in jobs):
             self._tell_stopped(number, jobs)
             return
-        found = worth(self._search, jobs, self._study.name)
+        found = self._worth(jobs)
         self._note(number, "diverged", found.diverged)
         self._optuna.tell(number, list(found.values))
         if self._replay is not None:
             self._replay.tell(number, found.values)
+
+    def _worth(self, jobs: Sequence[Job]) -> Worth:
+        return worth(self._search, jobs, self._study.name)
 
     def _tell_stopped(self, number: int, jobs: Sequence[Job]) -> None:
         """A suggestion of which a scheduler stopped a cell is told as pruned, never with the value of an earlier

@@ -5,7 +5,7 @@ A tracker is a view. It never holds the only copy of anything, and what fails in
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from sweep.errors import TrackingError
@@ -40,6 +40,9 @@ class Tracker(Protocol):
     def shown(self, job: Job) -> bool:
         """Whether a finished job is there in full."""
 
+    def note(self, tags: Mapping[str, str]) -> None:
+        """What the study as a whole has found."""
+
     def close(self, outcome: str) -> None:
         """The run is over: `done`, `failed` or `stopped`."""
 
@@ -70,6 +73,9 @@ class NullTracker:
     def shown(self, job: Job) -> bool:
         """Always: there is nothing to show."""
         return True
+
+    def note(self, tags: Mapping[str, str]) -> None:
+        """Nothing."""
 
     def close(self, outcome: str) -> None:
         """Nothing."""
@@ -114,6 +120,10 @@ class Guarded:
     def shown(self, job: Job) -> bool:
         """Whether a finished job is there in full."""
         return self._tracker.shown(job)
+
+    def note(self, tags: Mapping[str, str]) -> None:
+        """What the study as a whole has found."""
+        self._try(lambda: self._tracker.note(tags))
 
     def close(self, outcome: str) -> None:
         """The run is over."""

@@ -15,6 +15,7 @@ from sweep.commands.outcome import DONE, say
 from sweep.engine import NO_TRACKING, open_board
 from sweep.errors import UsageError
 from sweep.exhibit import exhibit
+from sweep.findings import findings
 from sweep.workspace import Workspace
 from trainables.redaction import redact_urls
 from trainables.store import Store, open_store
@@ -65,17 +66,20 @@ def show(
             )
         frame = results.stored(study, board, store)
     folder = workspace.report(study.name)
+    told = findings(study, workspace, board, store)
     if report:
-        table, written = results.write_report(frame, folder, study.name, store, command, reuse)
+        table, written = results.write_report(frame, folder, study.name, store, command, reuse, told.sections)
         trouble = exhibit(study, board, workspace, store, frame, folder) if shown and written else None
         if trouble:
             say(f"warning: {trouble}; the report is not shown there")
     else:
         table = results.assess(frame, store)
     if json:
-        print(jsonlib.dumps(_plain(study, board, table, str(folder) if report else None)))
+        print(jsonlib.dumps(_plain(study, board, table, str(folder) if report else None) | told.plain))
         return
     _print(table)
+    for line in told.lines:
+        print(line)
     if report:
         print(f"Report: {folder / 'report.html'}")
 
