@@ -131,6 +131,7 @@ class MlflowTracker:
             "collapse_sweep.role": "study",
             "collapse_sweep.study": self._study.name,
             "config": canonical_json(self._study.canonical())[:TAG],
+            "mlflow.note.content": _note(self._study)[:TAG],
         }
         for run in self._client.search_runs([self._experiment], where, max_results=1):
             found: str = run.info.run_id
@@ -246,6 +247,18 @@ def _points(metrics: Mapping[str, float], generation: int) -> list[Any]:
     return [Metric(name, value, now, generation) for name, value in metrics.items()]
 
 
+def _note(study: Study) -> str:
+    """What the study's page says in MLflow, in Markdown."""
+    return f"""{study.description}
+
+Each child run is one recursion; steps of its metrics are generations. The report, its tables and pictures are this
+run's artifacts under `report`; samples of every generation lie with the runs of the lowest seed.
+
+In the list of runs, filter by `tags.study = '{study.name}'` and sort by `growth`, the slope of the held-out loss per
+generation: sorted by a metric, the list unfolds, and the charts show every run. Group them by the tag `policy`.
+"""
+
+
 def _tags(tags: Mapping[str, str]) -> list[Any]:
     from mlflow.entities import RunTag
 
@@ -280,7 +293,8 @@ def _try_database(uri: str) -> None:
 def _experiment(client: MlflowClient, artifacts: str | None) -> str:
     found = client.get_experiment_by_name(EXPERIMENT)
     if found is None:
-        made: str = client.create_experiment(EXPERIMENT, artifact_location=artifacts)
+        shown_as = {"mlflow.experimentKind": "custom_model_development"}  # MLflow 3 opens on language-model traces else
+        made: str = client.create_experiment(EXPERIMENT, artifact_location=artifacts, tags=shown_as)
         return made
     if found.lifecycle_stage == "deleted":
         client.restore_experiment(found.experiment_id)

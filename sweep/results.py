@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     from analysis.study import Section
 
 
-_STAMP = ".made-of"
-
-
 def tracked(study: Study, board: Board, workspace: Workspace) -> pd.DataFrame | None:
     """The study's generations as the tracking server has them; None where it lacks one, or can't be read."""
     import analysis
@@ -76,7 +73,8 @@ def write_report(
     """
     import pandas as pd
 
-    stamp, mark, table = _stamp(frame, title, command, *_words(extra)), folder / _STAMP, folder / "robustness.parquet"
+    stamp, mark = _stamp(frame, title, command, *_words(extra)), folder.with_name(f".{folder.name}.made-of")
+    table = folder / "robustness.parquet"
     files = [mark, table, folder / "report.html"]
     fresh = reuse and all(file.is_file() for file in files) and mark.read_text(encoding="utf-8") == stamp
     if not fresh:
