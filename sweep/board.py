@@ -16,7 +16,7 @@ from search_spaces.study import StudyBudget
 from sweep.job import Failure, Job, make_job
 from sweep.queue import Queue
 from sweep.stopping import Stopping
-from sweep.stored import read_records, settle
+from sweep.stored import asker, read_records, settle
 from sweep.suggestions import Later, Source
 from trainables.cell import Record
 from trainables.store import Store
@@ -116,6 +116,8 @@ class Board:
     def admit(self, points: Iterable[Point]) -> list[Job]:
         """Take cells into the study; those that the store shows as finished never run again."""
         found, fresh = [], []
+        points = list(points)
+        has = asker(self._store, len(points))
         for point in points:
             key = point.cell.key
             if key not in self.jobs and self._full():
@@ -124,7 +126,7 @@ class Board:
             if key not in self.jobs:
                 job = self.jobs[key] = make_job(point.cell, point.values, self._wants(point))
                 job.block = point.block
-                settle(job, self._store)
+                settle(job, self._store, has)
                 if self._stopping is not None:
                     self._stopping.admit(job)
                 fresh.append(job)
@@ -257,6 +259,8 @@ class Board:
         for listener in self._listeners:
             listener.ended(job)
         self._tell()
+        if job.status in ENDED and not any(job in held.jobs for held in self._open):
+            self._let_go([job])
 
     def _suggest(self) -> bool:
         """Ask open searches, until one suggests a cell that is still to be run; whether one did."""
@@ -283,6 +287,12 @@ class Board:
                 for job in held.jobs:
                     read_records(job, self._store)
                 self._judge(held)
+                self._let_go(held.jobs)
+
+    def _let_go(self, jobs: Iterable[Job]) -> None:
+        """The store keeps records; those of many thousand jobs would fill this process."""
+        for job in jobs:
+            job.records.clear()
 
     def _judge(self, held: _Open) -> None:
         try:

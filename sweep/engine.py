@@ -13,6 +13,7 @@ from types import FrameType
 from search_spaces import FalsifySearch, Point, Study, StudyError, expand
 from search_spaces.expand import is_open
 from search_spaces.resources import Resources
+from sweep.background import Background
 from sweep.board import Board, Listener
 from sweep.errors import Interrupted, UsageError
 from sweep.falsification import FalsifySource
@@ -29,6 +30,9 @@ from sweep.workspace import Workspace, prepare
 from trainables.retention import Keep
 from trainables.store import Store, open_store
 from trainables.supply import check_data
+
+WRITERS = 4
+"""Threads that write to a tracking server: each call waits for its answer most of the time."""
 
 NO_TRACKING = "none"
 """As a tracking URI: show runs nowhere."""
@@ -139,7 +143,7 @@ def run_study(
             pruner.finish(board.jobs.values())
         return Outcome(board, ran=False)
     _check_supply(study, board)
-    tracker = Guarded(connect(study, workspace), lambda trouble: warn(f"{trouble}; {KEPT}"))
+    tracker = Guarded(_beside(connect(study, workspace), workspace), lambda trouble: warn(f"{trouble}; {KEPT}"))
     listeners.insert(0, tracker)
     show_stored(board, store, tracker)
     try:
@@ -159,6 +163,11 @@ def run_study(
     if board.refused is not None:
         raise StudyError(f"{study.name}: {board.refused}")
     return outcome
+
+
+def _beside(tracker: Tracker, workspace: Workspace) -> Tracker:
+    """The tracker, writing beside the driver: sqlite takes one writer at a time, a server several."""
+    return Background(tracker, threads=1 if workspace.tracking_uri.startswith("sqlite:") else WRITERS)
 
 
 def connect(study: Study, workspace: Workspace, beside: bool = False) -> Tracker:

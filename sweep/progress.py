@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -24,25 +25,34 @@ class Progress:
         self.jobs: list[Job] = []
         self.eta = Eta(concurrency, clock)
         self.begun: dict[str, float] = {}
+        self.generations = self.reached = 0
         self._clock = clock
+        self._standing: dict[str, tuple[str, int]] = {}
+        self._counts: Counter[str] = Counter()
+        self._running: dict[str, Job] = {}
 
     def admitted(self, job: Job) -> None:
         """Count it."""
         self.jobs.append(job)
+        self.generations += len(job.stages)
         self.eta.expect(job)
+        self._count(job)
 
     def started(self, job: Job) -> None:
         """Watch it."""
         self.begun.setdefault(job.key, self._clock())
         self.eta.start(job)
+        self._count(job)
 
     def recorded(self, job: Job, record: Record) -> None:
         """Learn how long a generation takes."""
         self.eta.learn(job, record)
+        self._count(job)
 
     def ended(self, job: Job) -> None:
         """It no longer runs."""
         self.eta.stop(job)
+        self._count(job)
 
     def tick(self) -> None:
         """Time has passed."""
@@ -53,13 +63,24 @@ class Progress:
     @property
     def running(self) -> list[Job]:
         """Jobs that run, longest first."""
-        return sorted((job for job in self.jobs if job.status == "running"), key=lambda job: self.begun[job.key])
+        return sorted(self._running.values(), key=lambda job: self.begun[job.key])
+
+    def _count(self, job: Job) -> None:
+        """Keep the sums up to date: there may be far too many jobs to look at each whenever a line is written."""
+        before, reached = self._standing.get(job.key, ("", 0))
+        now = len(job.stages) if job.status in ("failed", "stopped") else job.done
+        self._counts.subtract([before])
+        self._counts.update([job.status])
+        self.reached += now - reached
+        self._standing[job.key] = job.status, now
+        if job.status == "running":
+            self._running[job.key] = job
+        else:
+            self._running.pop(job.key, None)
 
     def headline(self) -> str:
         """Cells by where they stand, and how long it may take."""
-        done, running, failed, stopped = (
-            sum(job.status == status for job in self.jobs) for status in ("done", "running", "failed", "stopped")
-        )
+        done, running, failed, stopped = (self._counts[word] for word in ("done", "running", "failed", "stopped"))
         left = self.eta.seconds()
         early = f", {stopped} stopped early" if stopped else ""
         hint = f", about {duration(left)} left" if left is not None else ""
@@ -125,12 +146,10 @@ class LiveProgress(Progress):
         from rich.table import Table
         from rich.text import Text
 
-        whole = sum(len(job.stages) for job in self.jobs) or 1
-        done = sum(len(job.stages) if job.status in ("failed", "stopped") else job.done for job in self.jobs)
         table = Table.grid(padding=(0, 2))
         for job in self.running[:12]:
             at = min(job.done + 1, len(job.stages))
             took = duration(self._clock() - self.begun[job.key])
             table.add_row(Text(job.title), f"generation {at}/{len(job.stages)}", took)
         head = Text.assemble((self._title, "bold"), "  ", self.headline())
-        return Group(head, ProgressBar(total=whole, completed=done, width=60), table)
+        return Group(head, ProgressBar(total=self.generations or 1, completed=self.reached, width=60), table)

@@ -2,28 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 from sweep.job import Failure, Job
 from trainables.cell import Record
-from trainables.recursion import CellFailed, Recursion
+from trainables.recursion import Recursion, failure
 from trainables.store import Store
 
+MANY = 50
+"""Cells from which on it is quicker to list all records of a store than to ask for each."""
 
-def settle(job: Job, store: Store) -> None:
+
+def asker(store: Store, cells: int) -> Callable[[str], bool]:
+    """What says whether a store has a record, for so many cells: one question each, or one for all."""
+    return set(store.keys("record")).__contains__ if cells > MANY else partial(store.has, "record")
+
+
+def settle(job: Job, store: Store, has: Callable[[str], bool]) -> None:
     """Set how many generations are done, and whether the cell is done or has failed for good."""
     job.done = 0
     for stage in job.stages:
-        if not store.has("record", stage.record):
+        if not has(stage.record):
             break
         job.done += 1
     if job.done == 0:
         return
-    try:
-        last = Recursion(job.cell, store).stored(job.done)
-    except CellFailed as problem:
+    last = store.get("record", job.stages[job.done - 1].record)
+    failed = failure(last) if last is not None else None
+    if failed is not None:
         job.done -= 1
-        job.status, job.failure = "failed", Failure(problem.reason, problem.generation)
-        return
-    if last is None:  # damaged, and set aside by the store: it is computed again
+        job.status, job.failure = "failed", Failure(failed.reason, failed.generation)
+    elif last is None:  # damaged, and set aside by the store: it is computed again
         job.done -= 1
     elif job.done == len(job.stages):
         job.status = "done"

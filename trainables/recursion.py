@@ -42,6 +42,11 @@ class CellFailed(Exception):
         return type(self), (self.generation, self.reason)
 
 
+def failure(record: Payload) -> CellFailed | None:
+    """What a stored record says of a failure, where it is one's."""
+    return CellFailed(record.meta["generation"], record.meta["failed"]) if "failed" in record.meta else None
+
+
 def run(cell: Cell, store: Store | str | None = None) -> Iterator[Record]:
     """One recursion in this process.
 
@@ -125,9 +130,9 @@ class Recursion:
         return self._read(generation, held) if held is not None else None
 
     def _read(self, generation: int, payload: Payload) -> Record:
-        held = payload.meta
-        if "failed" in held:
-            raise CellFailed(held["generation"], held["failed"])
+        failed, held = failure(payload), payload.meta
+        if failed is not None:
+            raise failed
         theory = {
             f"theory_{name}": float(c[generation - 1]) for name, c in self._theory.items() if generation <= len(c)
         }

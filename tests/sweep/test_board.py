@@ -13,6 +13,7 @@ from sweep.board import Board
 from sweep.job import Failure, Job
 from sweep.objectives import PENALTY
 from sweep.plan import plan
+from sweep.stored import read_records
 from sweep.suggestions import OptunaSource
 from trainables import Record
 from trainables.store import MemoryStore, open_store
@@ -192,7 +193,9 @@ def test_a_suggestion_is_judged_by_its_whole_inner_grid(tmp_path: Path) -> None:
     past = source.past()
     assert [len(suggestion.points) for suggestion in past] == [3, 3, 3, 3]
     for suggestion, trial in zip(past, source.trials(), strict=True):
-        losses = [board.jobs[point.cell.key].records[3].test_loss for point in suggestion.points]
+        jobs = [board.jobs[point.cell.key] for point in suggestion.points]
+        assert not any(job.records for job in jobs), "records of finished jobs stay in the store"
+        losses = [read_records(job, store)[2].test_loss for job in jobs]
         assert trial.value == pytest.approx(sum(losses) / 3)
         assert trial.user_attrs["diverged"] is False
 
