@@ -1,7 +1,7 @@
 """What a fleet costs its driver: 10,000 cells of a toy family through board, queue, store and MLflow, without Ray.
 
 `python -m benchmarks.scale [CELLS] [GENERATIONS] [--no-mlflow] [--also]` prints one line of JSON. Trials are simulated:
-a heap of events with random durations on a clock of its own stands for 256 workers, so that the driver alone is measured.
+a heap of events with random durations, on a clock of its own, stands for 256 workers, so that the driver alone counts.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from copy import copy
 from typing import Any
@@ -59,6 +59,10 @@ class Background:
     def shown(self, job: Job) -> bool:
         """Whether a finished job is there in full, as far as it was written."""
         return self._tracker.shown(job)
+
+    def note(self, tags: Mapping[str, str]) -> None:
+        """Add to what the parent run says."""
+        self._pending.append(self._writers[0].submit(self._tracker.note, dict(tags)))
 
     def close(self, outcome: str) -> None:
         """Write all that is left, then end the run."""

@@ -11,6 +11,7 @@ from sweep.board import Board
 from sweep.eta import Eta, duration
 from sweep.job import Failure, make_job
 from sweep.progress import HEARTBEAT, LiveProgress, PlainProgress
+from sweep.stored import read_records
 from trainables.store import MemoryStore
 
 
@@ -74,7 +75,7 @@ def test_time_left_counts_what_is_shared_once_and_learns_the_speed() -> None:
     board = Board(store)
     board.admit(points(toy(policies=("replace",), seeds=2)))
     drain(board, store)
-    records = board.jobs[jobs[0].key].records
+    records = {record.generation: record for record in read_records(board.jobs[jobs[0].key], store)}
     eta.start(jobs[0])
     for generation in (1, 2, 3):
         now += 10.0

@@ -14,6 +14,7 @@ from sweep.engine import show_stored
 from sweep.errors import TrackingError
 from sweep.job import Failure, Job
 from sweep.results import stored, tracked
+from sweep.stored import read_records
 from sweep.tracking import Guarded, NullTracker
 from sweep.workspace import Workspace, open_workspace, prepare
 from trainables import Cell, Record
@@ -67,7 +68,7 @@ def test_runs_follow_the_schema(workspace: Workspace) -> None:
         steps = rows(
             workspace, f"select step, value from metrics where run_uuid = '{run}' and key = 'test_loss' order by 1"
         )
-        records = board.jobs[cell.key].records
+        records = {record.generation: record for record in read_records(board.jobs[cell.key], store)}
         assert steps == [(n, records[n].test_loss) for n in (1, 2, 3)], "to the last digit"
     assert {row[0] for row in rows(workspace, "select status from runs")} == {"FINISHED"}
 
