@@ -9,7 +9,8 @@ from search_spaces.words import Choice, Grid, Range
 from trainables.config import suggest
 
 Space = Mapping[str, Grid | Choice | Range]
-_MISSING = object()
+MISSING: Any = object()
+"""What stands at a path where nothing does."""
 
 
 def in_order(space: Space) -> list[str]:
@@ -73,8 +74,8 @@ def _problem(path: str, other: str, allowed: tuple[Any, ...], space: Space, base
         return f"{path} can't depend on itself"
     over = next((known for known in space if _within(other, known)), None)
     if over is None:
-        held = _look(other, base)
-        if held is _MISSING:
+        held = look(other, base)
+        if held is MISSING:
             known = [*space, *_paths(base)]
             return f"there is no {other!r} in the space or in the cell{suggest(other, known)}"
         fixed = not any(_equal(held, value) for value in allowed)
@@ -82,10 +83,10 @@ def _problem(path: str, other: str, allowed: tuple[Any, ...], space: Space, base
     word = space[over]
     if isinstance(word, Range):
         return f"{other} is drawn from {word.word}; a condition needs a grid, a choice or a value of the cell"
-    taken = [held if over == other else _look(other.removeprefix(over + "."), held) for held in word.values]
-    never = next((value for value in allowed if not any(_equal(held, value) for held in taken)), _MISSING)
-    shown = ", ".join(str(held) for held in taken if held is not _MISSING)
-    return "" if never is _MISSING else f"{other} is never {never!r} (it is one of {shown})"
+    taken = [held if over == other else look(other.removeprefix(over + "."), held) for held in word.values]
+    never = next((value for value in allowed if not any(_equal(held, value) for held in taken)), MISSING)
+    shown = ", ".join(str(held) for held in taken if held is not MISSING)
+    return "" if never is MISSING else f"{other} is never {never!r} (it is one of {shown})"
 
 
 def _named(when: Iterable[str], space: Space) -> list[str]:
@@ -106,13 +107,14 @@ def _value(path: str, values: Mapping[str, Any], base: Mapping[str, Any]) -> Any
     if path in values:
         return values[path]
     whole = max((held for held in values if path.startswith(held + ".")), key=len, default=None)
-    return _look(path, base) if whole is None else _look(path.removeprefix(whole + "."), values[whole])
+    return look(path, base) if whole is None else look(path.removeprefix(whole + "."), values[whole])
 
 
-def _look(path: str, held: Any) -> Any:
+def look(path: str, held: Any) -> Any:
+    """What stands at a dotted path of nested mappings; `MISSING` where nothing does."""
     for part in path.split("."):
         if not isinstance(held, Mapping) or part not in held:
-            return _MISSING
+            return MISSING
         held = held[part]
     return held
 

@@ -85,6 +85,7 @@ class Board:
         jobs: all that are known, by cell key.
         left_out: cells that the budget leaves out.
         broken: why no cell can go on; None while they can.
+        searches: every open search of the study.
         refused: why no search can go on; None while they can.
     """
 
@@ -111,6 +112,7 @@ class Board:
         self._cooling: list[_Cooling] = []
         self._next_look = 0.0
         self._sources: list[Source] = []
+        self.searches: list[Source] = []
         self._open: list[_Open] = []
 
     def admit(self, points: Iterable[Point]) -> list[Job]:
@@ -140,6 +142,7 @@ class Board:
     def add_source(self, source: Source) -> None:
         """Take an open search into the study, with what it has suggested before."""
         self._sources.append(source)
+        self.searches.append(source)
         for suggestion in source.past():
             self.admit(suggestion.points)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from search_spaces import FalsifySearch, Point, Study, StudyError, expand
+from search_spaces import FalsifySearch, OptunaSearch, Point, Study, StudyError, expand
 from search_spaces.expand import is_open
 from search_spaces.resources import Resources
 from sweep.background import Background
@@ -26,6 +26,7 @@ from sweep.stopping import Stopping
 from sweep.stored import read_records
 from sweep.suggestions import OptunaSource
 from sweep.tracking import Guarded, NullTracker, Tracker
+from sweep.warm_start import warm_up
 from sweep.workspace import Workspace, prepare
 from trainables.retention import Keep
 from trainables.store import Store, open_store
@@ -95,8 +96,12 @@ def _fill(board: Board, study: Study, sources: Iterable[OptunaSource]) -> Board:
 
 
 def _sources(study: Study, journal: Path | None) -> list[OptunaSource]:
-    open_blocks = [number for number, block in enumerate(study.blocks) if is_open(block)]
-    return [_source(study, number, journal) for number in open_blocks]
+    return [_source(study, number, journal) for number in open_blocks(study)]
+
+
+def open_blocks(study: Study) -> list[int]:
+    """Numbers of the blocks whose cells depend on results."""
+    return [number for number, block in enumerate(study.blocks) if is_open(block)]
 
 
 def _source(study: Study, number: int, journal: Path | None) -> OptunaSource:
@@ -133,8 +138,10 @@ def run_study(
     sources = _sources(study, workspace.searches)
     pruner = Pruner(store, keep, warn, growing=bool(sources)) if keep != "all" else None
     listeners: list[Listener] = [progress, *([pruner] if pruner else [])]
-    for source in sources:
+    for number, source in zip(open_blocks(study), sources, strict=True):
         source.resume()
+        if isinstance(study.blocks[number].search, OptunaSearch):
+            warm_up(source, study, number, workspace, store)
     stopping = Stopping(study, workspace.searches, store)
     board = Board(store, listeners, study.budget, machines.cpus or 1, _wants(study), stopping=stopping)
     _fill(board, study, sources)

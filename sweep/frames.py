@@ -1,4 +1,4 @@
-"""Jobs as the tidy frame of `analysis`: one row per cell and generation."""
+"""Jobs as the tidy frame of `analysis`, and cells from it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from sweep.job import Job
 from sweep.schema import identity_tags, metrics_of, state_tags
+from sweep.workspace import Workspace
+from trainables.cell import Cell
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,3 +27,15 @@ def frame_of(study: str, jobs: Iterable[Job]) -> pd.DataFrame:
             for name, value in metrics_of(job.records[generation]).items():
                 points.add(job.key, name, generation, value)
     return tidy(runs, points)
+
+
+def cells_of(workspace: Workspace, study: str) -> list[Cell]:
+    """The cells of a study that the workspace's runs show.
+
+    Raises:
+        ValueError: there is no such study.
+    """
+    import analysis
+
+    frame = analysis.load(workspace.root, study=study, tracking_uri=workspace.tracking_uri)
+    return [Cell.model_validate_json(config) for config in frame.drop_duplicates("cell")["cell_config"]]

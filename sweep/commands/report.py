@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from search_spaces import Study, load_study
-from sweep import results
+from sweep import front, results
 from sweep.board import Board
 from sweep.commands.outcome import DONE, say
 from sweep.engine import NO_TRACKING, open_board
@@ -68,6 +68,7 @@ def show(
     folder = workspace.report(study.name)
     told = findings(study, workspace, board, store)
     if report:
+        front.write(told.searches, folder)
         table, written = results.write_report(frame, folder, study.name, store, command, reuse, told.sections)
         trouble = exhibit(study, board, workspace, store, frame, folder) if shown and written else None
         if trouble:
