@@ -51,6 +51,6 @@ def test_objectives_are_all_there() -> None:
 
 
 def test_every_key_of_a_search_is_on_the_page() -> None:
-    for kind in SEARCHES:
+    for kind in ("grid", "random", "optuna"):
         for key in SEARCHES.get(kind).model_fields:
             assert re.search(rf"\b{key}\b", PAGE), (kind, key)
