@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 INK, MUTED, GRID = "#1c2024", "#646b73", "#d5d9df"
@@ -70,6 +71,15 @@ def figure(name: str, width: float = 7.2, height: float = 3.2) -> Iterator[Figur
         made = Figure(figsize=(width, height))
         FigureCanvasAgg(made)
         yield made
+
+
+def logarithmic(axes: Axes) -> None:
+    """Make y logarithmic, its ticks plain numbers: matplotlib's own are formulas, which the style does not read."""
+    from matplotlib.ticker import FuncFormatter, NullFormatter
+
+    axes.set_yscale("log")
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
 
 
 def save(made: Figure, folder: Path, name: str) -> dict[str, Path]:

@@ -138,17 +138,27 @@ def status(
 @app.command()
 @reported
 def report(
-    study: StudyName,
+    study: Annotated[
+        str, typer.Argument(metavar="STUDY", help="A study, or a csv, tsv or parquet file of someone else's runs.")
+    ],
     override: Overrides = None,
+    column: Annotated[
+        list[str] | None,
+        typer.Option(metavar="OURS=THEIRS", help="Of a file: what it calls test_loss, policy, … (repeatable)."),
+    ] = None,
     workspace: Root = DEFAULT,
     storage: Storage = None,
     tracking_uri: Tracking = None,
     json: Json = False,
 ) -> int:
     """Write tables (.md .csv .tex .parquet), plots (.svg .png) and one self-contained report.html."""
+    from sweep.commands import imported
     from sweep.commands import report as command
 
-    return command.report(study, override or [], _place(workspace, storage, tracking_uri), json)
+    place = _place(workspace, storage, tracking_uri)
+    if study.lower().endswith((".csv", ".csv.gz", ".tsv", ".parquet")):
+        return imported.report(study, column or [], place, json)
+    return command.report(study, override or [], place, json)
 
 
 @app.command()

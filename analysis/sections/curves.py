@@ -135,7 +135,7 @@ def _panel(axes: Axes, table: pd.DataFrame, looks: dict[str, style.Look]) -> Non
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
     means: Any = table["mean"].to_numpy()
     if means.min() > 0 and means.max() > 50 * means.min():
-        axes.set_yscale("log")
+        style.logarithmic(axes)
 
 
 def _wrap(title: str, width: int = 34) -> str:

@@ -78,7 +78,7 @@ def show(
     if json:
         print(jsonlib.dumps(_plain(study, board, table, str(folder) if report else None) | told.plain))
         return
-    _print(table)
+    print_table(table)
     for line in told.lines:
         print(line)
     if report:
@@ -96,7 +96,8 @@ def options(overrides: Sequence[str], workspace: Workspace) -> list[str]:
     return given
 
 
-def _print(table: pd.DataFrame) -> None:
+def print_table(table: pd.DataFrame) -> None:
+    """Print a robustness table."""
     from rich.console import Console
 
     from analysis import tables

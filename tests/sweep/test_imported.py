@@ -1,0 +1,80 @@
+"""Published runs of others through `collapse-sweep report FILE`: loaded whole, and judged by the same rules."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from sweep.cli import app
+
+COLUMNS = {
+    "run": "run_id",
+    "policy": "Setting",
+    "generation": "Model-Fitting Iteration",
+    "test_loss": "Squared Error of Fit Mean (Numerical)",
+    "trace_ratio": "Trace of Fit Cov / Trace of Init Cov (Numerical)",
+    "rows": "Num. Samples per Iteration",
+}
+"""What Kazdan et al. 2024 call them in the histories they publish of their Gaussian runs."""
+
+
+def histories(runs: int, rows: int) -> pd.DataFrame:
+    """A table in their layout: the mean's random walk under replacement, with steps that shrink as 1/n when data
+    accumulate (FIELD: R_n = n and Σ1/i²), for two dimensions and three sample sizes."""
+    rng = np.random.default_rng(0)
+    settings = [(s, d, n) for s in ("Replace", "Accumulate") for d in (1, 10) for n in (10, 100, 316)]
+    short, longer = divmod(rows, runs)
+    parts = []
+    for number in range(runs):
+        setting, dim, size = settings[number % len(settings)]
+        n = np.arange(1, short + (number < longer) + 1)
+        shrink = 1 / n if setting == "Accumulate" else np.ones(len(n))
+        mean = np.cumsum(rng.standard_normal((len(n), dim)) / np.sqrt(size) * shrink[:, None], axis=0)
+        part = {
+            "run_id": f"run{number:04d}",
+            "Setting": setting,
+            "Data Dimension": dim,
+            "Num. Samples per Iteration": float(size),
+            "Model-Fitting Iteration": n - 1,
+            "Squared Error of Fit Mean (Numerical)": (mean**2).sum(axis=1),
+            "Trace of Fit Cov / Trace of Init Cov (Numerical)": np.exp(-np.cumsum(shrink**2) / size),
+        }
+        parts.append(pd.DataFrame(part))
+    return pd.concat(parts, ignore_index=True)
+
+
+def report(path: Path, workspace: Path, *more: str, columns: dict[str, str] = COLUMNS):
+    pairs = [word for ours, theirs in columns.items() for word in ("--column", f"{ours}={theirs}")]
+    return CliRunner().invoke(app, ["report", str(path), *pairs, "--workspace", str(workspace), *more])
+
+
+@pytest.mark.slow
+def test_published_gaussian_runs_load_and_are_judged(tmp_path: Path) -> None:
+    """688 runs and 76,400 rows, as many as are published; every configuration is judged as theory has it."""
+    table = histories(runs=688, rows=76_400)
+    assert (len(table), table["run_id"].nunique()) == (76_400, 688)
+    table.to_parquet(tmp_path / "histories.parquet")
+    result = report(tmp_path / "histories.parquet", tmp_path / "w", "--json")
+    assert result.exit_code == 0, result.output
+    rows = pd.DataFrame(json.loads(result.stdout)["robustness"])
+    losses = rows[rows["metric"] == "test_loss"]
+    assert len(losses) == 12
+    assert losses["seeds"].sum() == 688
+    assert set(losses.loc[losses["policy"] == "Replace", "verdict"]) == {"collapses"}
+    assert set(losses.loc[losses["policy"] == "Accumulate", "verdict"]) == {"stable"}
+    picture = tmp_path / "w/reports/imported/histories/curves-imported.svg"
+    assert not re.search(r"mathdefault|\$", picture.read_text(encoding="utf-8")), "tick labels are plain numbers"
+
+
+def test_a_wrong_mapping_is_told_in_one_line(tmp_path: Path) -> None:
+    histories(runs=12, rows=120).to_csv(tmp_path / "h.csv", index=False)
+    result = report(tmp_path / "h.csv", tmp_path / "w", columns=COLUMNS | {"policy": "Seting"})
+    assert result.exit_code == 2
+    assert len(result.stderr.strip().splitlines()) == 1
+    assert "Setting" in result.stderr
