@@ -107,13 +107,27 @@ def bound_interval(estimate: float, weights: Array, errors: Array, runs: int, co
     return Interval(estimate, estimate - half, estimate + half, error, runs, p)
 
 
-def detectable(error: float, runs: int, confidence: float = 0.95) -> float:
-    """The smallest true mean that so many recursions of this spread find above 0 with 80 % power (two-sided test)."""
-    return _effect(runs, confidence) * error * float(np.sqrt(runs)) if runs >= 2 else float("nan")
+def detectable(error: float, runs: int, confidence: float = 0.95, power: float = POWER) -> float:
+    """The smallest true mean that so many recursions of this spread find above 0 with this power (two-sided test)."""
+    return _effect(runs, confidence, power) * error * float(np.sqrt(runs)) if runs >= 2 else float("nan")
 
 
-def runs_needed(effect: float, deviation: float, confidence: float = 0.95) -> int:
-    """Recursions needed to find a mean of `effect` with 80 % power; `deviation` is one recursion's.
+def power_of(effect: float, deviation: float, runs: int, confidence: float = 0.95) -> float:
+    """The chance that so many recursions find a true mean of `effect` in a two-sided t-test; 0 below two of them.
+
+    1 − β of the noncentral t distribution with noncentrality √n·effect/deviation (Cohen 1988, section 2.2).
+    """
+    if runs < 2:
+        return 0.0
+    if deviation <= 0:
+        return 1.0
+    critical = float(stats.t.ppf((1 + confidence) / 2, runs - 1))
+    shift = effect / deviation * float(np.sqrt(runs))
+    return float(stats.nct.sf(critical, runs - 1, shift) + stats.nct.cdf(-critical, runs - 1, shift))
+
+
+def runs_needed(effect: float, deviation: float, confidence: float = 0.95, power: float = POWER) -> int:
+    """Recursions needed to find a mean of `effect` with this power; `deviation` is one recursion's.
 
     Raises:
         ValueError: the effect is not positive.
@@ -121,17 +135,17 @@ def runs_needed(effect: float, deviation: float, confidence: float = 0.95) -> in
     if effect <= 0:
         raise ValueError(f"effect: {effect} must be positive")
     for runs in range(2, 10_000):
-        if _effect(runs, confidence) * deviation <= effect:
+        if _effect(runs, confidence, power) * deviation <= effect:
             return runs
     return 10_000
 
 
 @lru_cache(maxsize=4096)
-def _effect(runs: int, confidence: float) -> float:
-    """Standardised effect with 80 % power in a one-sample t-test of `runs` values (root of the noncentral t)."""
+def _effect(runs: int, confidence: float, power: float = POWER) -> float:
+    """Standardised effect with this power in a one-sample t-test of `runs` values (root of the noncentral t)."""
     from scipy.optimize import brentq
 
     df = runs - 1
     critical = float(stats.t.ppf((1 + confidence) / 2, df))
-    root: float = brentq(lambda d: stats.nct.sf(critical, df, d * np.sqrt(runs)) - POWER, 1e-6, 1e3)
+    root: float = brentq(lambda d: stats.nct.sf(critical, df, d * np.sqrt(runs)) - power, 1e-6, 1e3)
     return root

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,15 +40,19 @@ class Point:
     cell: Cell
 
 
-def expand(study: Study) -> list[Point]:
+def expand(study: Study, key: Callable[[Cell], str] = lambda cell: cell.key) -> list[Point]:
     """Every cell that is known beforehand: of grid and random searches, each cell once.
 
     Cells that differ in `generations` alone are one recursion; the longest stands for them.
 
+    Args:
+        study: what to expand.
+        key: names cells; their own key reads the data.
+
     Raises:
         StudyError: a cell can't be, or there are too many.
     """
-    return _unique(study, _known_points(study))
+    return _unique(study, _known_points(study), key)
 
 
 def check(study: Study) -> None:
@@ -197,11 +201,11 @@ def _blame(message: str, values: Mapping[str, Any], only_here: bool) -> str:
     return f"cell.{message}{f' (at {point})' if point and only_here else ''}"
 
 
-def _unique(study: Study, points: Iterator[Point]) -> list[Point]:
+def _unique(study: Study, points: Iterator[Point], name: Callable[[Cell], str]) -> list[Point]:
     kept: dict[str, Point] = {}
     for point in points:
         try:
-            key = point.cell.key
+            key = name(point.cell)
         except ValueError as problem:  # the family's data can't be read
             raise StudyError(f"{place(study, point.block)}cell.family.{problem}") from None
         held = kept.get(key)

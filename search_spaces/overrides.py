@@ -14,7 +14,7 @@ from search_spaces.words import WORDS
 from trainables.cell import Cell
 from trainables.config import suggest
 
-_WHOLE = ("name", "description", "budget", "resources")
+_WHOLE = ("name", "description", "budget", "require_power", "resources")
 
 
 def apply_overrides(raw: dict[str, Any], overrides: Sequence[str]) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
@@ -79,26 +80,81 @@ NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*$"
 """A study's name is a folder of its report: no part of it may lead out of the workspace."""
 
 
+UNITS = {"": 1, "s": 1, "min": 60, "h": 3600, "d": 86400}
+DURATION = re.compile(r"(\d+(?:\.\d*)?)\s*([a-z]*)")
+
+
+def seconds(value: Any) -> Any:
+    """A duration as people write it (`90 min`, `1.5h`, `2 d`) in seconds; anything else as it is.
+
+    Raises:
+        ValueError: it is a text but no duration.
+    """
+    if not isinstance(value, str):
+        return value
+    found = DURATION.fullmatch(value.strip().lower())
+    if found is None or found[2] not in UNITS:
+        raise ValueError(f"{value!r} is no duration; say a number of seconds, or as in 90 min, 1.5 h, 2 d")
+    return float(found[1]) * UNITS[found[2]]
+
+
 class StudyBudget(Config):
     """Where a study stops; what was not run is listed.
 
+    Cells are taken in the study's order while everything they need, each shared step counted once, fits into what is
+    left; the first that does not fit, and all after it, are left out. What is done already counts as spent, so that
+    the same budget always means the same cells and a larger one adds to them. Wall time is of one run.
+
     Attributes:
-        cells: cells that are run at most, over all runs of the study.
-        minutes: wall time of one run after which no further cell is started.
+        cells: cells that are run at most.
+        generations: models that are fitted at most.
+        flops: floating-point operations, as `plan` counts them, of fitting and sampling.
+        wall_time: seconds (or `90 min`, `2 h`) after which no further cell is started; those that run go on to their
+            end.
     """
 
     cells: int | None = Field(default=None, ge=1)
-    minutes: float | None = Field(default=None, gt=0)
+    generations: int | None = Field(default=None, ge=1)
+    flops: float | None = Field(default=None, gt=0)
+    wall_time: Annotated[float, BeforeValidator(seconds)] | None = Field(default=None, gt=0)
+
+
+class PowerRequirement(Config):
+    """What a study's seeds must be able to resolve.
+
+    Attributes:
+        effect: the smallest true effect that matters, in the unit of the family's held-out loss.
+        on: `growth`, of one policy's loss per generation, or `gap`, between two policies' last losses at equal seeds.
+        power: the chance with which it is to be found by a two-sided t-test.
+        confidence: one minus the test's level.
+        deviation: of one recursion's statistic between seeds; None takes what the store's records show, and where
+            there are none, the effect itself.
+    """
+
+    effect: float = Field(gt=0)
+    on: Literal["growth", "gap"] = "growth"
+    power: float = Field(default=0.8, gt=0.5, lt=1)
+    confidence: float = Field(default=0.95, ge=0.5, lt=1)
+    deviation: float | None = Field(default=None, gt=0)
 
 
 class Study(Config):
-    """What to run. A mapping with `cell`, `space` and `search` of its own is a study of one block."""
+    """What to run. A mapping with `cell`, `space` and `search` of its own is a study of one block.
+
+    Attributes:
+        name: of the study, and of its report's folder.
+        description: one line.
+        blocks: what is asked.
+        budget: where it stops.
+        require_power: what its seeds must be able to resolve; a study that can't is refused.
+    """
 
     name: str = Field(pattern=NAME, max_length=200)
     description: str = ""
     blocks: tuple[Block, ...]
     budget: StudyBudget = StudyBudget()
     resources: Resources = Resources()
+    require_power: PowerRequirement | None = None
 
     @model_validator(mode="before")
     @classmethod

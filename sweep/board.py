@@ -13,8 +13,9 @@ from typing import Protocol
 from search_spaces import Point, StudyError
 from search_spaces.resources import Resources
 from search_spaces.study import StudyBudget
-from sweep.job import Failure, Job, make_job
+from sweep.job import Failure, Job, make_job, title
 from sweep.queue import Queue
+from sweep.spending import Spending
 from sweep.stopping import Stopping
 from sweep.stored import asker, read_records, settle
 from sweep.suggestions import Later, Source
@@ -83,7 +84,7 @@ class Board:
 
     Attributes:
         jobs: all that are known, by cell key.
-        left_out: cells that the budget leaves out.
+        left_out: titles of the cells that the budget leaves out, by key.
         broken: why no cell can go on; None while they can.
         searches: every open search of the study.
         refused: why no search can go on; None while they can.
@@ -100,11 +101,12 @@ class Board:
         stopping: Stopping | None = None,
     ) -> None:
         self.jobs: dict[str, Job] = {}
-        self.left_out = 0
+        self.left_out: dict[str, str] = {}
         self.broken: str | None = None
         self.refused: StudyError | None = None
         self._store, self._listeners = store, listeners
-        self._budget = budget or StudyBudget()
+        self._spending = Spending(budget or StudyBudget())
+        self._wall_time = budget.wall_time if budget else None
         self.concurrency, self._wants, self._stopping = concurrency, wants, stopping
         self._clock, self._started = clock, clock()
         self._queue = Queue()
@@ -122,11 +124,12 @@ class Board:
         has = asker(self._store, len(points))
         for point in points:
             key = point.cell.key
-            if key not in self.jobs and self._full():
-                self.left_out += 1
-                continue
             if key not in self.jobs:
-                job = self.jobs[key] = make_job(point.cell, point.values, self._wants(point))
+                job = self._afford(point)
+                if job is None:
+                    self.left_out[key] = title(point.cell)
+                    continue
+                self.jobs[key] = job
                 job.block = point.block
                 settle(job, self._store, has)
                 if self._stopping is not None:
@@ -139,6 +142,13 @@ class Board:
         self._queue.add(job for job in fresh if job.status == "waiting")
         return found
 
+    def _afford(self, point: Point) -> Job | None:
+        """The job of a cell, None where the budget leaves it out."""
+        if self._spending.closed:
+            return None
+        job = make_job(point.cell, point.values, self._wants(point))
+        return job if self._spending.take(job.stages) else None
+
     def add_source(self, source: Source) -> None:
         """Take an open search into the study, with what it has suggested before."""
         self._sources.append(source)
@@ -149,7 +159,7 @@ class Board:
     def take(self, fits: Callable[[Job], bool] = lambda job: True) -> Job | None:
         """The job to run next; None where there is none yet that fits, or none at all (`finished`)."""
         self._warm()
-        if self._late():
+        if self.late:
             return None
         job = self._queue.take(fits)
         idle = job is None and not self._queue.full and len(self._running) < self.concurrency
@@ -188,7 +198,12 @@ class Board:
         """Whether nothing runs and nothing more will."""
         if self._running:
             return False
-        return self._late() or not (self.waiting or (self._sources and not self._full()))
+        return self.late or not (self.waiting or (self._sources and not self._spending.closed))
+
+    @property
+    def late(self) -> bool:
+        """Whether the budget's wall time is over: no further cell is started."""
+        return self._wall_time is not None and self._clock() - self._started > self._wall_time
 
     def record(self, job: Job, record: Record) -> None:
         """A running job reports a generation."""
@@ -267,7 +282,7 @@ class Board:
 
     def _suggest(self) -> bool:
         """Ask open searches, until one suggests a cell that is still to be run; whether one did."""
-        while self._sources and not self._full():
+        while self._sources and not self._spending.closed:
             source = self._sources[0]
             suggestion = source.ask()
             if isinstance(suggestion, Later):
@@ -276,7 +291,8 @@ class Board:
                 self._sources.pop(0)
                 continue
             jobs = self.admit(suggestion.points)
-            self._open.append(_Open(source, suggestion.number, jobs))
+            if all(point.cell.key in self.jobs for point in suggestion.points):  # never judged by part of its grid
+                self._open.append(_Open(source, suggestion.number, jobs))
             self._tell()
             if any(job.status == "waiting" for job in jobs):
                 return True
@@ -303,10 +319,3 @@ class Board:
         except StudyError as problem:  # no suggestion of this search can be judged
             self.refused = problem
             self._sources.clear()
-
-    def _full(self) -> bool:
-        return self._budget.cells is not None and len(self.jobs) >= self._budget.cells
-
-    def _late(self) -> bool:
-        minutes = self._budget.minutes
-        return minutes is not None and self._clock() - self._started > 60 * minutes

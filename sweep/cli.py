@@ -78,12 +78,30 @@ def plan(
     storage: Storage = None,
     tracking_uri: Tracking = None,
     gpu: Annotated[str, typer.Option(metavar="NAME", help="Accelerator that GPU-hours are told for.")] = "H100",
+    cpus: Annotated[int | None, typer.Option(min=1, help="Trials at a time that the time is told for.")] = None,
+    calibrate: Annotated[
+        bool, typer.Option("--calibrate", help="Time what was never timed here, in ten seconds or so; kept for later.")
+    ] = False,
+    cluster: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="YAML: nodes, gpu, gpus_per_node, price_per_hour, …")
+    ] = None,
+    effect: Annotated[
+        float | None, typer.Option(min=0.0, help="Say how many seeds resolve this effect, in units of the loss.")
+    ] = None,
+    on: Annotated[str, typer.Option(metavar="growth|gap", help="What the effect is of.")] = "growth",
+    power: Annotated[float, typer.Option(help="The chance with which it is to be found.")] = 0.8,
+    deviation: Annotated[
+        float | None, typer.Option(help="Of the statistic between seeds; default: what stored records show.")
+    ] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit code 2 where seeds are too few.")] = False,
     json: Json = False,
 ) -> int:
-    """Say what would run: cells, trained generations after sharing, cost. Runs nothing."""
+    """Say what would run: cells, trained generations after sharing, time, cost. Runs nothing but a calibration."""
     from sweep.commands import plan as command
 
-    return command.show_plan(study, override or [], _place(workspace, storage, tracking_uri), gpu, json)
+    question = command.question(effect, on, power, deviation)
+    asked = command.Asked(gpu, cpus, calibrate, cluster, question, strict)
+    return command.show_plan(study, override or [], _place(workspace, storage, tracking_uri), asked, json)
 
 
 @app.command()

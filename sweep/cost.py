@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from trainables.cell import Cell
 from trainables.steps import BatchStep, Step, Steps
@@ -48,9 +49,9 @@ def generation_work(cell: Cell, steps: Steps, generation: int) -> tuple[Step, li
     return step, work
 
 
-def cell_work(cell: Cell) -> Iterator[tuple[Step, list[Work]]]:
-    """The work of every generation of a cell."""
-    steps = Steps(cell)
+def cell_work(cell: Cell, data: Mapping[str, Any] | None = None) -> Iterator[tuple[Step, list[Work]]]:
+    """The work of every generation of a cell; `data` as `Steps` takes it."""
+    steps = Steps(cell, data)
     for generation in range(1, cell.generations + 1):
         yield generation_work(cell, steps, generation)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -13,6 +13,7 @@ from types import FrameType
 from search_spaces import FalsifySearch, OptunaSearch, Point, Study, StudyError, expand
 from search_spaces.expand import is_open
 from search_spaces.resources import Resources
+from sweep import speeds
 from sweep.background import Background
 from sweep.board import Board, Listener
 from sweep.errors import Interrupted, UsageError
@@ -20,6 +21,7 @@ from sweep.falsification import FalsifySource
 from sweep.findings import findings
 from sweep.job import Job
 from sweep.machines import Machines, ready
+from sweep.power import require_power
 from sweep.progress import Progress
 from sweep.pruning import Pruner
 from sweep.stopping import Stopping
@@ -68,6 +70,12 @@ class Outcome:
     def unfinished(self) -> list[Job]:
         """Cells that a later run goes on with."""
         return [job for job in self.board.jobs.values() if job.status in ("waiting", "running")]
+
+    @property
+    def over_budget(self) -> bool:
+        """Whether cells were not run because the study's budget is spent."""
+        late = self.board.late and not self.stopped and self.unfinished
+        return bool(self.board.left_out or late)
 
 
 def open_board(study: Study, workspace: Workspace, store: Store) -> Board:
@@ -135,6 +143,7 @@ def run_study(
     """
     prepare(workspace)
     store = open_store(workspace.storage)
+    require_power(study, store)
     sources = _sources(study, workspace.searches)
     pruner = Pruner(store, keep, warn, growing=bool(sources)) if keep != "all" else None
     listeners: list[Listener] = [progress, *([pruner] if pruner else [])]
@@ -146,7 +155,7 @@ def run_study(
     board = Board(store, listeners, study.budget, machines.cpus or 1, _wants(study), stopping=stopping)
     _fill(board, study, sources)
     if not board.has_work():
-        if pruner is not None:
+        if pruner is not None and not board.left_out:
             pruner.finish(board.jobs.values())
         return Outcome(board, ran=False)
     _check_supply(study, board)
@@ -160,7 +169,9 @@ def run_study(
         raise
     _keep_logs(board, workspace)
     outcome = Outcome(board, ran=True, stopped=stopped, tracking=tracker.trouble)
-    if pruner is not None and not outcome.unfinished:
+    with suppress(OSError):  # a full disk here would hide how the run ended
+        speeds.learn(workspace.speeds, board.jobs.values(), store)
+    if pruner is not None and not (outcome.unfinished or outcome.over_budget):
         pruner.finish(board.jobs.values())
     tracker.note(findings(study, workspace, board, store).tags)
     tracker.close("stopped" if outcome.unfinished else "failed" if outcome.failed else "done")

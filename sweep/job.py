@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from search_spaces.resources import Resources
-from sweep.cost import cell_work
+from sweep.cost import Work, cell_work
 from trainables.cell import Cell, Record
+from trainables.steps import Step
 
 Status = Literal["waiting", "running", "done", "failed", "stopped"]
 """`stopped` is a scheduler's word: for good, in this study. What is interrupted goes back to wait."""
@@ -36,12 +37,16 @@ class Failure:
 
 @dataclass(frozen=True)
 class Stage:
-    """One generation of a job: keys of its model, its latest batch ("" where none is sampled) and its record."""
+    """One generation of a job: keys of its model, its latest batch ("" where none is sampled) and its record.
+
+    `flops` are those of fitting and sampling, `sampling` those of sampling alone.
+    """
 
     model: str
     batch: str
     record: str
     flops: float
+    sampling: float = 0.0
 
 
 @dataclass(eq=False)
@@ -85,15 +90,23 @@ class Job:
     @property
     def title(self) -> str:
         """A short name for people: family, size, policy, seed."""
-        family, policy = self.cell.family, self.cell.policy
-        parts = [family.kind, family.title, policy.kind, f"seed {self.cell.seed}"]
-        return " / ".join(part for part in parts if part)
+        return title(self.cell)
+
+
+def title(cell: Cell) -> str:
+    """A cell's short name for people: family, size, policy, seed."""
+    parts = [cell.family.kind, cell.family.title, cell.policy.kind, f"seed {cell.seed}"]
+    return " / ".join(part for part in parts if part)
 
 
 def make_job(cell: Cell, values: Mapping[str, Any], resources: Resources | None = None) -> Job:
     """The job of a cell, its stages from configs alone."""
-    stages = []
-    for step, work in cell_work(cell):
-        batch = next((part.key for part in work if part.kind == "batch"), "")
-        stages.append(Stage(step.model, batch, step.record, sum(part.flops for part in work)))
+    stages = [stage(step, work) for step, work in cell_work(cell)]
     return Job(cell, cell.key, values, stages, resources=resources or Resources())
+
+
+def stage(step: Step, work: Sequence[Work]) -> Stage:
+    """What a generation computes, as a stage."""
+    batch = next((part for part in work if part.kind == "batch"), None)
+    flops, sampling = sum(part.flops for part in work), batch.flops if batch else 0.0
+    return Stage(step.model, batch.key if batch else "", step.record, flops, sampling)

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from search_spaces import OptunaSearch, Point, Study, StudyError, expand, hunt
 from search_spaces.expand import inner, is_open, place, random_draws
 from sweep.cost import Work, cell_work
+from sweep.declared import Declared
+from sweep.forecast import Effort, Forecast, forecast
+from sweep.job import Stage, stage, title
+from sweep.speeds import Make, Speeds, make_of, observe
+from sweep.spending import Spending
 from trainables.cell import Cell
 from trainables.steps import Step
-from trainables.store import Store
+from trainables.store import MemoryStore, Store
 from trainables.supply import check_data, planned_reserve
 
 
@@ -50,6 +55,28 @@ class Line:
 
 
 @dataclass
+class Left:
+    """What the store does not hold yet.
+
+    Attributes:
+        efforts: by make; what cells share counts once.
+        cells: make and effort of each cell on its own.
+        stored: stages that the store holds, by make: they tell speeds.
+        complete: cells that are done, with their stages.
+    """
+
+    efforts: dict[Make, Effort] = field(default_factory=dict)
+    cells: list[tuple[Make, Effort]] = field(default_factory=list)
+    stored: dict[Make, list[Stage]] = field(default_factory=dict)
+    complete: list[tuple[Cell, list[Stage]]] = field(default_factory=list)
+
+    @property
+    def flops(self) -> float:
+        """Floating-point operations left."""
+        return sum(effort.fitting + effort.sampling for effort in self.efforts.values())
+
+
+@dataclass
 class Plan:
     """What a study comes to.
 
@@ -58,22 +85,39 @@ class Plan:
         lines: by family and size.
         totals: over all lines.
         estimated: whether cells stand for suggestions that depend on results.
-        left_out: cells that the budget leaves out.
+        left_out: titles of cells that the budget leaves out.
+        missing: why data can't be read here, which `run` will refuse.
+        makes: a cell of each make that has work left, for a calibration.
+        asked: the cells.
+        left: what is still to be computed.
     """
 
     study: str
     lines: list[Line]
     totals: Totals
     estimated: bool
-    left_out: int
+    left_out: list[str]
+    missing: list[str]
+    makes: dict[Make, Cell]
+    asked: list[Cell]
+    left: Left
 
     def as_json(self) -> dict[str, Any]:
         """Plain data."""
-        return asdict(self)
+        shown = ("study", "totals", "estimated", "left_out", "missing")
+        return {name: _plain(getattr(self, name)) for name in shown} | {"lines": [asdict(line) for line in self.lines]}
+
+    def speeds(self, store: Store, kept: Speeds) -> Speeds:
+        """What the store and the workspace know of this machine's speeds; the study's own records go first."""
+        return dict(kept) | observe(self.left.stored, store)
+
+    def forecast(self, speeds: Speeds, workers: int) -> Forecast:
+        """How long what is left takes on this machine."""
+        return forecast(self.left.efforts, self.left.cells, speeds, workers)
 
 
 def plan(study: Study, store: Store | None = None) -> Plan:
-    """Count a study's work; nothing is run.
+    """Count a study's work; nothing is run, and data that can't be read is taken as the study describes it.
 
     Args:
         study: what to run.
@@ -82,18 +126,85 @@ def plan(study: Study, store: Store | None = None) -> Plan:
     Raises:
         StudyError: a cell can't be.
     """
-    points = expand(study) + _likely(study) + hunt.likely(study)
-    limit = study.budget.cells
-    left_out = max(len(points) - limit, 0) if limit else 0
-    points = points[: len(points) - left_out]
-    lines: dict[tuple[str, str], Line] = {}
-    seen: set[str] = set()
-    for point in points:
-        _refuse(study, point)
-        line = _line(lines, point.cell)
-        _add(line.totals, point.cell, seen, store)
-    estimated = any(is_open(block) for block in study.blocks)
-    return Plan(study.name, list(lines.values()), _sum(line.totals for line in lines.values()), estimated, left_out)
+    return _Count(study, store or MemoryStore()).plan()
+
+
+class _Count:
+    """One count through a study's cells."""
+
+    def __init__(self, study: Study, store: Store) -> None:
+        self._study, self._store = study, store
+        self._declared, self._spending = Declared(), Spending(study.budget)
+        self._lines: dict[tuple[str, str], Line] = {}
+        self._makes: dict[Make, Cell] = {}
+        self._cells: list[Cell] = []
+        self._seen: set[str] = set()
+        self._left = Left()
+
+    def plan(self) -> Plan:
+        points = expand(self._study, self._declared.key) + _likely(self._study) + hunt.likely(self._study)
+        left_out = [title(point.cell) for point in points if not self._take(point)]
+        lines = list(self._lines.values())
+        estimated = any(is_open(block) for block in self._study.blocks)
+        missing = list(self._declared.missing.values())
+        totals = _sum(line.totals for line in lines)
+        return Plan(self._study.name, lines, totals, estimated, left_out, missing, self._makes, self._cells, self._left)
+
+    def _take(self, point: Point) -> bool:
+        """Count a cell; whether the budget allows it."""
+        if self._spending.closed:
+            return False
+        cell = point.cell
+        if self._declared.readable(cell):
+            _refuse(self._study, point)
+        work = list(cell_work(cell, self._declared.data(cell.family)))
+        stages = [stage(*part) for part in work]
+        if not self._spending.take(stages):
+            return False
+        self._cells.append(cell)
+        totals = self._line(cell).totals
+        totals.cells += 1
+        totals.generations += cell.generations
+        self._add(totals, cell, work, stages)
+        return True
+
+    def _line(self, cell: Cell) -> Line:
+        family = cell.family
+        name = family.kind, family.title
+        if name not in self._lines:
+            self._lines[name] = Line(*name, parameters=family.cost(cell.rows).parameters)
+        return self._lines[name]
+
+    def _add(
+        self, totals: Totals, cell: Cell, work: Sequence[tuple[Step, Sequence[Work]]], stages: list[Stage]
+    ) -> None:
+        make = make_of(cell)
+        shared, alone = self._left.efforts.setdefault(make, Effort()), Effort()
+        for (step, parts), one in zip(work, stages, strict=True):
+            stored = self._store.has("record", step.record)
+            fresh = [part for part in parts if part.name not in self._seen]
+            self._seen.update(part.name for part in fresh)
+            for part in fresh:
+                _count(totals, part, stored or self._store.has("model", step.model))
+            if stored:
+                self._left.stored.setdefault(make, []).append(one)
+                continue
+            _spend(alone, parts)
+            _spend(shared, fresh)
+        if alone.generations:
+            self._left.cells.append((make, alone))
+            self._makes.setdefault(make, cell)
+        else:
+            self._left.complete.append((cell, stages))
+
+
+def _spend(effort: Effort, parts: Iterable[Work]) -> None:
+    for part in parts:
+        if part.kind == "model":
+            effort.generations += 1
+            effort.fitting += part.flops
+        else:
+            effort.sampling += part.flops
 
 
 def _likely(study: Study) -> list[Point]:
@@ -115,32 +226,14 @@ def _refuse(study: Study, point: Point) -> None:
         raise StudyError(f"{place(study, point.block)}cell.{problem}") from None
 
 
-def _line(lines: dict[tuple[str, str], Line], cell: Cell) -> Line:
-    family = cell.family
-    name = family.kind, family.title
-    if name not in lines:
-        lines[name] = Line(*name, parameters=family.cost(cell.rows).parameters)
-    return lines[name]
-
-
-def _add(totals: Totals, cell: Cell, seen: set[str], store: Store | None) -> None:
-    totals.cells += 1
-    totals.generations += cell.generations
-    for step, parts in cell_work(cell):
-        for work in parts:
-            if work.name not in seen:
-                seen.add(work.name)
-                _count(totals, work, step, store)
-
-
-def _count(totals: Totals, work: Work, step: Step, store: Store | None) -> None:
+def _count(totals: Totals, work: Work, stored: bool) -> None:
     totals.flops += work.flops
     totals.size += work.size
     if work.kind == "model":
         totals.trained += 1
         totals.rows += work.rows
         totals.tokens += work.tokens
-        totals.stored += store is not None and (store.has("record", step.record) or store.has("model", step.model))
+        totals.stored += stored
 
 
 def _sum(parts: Iterable[Totals]) -> Totals:
@@ -149,3 +242,7 @@ def _sum(parts: Iterable[Totals]) -> Totals:
         for name, value in asdict(part).items():
             setattr(total, name, getattr(total, name) + value)
     return total
+
+
+def _plain(value: Any) -> Any:
+    return value if isinstance(value, (str, bool, list, Mapping)) else asdict(value)

@@ -47,6 +47,11 @@ class Workspace:
         return self._inside("logs", f"{cell}.log")
 
     @property
+    def speeds(self) -> Path:
+        """How fast machines were seen to be."""
+        return self.root / "speeds.json"
+
+    @property
     def searches(self) -> Path:
         """Optuna's journal."""
         return self._inside("optuna", "journal.log")

@@ -26,6 +26,12 @@ def _fresh_rows(policy: PolicyConfig, generations: int, budget: Budget) -> int:
     return policy.fresh_rows(generations, budget)
 
 
+@lru_cache(maxsize=1024)
+def _recipe(policy: PolicyConfig, generation: int, budget: Budget) -> Recipe:
+    """Cells of a study ask the same few policies again and again."""
+    return policy.recipe(generation, budget)
+
+
 class Fork(Config):
     """Follow another policy after generation `generation`. It goes on in the reserve where the first one stopped."""
 
@@ -88,8 +94,8 @@ class Cell(Config):
     def recipe(self, generation: int) -> Recipe:
         """The recipe of a generation, by the policy that rules it."""
         if self.fork is None or generation <= self.fork.generation:
-            return self.policy.recipe(generation, self.budget)
-        recipe = self.fork.policy.recipe(generation, self.budget)
+            return _recipe(self.policy, generation, self.budget)
+        recipe = _recipe(self.fork.policy, generation, self.budget)
         if not recipe.takes_fresh_rows:
             return recipe
         at, budget = self.fork.generation, self.budget
@@ -99,9 +105,13 @@ class Cell(Config):
     @property
     def key(self) -> str:
         """Names the cell. The number of generations does not enter: a longer cell goes on with a shorter one."""
+        return self.key_on(self.family.data_identity())
+
+    def key_on(self, data: Mapping[str, Any]) -> str:
+        """The key that it has where its real rows are made of `data`."""
         family = self.family
         parts = {
-            "data": family.data_identity(),
+            "data": dict(data),
             "fit": family.fit_identity(),
             "evaluation": family.evaluation_identity(),
             "judge": family.judge_identity(),

@@ -5,6 +5,7 @@ Whoever plans a study knows from here which steps its cells share.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -37,16 +38,22 @@ class Step:
 
 
 class Steps:
-    """Steps of one cell, each computed when first asked for."""
+    """Steps of one cell, each computed when first asked for.
 
-    def __init__(self, cell: Cell) -> None:
+    Args:
+        cell: whose.
+        data: what real rows are taken to be made of; None asks the family, which may read them.
+    """
+
+    def __init__(self, cell: Cell, data: Mapping[str, Any] | None = None) -> None:
         self.cell = cell
+        self._given = data
         self._steps: dict[int, Step] = {}
         self._batches: dict[int, BatchStep] = {}
 
     @cached_property
     def _data(self) -> dict[str, Any]:
-        return self.cell.family.data_identity()
+        return dict(self._given) if self._given is not None else self.cell.family.data_identity()
 
     @cached_property
     def _fit(self) -> dict[str, Any]:

@@ -3,30 +3,146 @@
 from __future__ import annotations
 
 import json as jsonlib
+import os
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
 
 from search_spaces import load_study
+from search_spaces.study import PowerRequirement
+from sweep import speeds
+from sweep.commands.outcome import DONE, REFUSED, say
+from sweep.errors import UsageError
+from sweep.eta import duration
+from sweep.forecast import Forecast, name
 from sweep.gpus import PEAK, UTILISATION, gpu_hours
 from sweep.plan import Plan, Totals, plan
-from sweep.workspace import Workspace
-from trainables.store import open_store
+from sweep.power import Design, designs
+from sweep.price import Bill, bill, read_cluster
+from sweep.workspace import Workspace, prepare
+from trainables.config import explain
+from trainables.store import Store, open_store
 
 
-def show_plan(reference: str, overrides: Sequence[str], workspace: Workspace, gpu: str, json: bool) -> int:
-    """Print what a study comes to."""
+@dataclass(frozen=True)
+class Asked:
+    """What a plan is to tell besides counts.
+
+    Attributes:
+        gpu: accelerator whose hours are told.
+        cpus: trials at a time on this machine; None for its cores.
+        calibrate: whether makes that were never timed are measured now.
+        cluster: a YAML file of machines and their price.
+        power: what the seeds are to resolve.
+        strict: whether an underpowered design is refused.
+    """
+
+    gpu: str
+    cpus: int | None
+    calibrate: bool
+    cluster: Path | None
+    power: PowerRequirement | None
+    strict: bool
+
+
+def show_plan(reference: str, overrides: Sequence[str], workspace: Workspace, asked: Asked, json: bool) -> int:
+    """Print what a study comes to; exit code 2 where it is to be refused as underpowered."""
     study = load_study(reference, overrides)
-    found = plan(study, open_store(workspace.storage))
-    hours = gpu_hours(found.totals.flops, gpu)
+    gpu_hours(0.0, asked.gpu)  # refuses an unknown one before anything is counted
+    machines = read_cluster(asked.cluster) if asked.cluster else None
+    store = open_store(workspace.storage)
+    found = plan(study, store)
+    hours = gpu_hours(found.totals.flops, asked.gpu)
+    ahead = found.forecast(_speeds(found, store, workspace, asked), asked.cpus or cores())
+    charged = bill(machines, found.left, ahead) if machines else None
+    question = asked.power or study.require_power
+    judged = designs(found, store, question)
     if json:
-        print(jsonlib.dumps(found.as_json() | {"gpu": gpu, "gpu_hours": hours, "utilisation": UTILISATION}))
-        return 0
+        print(jsonlib.dumps(_plain(found, asked.gpu, hours, ahead, charged, judged)))
+    else:
+        _print(found, asked, hours, ahead, charged)
+        for design in judged:
+            print(design.line(question))
+    weak = [design for design in judged if design.underpowered]
+    if weak and (asked.strict or study.require_power):
+        say(f"collapse-sweep: {study.name}: {weak[0].refusal(question)}")
+        return REFUSED
+    return DONE
+
+
+def question(effect: float | None, on: str, power: float, deviation: float | None) -> PowerRequirement | None:
+    """What is asked of the seeds; None where nothing is.
+
+    Raises:
+        UsageError: an option can't be.
+    """
+    if effect is None:
+        return None
+    try:
+        return PowerRequirement.model_validate({"effect": effect, "on": on, "power": power, "deviation": deviation})
+    except ValidationError as problem:
+        raise UsageError(f"--{explain(problem, PowerRequirement)}") from None
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _speeds(found: Plan, store: Store, workspace: Workspace, asked: Asked) -> speeds.Speeds:
+    """What is known of this machine, measured now where that is asked for."""
+    kept = found.speeds(store, speeds.read(workspace.speeds))
+    lacking = {make: cell for make, cell in found.makes.items() if make not in kept}
+    if asked.calibrate and lacking and not found.missing:
+        from sweep.calibrate import calibrate
+
+        prepare(workspace)
+        say(f"measuring {', '.join(sorted({name(make) for make in lacking}))} on this machine")
+        fresh = calibrate(lacking, workspace.storage, asked.cpus or cores())
+        speeds.write(workspace.speeds, fresh)
+        kept |= fresh
+    return kept
+
+
+def _print(found: Plan, asked: Asked, hours: float, ahead: Forecast, charged: Bill | None) -> None:
     print(_table(found))
     print(_summary(found))
+    print(_time(ahead, asked))
     print(
-        f"On one {gpu}, at {UTILISATION:.0%} of its {PEAK[gpu] / 1e12:.0f} TFLOP/s, the arithmetic of all of it takes "
-        f"about {hours:.3g} GPU-hours."
+        f"On one {asked.gpu}, at {UTILISATION:.0%} of its {PEAK[asked.gpu] / 1e12:.0f} TFLOP/s, the arithmetic of all "
+        f"of it takes about {hours:.3g} GPU-hours."
     )
-    return 0
+    if charged:
+        print(charged.line())
+    for title in found.left_out[:20]:
+        print(f"left out by the budget: {title}")
+    for reason in found.missing:
+        print(f"note: the data can't be read here, and `run` will ask for it: {reason}")
+
+
+def _time(ahead: Forecast, asked: Asked) -> str:
+    """How long it takes here, and how that is known."""
+    if ahead.unknown:
+        how = (
+            "too large to be tried in a calibration"
+            if asked.calibrate
+            else "`plan --calibrate` measures it in ten seconds or so"
+        )
+        return f"Time on this machine: unknown; {', '.join(ahead.unknown)} was never timed here ({how})."
+    if ahead.seconds == 0:
+        return "Time on this machine: none; everything is done."
+    known = ", ".join(f"{count} by {WORDS[source]}" for source, count in ahead.sources.items())
+    borrowed = "".join(f"; {made} as {other}" for made, other in ahead.borrowed.items() if made != other)
+    return (
+        f"Time on this machine, {ahead.workers} trials at a time: about {duration(ahead.seconds or 0.0)} "
+        f"(speeds: {known}{borrowed})."
+    )
+
+
+WORDS = {"store": "this study's own records", "runs": "earlier runs", "calibration": "calibration"}
 
 
 def _table(found: Plan) -> str:
@@ -60,8 +176,21 @@ def _summary(found: Plan) -> str:
     if found.estimated:
         said.append("Some cells depend on results: random draws stand for them here.")
     if found.left_out:
-        said.append(f"The budget leaves out {found.left_out:,} cells.")
+        said.append(f"The budget leaves out {len(found.left_out):,} cells.")
     return " ".join(said)
+
+
+def _plain(
+    found: Plan, gpu: str, hours: float, ahead: Forecast, charged: Bill | None, judged: Sequence[Design]
+) -> dict[str, Any]:
+    return found.as_json() | {
+        "gpu": gpu,
+        "gpu_hours": hours,
+        "utilisation": UTILISATION,
+        "time": asdict(ahead),
+        "cluster": charged.as_json() if charged else None,
+        "power": [design.as_json() for design in judged],
+    }
 
 
 def si(value: float) -> str:

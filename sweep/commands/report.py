@@ -117,7 +117,7 @@ def _plain(study: Study, board: Board, table: pd.DataFrame, folder: str | None) 
     return {
         "study": study.name,
         "cells": [describe(job) for job in board.jobs.values()],
-        "left_out": board.left_out,
+        "left_out": list(board.left_out.values()),
         "report": folder,
         "robustness": jsonlib.loads(table.to_json(orient="records", double_precision=15)),
     }

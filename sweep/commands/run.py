@@ -18,6 +18,9 @@ from sweep.stopping import cautions
 from sweep.workspace import Workspace
 from trainables.store import open_store
 
+NAMED = 20
+"""Cells not run that are named on the terminal."""
+
 
 def run(
     reference: str,
@@ -49,7 +52,7 @@ def run(
             study, outcome.board, workspace, open_store(workspace.storage), command, json, report, reuse=not outcome.ran
         )
     _tell(study, outcome, workspace, shlex.join(["collapse-sweep", "run", *again]))
-    return INCOMPLETE if outcome.failed or outcome.unfinished else DONE
+    return INCOMPLETE if outcome.failed or outcome.unfinished or outcome.over_budget else DONE
 
 
 def cores() -> int:
@@ -73,13 +76,28 @@ def _tell(study: Study, outcome: Outcome, workspace: Workspace, again: str) -> N
     for job in outcome.failed:
         where = f"; see {workspace.log(job.key)}" if job.failure and job.failure.details else ""
         say(f"failed: {job.title}: {job.failure}{where}")
-    if outcome.board.left_out:
-        say(f"{outcome.board.left_out} cells were left out by the study's budget")
-    if outcome.unfinished:
+    if outcome.over_budget:
+        _tell_left(study, outcome, again)
+    elif outcome.unfinished:
         done = sum(job.status == "done" for job in outcome.board.jobs.values())
         word = "stopped" if outcome.stopped else "not finished"
         say(f"{word}: {done} of {len(outcome.board.jobs)} cells are done and kept; go on with: {again}")
     elif workspace.local_tracking:
         say(f"MLflow: {shlex.join(['collapse-sweep', 'ui', '--workspace', str(workspace.root)])}")
     if not outcome.ran and not outcome.failed:
-        say(f"{study.name}: everything was done already; nothing was trained")
+        what = "everything that the budget allows" if outcome.over_budget else "everything"
+        say(f"{study.name}: {what} was done already; nothing was trained")
+
+
+def _tell_left(study: Study, outcome: Outcome, again: str) -> None:
+    """What the budget left out, by name, and how to go on."""
+    done = sum(job.status == "done" for job in outcome.board.jobs.values())
+    left = [job.title for job in outcome.unfinished] + list(outcome.board.left_out.values())
+    for name in left[:NAMED]:
+        say(f"not run: {name}")
+    if len(left) > NAMED:
+        say(f"not run: {len(left) - NAMED:,} more; `status` names them all")
+    limits = {name: value for name, value in study.budget.canonical().items() if value is not None}
+    spent = ", ".join(f"{name} {value:g}" for name, value in limits.items())
+    larger = " ".join(f"-o budget.{name}=…" for name in limits)
+    say(f"budget spent ({spent}): {done} cells are done and kept; with a larger one, go on with: {again} {larger}")

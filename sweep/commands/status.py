@@ -26,9 +26,12 @@ def status(reference: str, overrides: Sequence[str], workspace: Workspace, json:
     mark_running(board, store)
     jobs = list(board.jobs.values())
     if json:
-        print(jsonlib.dumps({"study": study.name, "cells": [describe(job) for job in jobs]}))
+        left_out = list(board.left_out.values())
+        print(jsonlib.dumps({"study": study.name, "cells": [describe(job) for job in jobs], "left_out": left_out}))
     else:
         _print(study.name, jobs)
+        for name in board.left_out.values():
+            print(f"left out by the budget: {name}")
     return INCOMPLETE if any(job.status == "failed" for job in jobs) else DONE
 
 

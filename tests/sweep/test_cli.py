@@ -152,3 +152,46 @@ def test_an_unknown_objective_is_refused_with_the_nearest_name(study: Path) -> N
     assert "search.objective: unknown objective 'grwth'; did you mean 'growth'?" in refused(
         study.parent, "run", "toy.yaml"
     )
+
+
+def test_plan_needs_no_data_that_it_cannot_read(tmp_path: Path) -> None:
+    done = call(tmp_path, "plan", "paper/diffusion")
+    assert done.returncode == 0, done.stderr
+    assert "paper/diffusion: 6 cells of 48 generations; 3 of these are shared" in done.stdout
+    assert (
+        "note: the data can't be read here, and `run` will ask for it: cell.family.source.allow_pickle" in done.stdout
+    )
+    assert "allow_pickle" in refused(tmp_path, "run", "paper/diffusion", "--workspace", "w")
+    assert not (tmp_path / "w" / "store").exists()
+
+
+def test_plan_refuses_too_few_seeds_where_it_is_asked_to(study: Path) -> None:
+    options = ["--effect", "0.1", "--deviation", "10"]
+    found = call(study.parent, "plan", "toy.yaml", *options)
+    assert found.returncode == 0, found.stderr
+    assert "warning: underpowered: gaussian dim 1: a growth per generation of 0.1 is found with power" in found.stdout
+    strict = call(study.parent, "plan", "toy.yaml", *options, "--strict")
+    assert strict.returncode == 2
+    assert "seed: gaussian dim 1 has 2 seeds a configuration and needs" in strict.stderr
+    said = refused(study.parent, "run", "toy.yaml", "-o", "require_power={effect: 0.1, deviation: 10}")
+    assert said.startswith("toy: seed: gaussian dim 1 has 2 seeds a configuration and needs")
+    assert refused(study.parent, "plan", "toy.yaml", "--effect", "1", "--power", "2").startswith(
+        "--power: input should"
+    )
+
+
+def test_plan_tells_a_price_at_the_users_own_rate(study: Path) -> None:
+    (study.parent / "lab.yaml").write_text("{nodes: 2, gpu: A100, gpus_per_node: 4, price_per_hour: 12, currency: EUR}")
+    text = call(study.parent, "plan", "toy.yaml", "--cluster", "lab.yaml").stdout
+    assert "On lab (2 × 4 A100 at 30% of its peak" in text
+    assert "at the stated 12 EUR a node and hour" in text
+
+
+def test_a_calibration_is_kept_and_makes_a_plan_tell_the_time(study: Path) -> None:
+    assert "unknown; gaussian dim 1 was never timed here" in call(study.parent, "plan", "toy.yaml").stdout
+    done = call(study.parent, "plan", "toy.yaml", "--calibrate", "--cpus", "1")
+    assert "about" in done.stdout, done.stderr
+    assert "(speeds: 1 by calibration)" in done.stdout
+    later = json.loads(call(study.parent, "plan", "toy.yaml", "--cpus", "1", "--json").stdout)["time"]
+    assert 10 < later["seconds"] < 30, "ten generations of milliseconds, and the start of a run"
+    assert sorted(path.name for path in (study.parent / "collapse-runs").iterdir()) == ["speeds.json", "workspace.json"]

@@ -115,6 +115,10 @@ class FamilyConfig(Config, ABC):
         Raises:
             ValueError: the data can't be read; one line says which and why.
         """
+        return self.declared_data()
+
+    def declared_data(self) -> dict[str, Any]:
+        """What the config alone says of the real rows; nothing is read. Names no data, and so no artifact."""
         return {"kind": self.kind} | self._part(self.data_fields)
 
     def fit_identity(self) -> dict[str, Any]:

@@ -1,0 +1,75 @@
+"""Budgets: what fits is run, in the study's order; what is shared counts once; the rest is named."""
+
+from __future__ import annotations
+
+import pytest
+from pydantic import ValidationError
+from toys import drain, points, toy
+
+from search_spaces import Study
+from search_spaces.study import StudyBudget
+from sweep.board import Board
+from sweep.plan import plan
+from trainables.store import MemoryStore, Store
+
+
+def limited(**budget: object) -> Study:
+    """Three generations, two policies, four seeds: five models a seed, the first of them shared."""
+    return toy(seeds=4).model_copy(update={"budget": StudyBudget.model_validate(budget)})
+
+
+def board_of(study: Study, store: Store) -> Board:
+    board = Board(store, budget=study.budget)
+    board.admit(points(study))
+    return board
+
+
+def models(store: Store) -> int:
+    return len(list(store.keys("model")))
+
+
+@pytest.mark.parametrize(("generations", "fitted"), [(2, 0), (3, 3), (5, 3), (6, 6), (20, 20), (1000, 20)])
+def test_no_more_models_are_fitted_than_the_budget_says(generations: int, fitted: int) -> None:
+    study, store = limited(generations=generations), MemoryStore()
+    board = board_of(study, store)
+    drain(board, store)
+    assert models(store) == fitted, "cells are whole: the first that does not fit closes the budget"
+    assert len(board.jobs) + len(board.left_out) == 8
+    assert list(board.left_out.values()) == plan(study).left_out
+
+
+def test_operations_are_those_that_plan_counts() -> None:
+    whole = plan(toy(seeds=4)).totals.flops
+    assert plan(limited(flops=whole * 1.0001)).left_out == []
+    assert len(plan(limited(flops=whole * 0.999)).left_out) == 1
+    half = plan(limited(flops=whole / 2))
+    assert half.totals.flops <= whole / 2
+    assert 0 < len(half.left_out) < 8
+
+
+def test_the_same_budget_means_the_same_cells_and_a_larger_one_more() -> None:
+    store = MemoryStore()
+    first = board_of(limited(generations=7), store)
+    drain(first, store)
+    again = board_of(limited(generations=7), store)
+    assert not again.has_work()
+    assert again.left_out == first.left_out
+    larger = board_of(limited(generations=20), store)
+    assert set(first.jobs) < set(larger.jobs)
+    drain(larger, store)
+    assert models(store) == 20
+    assert not larger.left_out
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [(90, 90.0), ("90", 90.0), ("90 s", 90.0), ("1.5h", 5400.0), ("20 min", 1200.0), ("2d", 172800.0)],
+)
+def test_wall_time_is_written_as_people_write_it(said: object, seconds: float) -> None:
+    assert StudyBudget.model_validate({"wall_time": said}).wall_time == seconds
+
+
+@pytest.mark.parametrize("said", ["soon", "3 weeks", "-1h", "", 0, -5])
+def test_what_is_no_duration_is_refused(said: object) -> None:
+    with pytest.raises(ValidationError):
+        StudyBudget.model_validate({"wall_time": said})
