@@ -13,6 +13,7 @@ from sweep.calibrate import Scratch, measure
 from sweep.forecast import OVERHEAD, START, Effort, forecast
 from sweep.plan import plan
 from sweep.speeds import Make, Speed, nearest
+from sweep.stored import read_records
 from trainables import Cell
 from trainables.store import MemoryStore, Payload, Store, open_store
 
@@ -32,7 +33,7 @@ def test_speeds_are_medians_over_stored_generations() -> None:
     board = run(store, 3)
     found = speeds.observe(plan(toy(seeds=3), store).left.stored, store)
     (speed,) = found.values()
-    taken = sorted(record.seconds["evaluate"] for job in board.jobs.values() for record in job.records.values())
+    taken = sorted(record.seconds["evaluate"] for job in board.jobs.values() for record in read_records(job, store))
     assert taken[0] < speed.evaluate < taken[-1]
     assert speed.source == "store"
 

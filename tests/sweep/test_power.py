@@ -15,6 +15,7 @@ from search_spaces.study import PowerRequirement
 from sweep.board import Board
 from sweep.plan import plan
 from sweep.power import designs, require_power
+from sweep.stored import read_records
 from trainables.store import MemoryStore, Store
 
 
@@ -52,7 +53,9 @@ def test_the_spread_between_seeds_is_that_of_the_stored_records() -> None:
     squares = 0.0
     for policy in ("replace", "accumulate"):
         jobs = [job for job in board.jobs.values() if job.cell.policy.kind == policy]
-        values = [np.polyfit([1, 2, 3], [job.records[n].test_loss for n in (1, 2, 3)], 1)[0] for job in jobs]
+        values = [
+            np.polyfit([1, 2, 3], [record.test_loss for record in read_records(job, store)], 1)[0] for job in jobs
+        ]
         mean = sum(values) / 5
         squares += sum((value - mean) ** 2 for value in values)
     assert (design.seeds, design.freedom) == (5, 8)
@@ -62,7 +65,9 @@ def test_the_spread_between_seeds_is_that_of_the_stored_records() -> None:
 
 def test_the_gap_between_policies_is_taken_within_a_seed() -> None:
     board, store = done(5)
-    last = {(job.cell.policy.kind, job.cell.seed): job.records[3].test_loss for job in board.jobs.values()}
+    last = {
+        (job.cell.policy.kind, job.cell.seed): read_records(job, store)[-1].test_loss for job in board.jobs.values()
+    }
     gaps = [last["accumulate", seed] - last["replace", seed] for seed in range(5)]
     mean = sum(gaps) / 5
     spread = math.sqrt(sum((gap - mean) ** 2 for gap in gaps) / 4)
