@@ -114,6 +114,7 @@ class Board:
         self._cooling: list[_Cooling] = []
         self._next_look = 0.0
         self._sources: list[Source] = []
+        self._searched = False
         self.searches: list[Source] = []
         self._open: list[_Open] = []
 
@@ -152,6 +153,7 @@ class Board:
     def add_source(self, source: Source) -> None:
         """Take an open search into the study, with what it has suggested before."""
         self._sources.append(source)
+        self._searched = True
         self.searches.append(source)
         for suggestion in source.past():
             self.admit(suggestion.points)
@@ -277,8 +279,8 @@ class Board:
         for listener in self._listeners:
             listener.ended(job)
         self._tell()
-        if job.status in ENDED and not any(job in held.jobs for held in self._open):
-            self._let_go([job])
+        if job.status in ENDED and not self._searched:
+            job.records = {}  # the store has them: those of many thousand jobs would fill this process
 
     def _suggest(self) -> bool:
         """Ask open searches, until one suggests a cell that is still to be run; whether one did."""
@@ -306,12 +308,6 @@ class Board:
                 for job in held.jobs:
                     read_records(job, self._store)
                 self._judge(held)
-                self._let_go(held.jobs)
-
-    def _let_go(self, jobs: Iterable[Job]) -> None:
-        """The store keeps records; those of many thousand jobs would fill this process."""
-        for job in jobs:
-            job.records.clear()
 
     def _judge(self, held: _Open) -> None:
         try:
