@@ -16,6 +16,7 @@ from search_spaces.resources import Resources
 from sweep import speeds
 from sweep.background import Background
 from sweep.board import Board, Listener
+from sweep.chronicle import Chronicle
 from sweep.errors import Interrupted, UsageError
 from sweep.falsification import FalsifySource
 from sweep.findings import findings
@@ -162,12 +163,15 @@ def run_study(
     tracker = Guarded(_beside(connect(study, workspace), workspace), lambda trouble: warn(f"{trouble}; {KEPT}"))
     listeners.insert(0, tracker)
     show_stored(board, store, tracker)
+    chronicle = Chronicle(study.name, workspace, progress)
+    listeners.append(chronicle)
     try:
         stopped = _run(board, workspace, store, machines, listeners, progress, warn)
     except UsageError:
         tracker.close("stopped")
         raise
-    _keep_logs(board, workspace)
+    finally:
+        chronicle.close()
     outcome = Outcome(board, ran=True, stopped=stopped, tracking=tracker.trouble)
     with suppress(OSError):  # a full disk here would hide how the run ended
         speeds.learn(workspace.speeds, board.jobs.values(), store)
@@ -269,12 +273,3 @@ def _signals(stop: threading.Event) -> Iterator[None]:
     finally:
         for number, handler in held.items():
             signal.signal(number, handler)
-
-
-def _keep_logs(board: Board, workspace: Workspace) -> None:
-    """Keep what unexpected failures said, for whoever looks into them."""
-    for job in board.jobs.values():
-        if job.failure is not None and job.failure.details:
-            path: Path = workspace.log(job.key)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(f"{job.title}\n{job.failure}\n\n{job.failure.details}", encoding="utf-8")

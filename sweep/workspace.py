@@ -42,8 +42,12 @@ class Workspace:
         """Folder of a study's report."""
         return self._inside("reports", study)
 
+    def running(self, study: str) -> Path:
+        """What the run of a study that is going on says of itself."""
+        return self.root / "running" / f"{study}.json"
+
     def log(self, cell: str) -> Path:
-        """What a failed cell said."""
+        """What happened to a cell, run after run."""
         return self._inside("logs", f"{cell}.log")
 
     @property

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json as jsonlib
 from collections.abc import Sequence
+from typing import Any
 
 from search_spaces import load_study
 from sweep.board import Board
+from sweep.chronicle import last_line, read_note
 from sweep.commands.outcome import DONE, INCOMPLETE
 from sweep.commands.text import columns
 from sweep.engine import open_board
-from sweep.job import Job
+from sweep.eta import duration
+from sweep.job import Failure, Job
 from sweep.workspace import Workspace
 from trainables.store import Store, open_store
 
@@ -23,16 +26,49 @@ def status(reference: str, overrides: Sequence[str], workspace: Workspace, json:
     study = load_study(reference, overrides)
     store = open_store(workspace.storage)
     board = open_board(study, workspace, store)
+    note = read_note(workspace.running(study.name))
     mark_running(board, store)
+    if note is not None:
+        _mark_failed(board, note)
     jobs = list(board.jobs.values())
+    cells = [describe(job) | {"log": _log(job, workspace)} for job in jobs]
     if json:
         left_out = list(board.left_out.values())
-        print(jsonlib.dumps({"study": study.name, "cells": [describe(job) for job in jobs], "left_out": left_out}))
+        print(jsonlib.dumps({"study": study.name, "cells": cells, "left_out": left_out, "run": note}))
     else:
-        _print(study.name, jobs)
+        _print(study.name, jobs, workspace)
         for name in board.left_out.values():
             print(f"left out by the budget: {name}")
+        if note is not None:
+            _print_run(note)
     return INCOMPLETE if any(job.status == "failed" for job in jobs) else DONE
+
+
+def _mark_failed(board: Board, note: dict[str, Any]) -> None:
+    """Cells that failed in the run that is going on, and that the store does not keep as failed."""
+    for key, reason in note["failures"].items():
+        job = board.jobs.get(key)
+        if job is not None and job.status == "waiting":
+            job.status, job.failure = "failed", Failure(reason, final=False)
+
+
+def _log(job: Job, workspace: Workspace) -> str | None:
+    """Where a cell's log is."""
+    path = workspace.log(job.key)
+    return str(path) if path.is_file() else None
+
+
+def _print_run(note: dict[str, Any]) -> None:
+    """How the run goes that is going on."""
+    left = note["left_seconds"]
+    print(
+        f"running for {duration(note['seconds'])} as process {note['pid']} on {note['host']}: "
+        f"{note['reached']:,}/{note['generations']:,} generations, {note['per_minute']:.3g} a minute"
+        + (f", about {duration(left)} left" if left is not None else "")
+    )
+    for node in note["nodes"]:
+        alive = "alive" if node["alive"] else "dead"
+        print(f"node {node['address']}: {alive}, {node['cpus']:g} CPUs, {node['gpus']:g} GPUs")
 
 
 def mark_running(board: Board, store: Store) -> None:
@@ -55,7 +91,7 @@ def describe(job: Job) -> dict[str, object]:
     }
 
 
-def _print(name: str, jobs: Sequence[Job]) -> None:
+def _print(name: str, jobs: Sequence[Job], workspace: Workspace) -> None:
     counts = {status: sum(job.status == status for job in jobs) for status in SHOWN}
     if not counts["stopped"]:
         del counts["stopped"]
@@ -67,3 +103,8 @@ def _print(name: str, jobs: Sequence[Job]) -> None:
             for job in shown
         ]
         print(columns([["cell", "status", "generations", "reason"], *rows], left=4))
+    for job in jobs:
+        if job.status == "failed" and _log(job, workspace):
+            print(f"log of {job.title}: {workspace.log(job.key)}: {last_line(workspace.log(job.key))}")
+    if any(_log(job, workspace) for job in jobs):
+        print(f"logs of cells: {workspace.root / 'logs'}")
