@@ -1,0 +1,164 @@
+"""A Ray cluster of several processes on this machine, each node with cores, folder and, where the system allows it,
+process numbers and /tmp of its own; and an S3 server, the only thing that they share.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+APART = ["unshare", "--pid", "--fork", "--kill-child", "--mount", "--mount-proc"]
+"""A process namespace and a mount namespace of its own: what happens there is seen by nobody else."""
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def can_be_apart() -> bool:
+    """Whether nodes can have namespaces of their own."""
+    if shutil.which("unshare") is None:
+        return False
+    return subprocess.run([*APART, "true"], capture_output=True, check=False).returncode == 0
+
+
+class Fleet:
+    """The nodes. A node is killed with everything that it runs, as a machine that loses its power."""
+
+    def __init__(self, folder: Path, **environment: str) -> None:
+        self.folder = folder
+        self.nodes: dict[str, subprocess.Popen[bytes]] = {}
+        self.ports = {name: free_port() for name in ("gcs", "dashboard", "agent")}
+        self.address = f"127.0.0.1:{self.ports['gcs']}"
+        self.environment = {**os.environ, **environment, "RAY_AUTH_MODE": "token"}
+
+    def head(self, cpus: int = 0, dashboard: bool = False, *more: str) -> None:
+        """Start the head; it runs no trials."""
+        page = ["--include-dashboard=true", "--dashboard-host=127.0.0.1", f"--dashboard-port={self.ports['dashboard']}"]
+        options = ["--head", f"--port={self.ports['gcs']}", f"--temp-dir={self._temporary('head')}"]
+        self._start(
+            "head", cpus, [*options, *(page if dashboard else ["--include-dashboard=false"]), *more], apart=False
+        )
+        self._wait_for_nodes(1)
+
+    def node(self, name: str, cpus: int = 1) -> None:
+        """Let a machine join."""
+        known = self.count()
+        self._start(name, cpus, [f"--address={self.address}"], apart=can_be_apart())
+        self._wait_for_nodes(known + 1)
+
+    def kill(self, name: str) -> None:
+        """kill -9, no farewell: the node and all its workers."""
+        process = self.nodes.pop(name)
+        family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
+        for member in family:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                member.send_signal(signal.SIGKILL)
+        process.wait(timeout=30)
+
+    def count(self) -> int:
+        """Nodes that are alive, as the head sees it."""
+        code = (
+            "from ray._raylet import GcsClient\n"
+            f"nodes = GcsClient(address={self.address!r}).get_all_node_info()\n"
+            "print(sum(node.state == 0 for node in nodes.values()))"
+        )
+        done = subprocess.run([sys.executable, "-c", code], env=self.environment, capture_output=True, text=True)
+        return int(done.stdout.strip() or 0)
+
+    def close(self) -> None:
+        """End every node."""
+        for name in list(self.nodes):
+            self.kill(name)
+
+    def log(self, name: str) -> str:
+        """What a node has said."""
+        return (self.folder / f"{name}.log").read_text()
+
+    def _temporary(self, name: str) -> str:
+        return str(self.folder / name)  # short: it holds sockets
+
+    def _start(self, name: str, cpus: int, options: list[str], apart: bool) -> None:
+        command = [
+            sys.executable,
+            "-m",
+            "ray.scripts.scripts",
+            "start",
+            "--block",
+            f"--num-cpus={cpus}",
+            "--num-gpus=0",
+        ]
+        command += ["--node-ip-address=127.0.0.1", "--object-store-memory=80000000", "--disable-usage-stats", *options]
+        if apart:
+            script = f'mount -t tmpfs tmpfs /tmp && mkdir -p {self.folder} && exec "$@"'
+            command = [*APART, "sh", "-c", script, "sh", *command]
+        with open(self.folder / f"{name}.log", "wb") as log:
+            self.nodes[name] = subprocess.Popen(command, env=self.environment, stdout=log, stderr=log, cwd=self.folder)
+
+    def _wait_for_nodes(self, number: int) -> None:
+        deadline = time.monotonic() + 90
+        while self.count() < number:
+            dead = {name: self.log(name)[-2000:] for name, node in self.nodes.items() if node.poll() is not None}
+            assert not dead, dead
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+
+
+@contextlib.contextmanager
+def fleet(**environment: str) -> Iterator[Fleet]:
+    """No node has started yet; all are ended with the block."""
+    folder = Path(tempfile.mkdtemp(prefix="fleet-", dir="/tmp"))
+    made = Fleet(folder, **environment)
+    try:
+        yield made
+    finally:
+        made.close()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def s3() -> Iterator[dict[str, str]]:
+    """An S3 server; the environment by which its clients find it."""
+    from moto.server import ThreadedMotoServer
+
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    running = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    running.start()
+    host, port = running.get_host_and_port()
+    try:
+        yield {
+            "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_DEFAULT_REGION": "us-east-1",
+        }
+    finally:
+        running.stop()
+
+
+def bucket(**settings: Any) -> str:
+    """A new bucket that keeps every version of every object, so that what was written twice is seen."""
+    import boto3
+
+    name = f"b{time.time_ns()}"
+    client = boto3.client("s3", **settings)
+    client.create_bucket(Bucket=name)
+    client.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+    return name

@@ -1,0 +1,123 @@
+"""Several machines, one of which dies: the study ends as if nothing had happened. Storage is reached by URL only."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from fleet import Fleet, bucket, can_be_apart, fleet, s3
+
+pytest.importorskip("s3fs", reason="the extra `s3` is not installed")
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(280), pytest.mark.filterwarnings("ignore::DeprecationWarning")]
+
+STUDY = """\
+name: nodes
+cell: {family: {kind: gaussian, dim: 3}, rows: 30, generations: 10, replicates: 1000}
+space:
+  policy.kind: {grid: [replace, accumulate]}
+  seed: {grid: [0, 1, 2]}
+"""
+FITS = 6 * 10 - 3
+"""Models of the study: both policies share generation 1."""
+
+
+@pytest.fixture(scope="module")
+def environment() -> Iterator[dict[str, str]]:
+    with s3() as found, pytest.MonkeyPatch.context() as patch:
+        found |= {"COLLAPSE_SWEEP_LEASE_SECONDS": "8"}
+        for name, value in found.items():
+            patch.setenv(name, value)
+        yield found
+
+
+@pytest.fixture(scope="module")
+def machines(environment: dict[str, str]) -> Iterator[Fleet]:
+    """A head that runs no trials and two machines of one core."""
+    with fleet(**environment) as made:
+        made.head()
+        made.node("first")
+        made.node("second")
+        yield made
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace in which the study ran on this machine alone."""
+    folder = tmp_path_factory.mktemp("alone")
+    (folder / "nodes.yaml").write_text(STUDY)
+    command = [sys.executable, "-m", "sweep", "run", "nodes.yaml", "--workspace", "w", "--cpus", "2"]
+    subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=200)
+    return folder
+
+
+def run(folder: Path, machines: Fleet, *more: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "sweep", "run", "nodes.yaml", "--address", machines.address, *more]
+    return subprocess.Popen(command, cwd=folder, env=machines.environment, stderr=subprocess.PIPE, text=True)
+
+
+def versions(name: str) -> list[str]:
+    """Every object that was ever written to a bucket, once for each time."""
+    import boto3
+
+    pages = boto3.client("s3").get_paginator("list_object_versions").paginate(Bucket=name)
+    return [found["Key"] for page in pages for found in page.get("Versions", [])]
+
+
+def fitted(name: str) -> int:
+    return len({key for key in versions(name) if re.search(r"/model/.*\.json$", key)})
+
+
+def test_a_machine_dies_and_another_joins_and_the_table_is_that_of_an_undisturbed_run(
+    undisturbed: Path, machines: Fleet
+) -> None:
+    name = bucket()
+    process = run(undisturbed, machines, "--workspace", "c", "--storage", f"s3://{name}/store")
+    wait_for(lambda: fitted(name) >= 8, process)
+    machines.kill("first")
+    at_death = fitted(name)
+    machines.node("third")
+    _, said = process.communicate(timeout=200)
+    assert process.returncode == 0, said
+    assert at_death < FITS, "it died in the middle"
+    tables = [undisturbed / place / "reports" / "nodes" / "robustness.csv" for place in ("w", "c")]
+    assert tables[0].read_text() == tables[1].read_text(), "to the last digit"
+    written = Counter(key for key in versions(name) if key.endswith(".json") and "/leases/" not in key)
+    assert sum("/model/" in key for key in written) == FITS
+    assert {key: times for key, times in written.items() if times > 1} == {}, "what was committed is never made again"
+    taken_over = {key for key in versions(name) if re.search(r"/leases/.*\.[2-9]$", key)}
+    assert len(taken_over) <= 1, "one trial was lost, and with it at most the step that it was at"
+
+
+def test_a_folder_that_machines_do_not_share_is_refused_before_anything_is_trained(
+    undisturbed: Path, machines: Fleet
+) -> None:
+    if not can_be_apart():
+        pytest.skip("this system gives nodes no folders of their own")
+    process = run(undisturbed, machines, "--workspace", "local")
+    _, said = process.communicate(timeout=100)
+    assert process.returncode == 2
+    assert re.fullmatch(r"collapse-sweep: --storage .*/local/store: can't be used from node .*\n", said)
+    assert not list((undisturbed / "local" / "store").glob("model/*"))
+
+
+def test_resources_that_no_machine_has_are_refused(undisturbed: Path, machines: Fleet) -> None:
+    storage = f"s3://{bucket()}/store"
+    process = run(undisturbed, machines, "--workspace", "r", "--storage", storage, "-o", "resources.gpu=1")
+    _, heard = process.communicate(timeout=100)
+    assert process.returncode == 2, heard
+    expected = r"no node has room for a trial with cpu 1, gpu 1 \(gaussian .*\); there are .*1 × \(.*\).*; ask for less"
+    assert re.fullmatch(rf"collapse-sweep: resources: {expected}.*\n", heard)
+
+
+def wait_for(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+    deadline = time.monotonic() + 150
+    while not condition():
+        assert process.poll() is None, process.communicate()[1]
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
