@@ -36,6 +36,10 @@ Address = Annotated[
     str | None,
     typer.Option("--address", metavar="auto|HOST:PORT", help="Of a Ray cluster; default: Ray on this machine only."),
 ]
+Shared = Annotated[
+    bool, typer.Option("--shared-storage", help="A local --storage folder is mounted by nodes yet to come, too.")
+]
+Wait = Annotated[bool, typer.Option("--wait", help="Wait for machines that are not there, rather than refuse.")]
 Json = Annotated[bool, typer.Option("--json", help="Print machine-readable JSON on stdout.")]
 DEFAULT = Path("collapse-runs")
 
@@ -116,12 +120,8 @@ def run(
         int | None, typer.Option(min=1, help="Cores that trials take together (with --address: trials at a time).")
     ] = None,
     address: Address = None,
-    shared_storage: Annotated[
-        bool, typer.Option("--shared-storage", help="A local --storage folder is mounted by nodes yet to come, too.")
-    ] = False,
-    wait: Annotated[
-        bool, typer.Option("--wait", help="Wait for machines that are not there, rather than refuse.")
-    ] = False,
+    shared_storage: Shared = False,
+    wait: Wait = False,
     keep: Annotated[
         str,
         typer.Option(metavar="all|last|records", help="What stays of weights and batches that no cell needs any more."),
@@ -135,6 +135,28 @@ def run(
 
     machines = Machines(cpus, address, shared_storage, wait)
     return command.run(study, override or [], _place(workspace, storage, tracking_uri), machines, keep, report, json)
+
+
+@app.command()
+@reported
+def submit(
+    study: StudyName,
+    address: Annotated[str, typer.Option(metavar="URL", help="Of the head's page, as http://127.0.0.1:8265.")],
+    override: Overrides = None,
+    workspace: Annotated[str, typer.Option(metavar="DIR", help="Folder on the head.")] = "~/collapse-runs",
+    storage: Storage = None,
+    tracking_uri: Tracking = None,
+    cpus: Annotated[int | None, typer.Option(min=1, help="Trials at a time.")] = None,
+    shared_storage: Shared = False,
+    wait: Wait = False,
+    follow: Annotated[bool, typer.Option(help="Print what the job says until it ends.")] = True,
+) -> int:
+    """Send a study to a cluster's head, which runs it there through Ray Jobs."""
+    from sweep.commands import submit as command
+    from sweep.machines import Machines
+
+    machines = Machines(cpus, address, shared_storage, wait)
+    return command.submit(study, override or [], machines, workspace, storage, tracking_uri, follow)
 
 
 @app.command()

@@ -73,11 +73,12 @@ def node_types(gcs: str) -> dict[str, Any]:
         path = options.get("autoscaling-config")
         if path and options.get("gcs-address") == gcs and any("monitor.py" in word for word in words):
             config = yaml.safe_load(Path(path).expanduser().read_text(encoding="utf-8"))
-            return _workers(config)
+            return workers(config)
     return {}
 
 
-def _workers(config: dict[str, Any]) -> dict[str, Any]:
+def workers(config: dict[str, Any]) -> dict[str, Any]:
+    """Resources and largest number of each node type of a cluster's file, but the head's."""
     head, most = config.get("head_node_type"), config.get("max_workers", 0)
     return {
         name: {"resources": kind.get("resources", {}), "count": min(kind.get("max_workers", most), most)}

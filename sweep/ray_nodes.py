@@ -76,7 +76,12 @@ def _start_here(cpus: int) -> None:
 
 
 def _join(address: str, stack: contextlib.ExitStack) -> None:
-    """A cluster that is there. Its workers get this code, so that every node computes the same keys."""
+    """A cluster that is there, from one of its machines. Workers get this code, so that all compute the same keys."""
+    if address.startswith("ray://"):
+        raise UsageError(
+            f"--address {address}: Ray Tune can't be driven through a Ray client; send the study to the cluster's head "
+            "with `collapse-sweep submit STUDY --address http://HOST:8265`"
+        )
     setting: dict[str, Any] = {"env_vars": TRIALS | environment()}
     if "RAY_JOB_CONFIG_JSON_ENV_VAR" not in os.environ:  # a job's code was shipped when it was submitted
         setting["working_dir"] = str(stack.enter_context(packed()))

@@ -53,16 +53,16 @@ class Fleet:
         """Start the head; it runs no trials."""
         page = ["--include-dashboard=true", "--dashboard-host=127.0.0.1", f"--dashboard-port={self.ports['dashboard']}"]
         options = ["--head", f"--port={self.ports['gcs']}", f"--temp-dir={self._temporary('head')}"]
-        self._start(
-            "head", cpus, [*options, *(page if dashboard else ["--include-dashboard=false"]), *more], apart=False
-        )
-        self._wait_for_nodes(1)
+        options += page if dashboard else ["--include-dashboard=false"]
+        self._start("head", cpus, [*options, *more], apart=False)
+        self._wait_for("head")
 
-    def node(self, name: str, cpus: int = 1) -> None:
-        """Let a machine join."""
-        known = self.count()
-        self._start(name, cpus, [f"--address={self.address}"], apart=can_be_apart())
-        self._wait_for_nodes(known + 1)
+    def join(self, *names: str, cpus: int = 1) -> None:
+        """Let machines join."""
+        for name in names:
+            self._start(name, cpus, [f"--address={self.address}"], apart=can_be_apart())
+        for name in names:
+            self._wait_for(name)
 
     def kill(self, name: str) -> None:
         """kill -9, no farewell: the node and all its workers."""
@@ -72,16 +72,6 @@ class Fleet:
             with contextlib.suppress(psutil.NoSuchProcess):
                 member.send_signal(signal.SIGKILL)
         process.wait(timeout=30)
-
-    def count(self) -> int:
-        """Nodes that are alive, as the head sees it."""
-        code = (
-            "from ray._raylet import GcsClient\n"
-            f"nodes = GcsClient(address={self.address!r}).get_all_node_info()\n"
-            "print(sum(node.state == 0 for node in nodes.values()))"
-        )
-        done = subprocess.run([sys.executable, "-c", code], env=self.environment, capture_output=True, text=True)
-        return int(done.stdout.strip() or 0)
 
     def close(self) -> None:
         """End every node."""
@@ -105,20 +95,19 @@ class Fleet:
             f"--num-cpus={cpus}",
             "--num-gpus=0",
         ]
-        command += ["--node-ip-address=127.0.0.1", "--object-store-memory=80000000", "--disable-usage-stats", *options]
+        command += ["--node-ip-address=127.0.0.1", "--object-store-memory=80000000", *options]
         if apart:
             script = f'mount -t tmpfs tmpfs /tmp && mkdir -p {self.folder} && exec "$@"'
             command = [*APART, "sh", "-c", script, "sh", *command]
         with open(self.folder / f"{name}.log", "wb") as log:
             self.nodes[name] = subprocess.Popen(command, env=self.environment, stdout=log, stderr=log, cwd=self.folder)
 
-    def _wait_for_nodes(self, number: int) -> None:
-        deadline = time.monotonic() + 90
-        while self.count() < number:
-            dead = {name: self.log(name)[-2000:] for name, node in self.nodes.items() if node.poll() is not None}
-            assert not dead, dead
-            assert time.monotonic() < deadline
-            time.sleep(0.2)
+    def _wait_for(self, name: str) -> None:
+        deadline = time.monotonic() + 200
+        while "Ray runtime started" not in self.log(name):
+            assert self.nodes[name].poll() is None, self.log(name)[-2000:]
+            assert time.monotonic() < deadline, self.log(name)[-2000:]
+            time.sleep(0.1)
 
 
 @contextlib.contextmanager

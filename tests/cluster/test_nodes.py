@@ -14,7 +14,7 @@ import pytest
 from fleet import Fleet, bucket, can_be_apart, fleet, s3
 
 pytest.importorskip("s3fs", reason="the extra `s3` is not installed")
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(280), pytest.mark.filterwarnings("ignore::DeprecationWarning")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900), pytest.mark.filterwarnings("ignore::DeprecationWarning")]
 
 STUDY = """\
 name: nodes
@@ -40,9 +40,8 @@ def environment() -> Iterator[dict[str, str]]:
 def machines(environment: dict[str, str]) -> Iterator[Fleet]:
     """A head that runs no trials and two machines of one core."""
     with fleet(**environment) as made:
-        made.head()
-        made.node("first")
-        made.node("second")
+        made.head(dashboard=True)
+        made.join("first", "second")
         yield made
 
 
@@ -52,7 +51,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("alone")
     (folder / "nodes.yaml").write_text(STUDY)
     command = [sys.executable, "-m", "sweep", "run", "nodes.yaml", "--workspace", "w", "--cpus", "2"]
-    subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=200)
+    subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=400)
     return folder
 
 
@@ -81,8 +80,8 @@ def test_a_machine_dies_and_another_joins_and_the_table_is_that_of_an_undisturbe
     wait_for(lambda: fitted(name) >= 8, process)
     machines.kill("first")
     at_death = fitted(name)
-    machines.node("third")
-    _, said = process.communicate(timeout=200)
+    machines.join("third")
+    _, said = process.communicate(timeout=400)
     assert process.returncode == 0, said
     assert at_death < FITS, "it died in the middle"
     tables = [undisturbed / place / "reports" / "nodes" / "robustness.csv" for place in ("w", "c")]
@@ -100,7 +99,7 @@ def test_a_folder_that_machines_do_not_share_is_refused_before_anything_is_train
     if not can_be_apart():
         pytest.skip("this system gives nodes no folders of their own")
     process = run(undisturbed, machines, "--workspace", "local")
-    _, said = process.communicate(timeout=100)
+    _, said = process.communicate(timeout=300)
     assert process.returncode == 2
     assert re.fullmatch(r"collapse-sweep: --storage .*/local/store: can't be used from node .*\n", said)
     assert not list((undisturbed / "local" / "store").glob("model/*"))
@@ -109,14 +108,34 @@ def test_a_folder_that_machines_do_not_share_is_refused_before_anything_is_train
 def test_resources_that_no_machine_has_are_refused(undisturbed: Path, machines: Fleet) -> None:
     storage = f"s3://{bucket()}/store"
     process = run(undisturbed, machines, "--workspace", "r", "--storage", storage, "-o", "resources.gpu=1")
-    _, heard = process.communicate(timeout=100)
+    _, heard = process.communicate(timeout=300)
     assert process.returncode == 2, heard
     expected = r"no node has room for a trial with cpu 1, gpu 1 \(gaussian .*\); there are .*1 × \(.*\).*; ask for less"
     assert re.fullmatch(rf"collapse-sweep: resources: {expected}.*\n", heard)
 
 
+def test_a_submitted_study_runs_on_the_head_and_is_followed_to_its_end(undisturbed: Path, machines: Fleet) -> None:
+    import analysis
+
+    page = f"http://127.0.0.1:{machines.ports['dashboard']}"
+    places = ["--workspace", str(undisturbed / "sent"), "--storage", f"s3://{bucket()}/store"]
+    command = [sys.executable, "-m", "sweep", "submit", "nodes.yaml", "-o", "generations=3", "--address", page, *places]
+    done = subprocess.run(
+        command, cwd=undisturbed, env=machines.environment, capture_output=True, text=True, timeout=400, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.startswith("raysubmit_")
+    assert "[6/6 cells done" in done.stdout, "what the job says is printed here"
+    sent = analysis.load(undisturbed / "sent", study="nodes")
+    alone = analysis.load(undisturbed / "w", study="nodes")
+    columns = ["cell", "generation", "test_loss", "trace_ratio", "theory_trace_ratio"]
+    first = alone[alone["generation"] <= 3][columns].sort_values(columns[:2]).reset_index(drop=True)
+    assert sent[columns].sort_values(columns[:2]).reset_index(drop=True).equals(first), "to the last digit"
+    assert set(sent["git.commit"]) == set(alone["git.commit"]), "the copy knows of which source it is"
+
+
 def wait_for(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
-    deadline = time.monotonic() + 150
+    deadline = time.monotonic() + 400
     while not condition():
         assert process.poll() is None, process.communicate()[1]
         assert time.monotonic() < deadline
