@@ -105,16 +105,13 @@ def survey(machines: Machines, storage: str, store: Store) -> Pool:
     store.begin()
     nodes = [node for node in ray.nodes() if node["Alive"]]
     if machines.address is None:
-        looks = [_local_look()] * len(nodes)
+        said = [(node, _local_look()) for node in nodes]
     else:
         with _marked(store) as mark:
-            looks = _ask(nodes, storage, mark)
-        _check(nodes, looks, storage)
-    present = [
-        Shape(node["Resources"], gpu_bytes=min(seen.gpu_bytes, default=None))
-        for node, seen in zip(nodes, looks, strict=True)
-    ]
-    types = {name: kind for seen in looks for name, kind in seen.node_types.items()}
+            said = _ask(nodes, storage, mark)
+        _check(said, storage)
+    present = [Shape(node["Resources"], gpu_bytes=min(seen.gpu_bytes, default=None)) for node, seen in said]
+    types = {name: kind for _, seen in said for name, kind in seen.node_types.items()}
     pool = Pool(present, [Shape(kind["resources"], kind["count"], name=name) for name, kind in types.items()])
     if pool.grows and "://" not in storage and not machines.shared:
         raise UsageError(
@@ -143,7 +140,8 @@ def _marked(store: FsspecStore) -> Iterator[str]:
             store.place.remove(mark)
 
 
-def _ask(nodes: list[dict[str, Any]], storage: str, mark: str) -> list[Look]:
+def _ask(nodes: list[dict[str, Any]], storage: str, mark: str) -> list[tuple[dict[str, Any], Look]]:
+    """What every node says; one that has left meanwhile says nothing."""
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     from sweep.probe import look
@@ -155,10 +153,17 @@ def _ask(nodes: list[dict[str, Any]], storage: str, mark: str) -> list[Look]:
         .remote(storage, mark, gcs)
         for node in nodes
     ]
+    if len(ray.wait(asked, num_returns=len(asked), timeout=PATIENCE)[1]):
+        raise UsageError(f"--address: some of {len(nodes)} nodes have not answered for {PATIENCE:.0f} s")
+    return [(node, said) for node, answer in zip(nodes, asked, strict=True) if (said := _answer(answer)) is not None]
+
+
+def _answer(asked: Any) -> Look | None:
+    """A node's answer, None where the node is gone."""
     try:
-        found: list[Look] = ray.get(asked, timeout=PATIENCE)
-    except ray.exceptions.GetTimeoutError:
-        raise UsageError(f"--address: some of {len(nodes)} nodes have not answered for {PATIENCE:.0f} s") from None
+        found: Look = ray.get(asked)
+    except (ray.exceptions.TaskUnschedulableError, ray.exceptions.NodeDiedError):
+        return None
     except ray.exceptions.RayError as problem:
         lines = [line.strip() for line in str(problem).splitlines() if line.strip()]
         raise UsageError(
@@ -167,8 +172,8 @@ def _ask(nodes: list[dict[str, Any]], storage: str, mark: str) -> list[Look]:
     return found
 
 
-def _check(nodes: list[dict[str, Any]], looks: list[Look], storage: str) -> None:
-    for node, seen in zip(nodes, looks, strict=True):
+def _check(said: list[tuple[dict[str, Any], Look]], storage: str) -> None:
+    for node, seen in said:
         name = node["NodeManagerHostname"]
         if seen.storage:
             raise UsageError(
