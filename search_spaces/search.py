@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from search_spaces.objectives import OBJECTIVES
 from search_spaces.samplers import SAMPLERS, SamplerConfig, Tpe, by_name
-from trainables.config import Config, Registry
+from trainables.config import Config, Registry, suggest
 
 if TYPE_CHECKING:
     AnySampler = SamplerConfig
@@ -54,7 +55,7 @@ class OptunaSearch(DrawingSearch):
     Attributes:
         sampler: Optuna's, by name.
         num_samples: suggestions in all.
-        objective: the name of a statistic of finished cells, see `sweep.objectives`; or several.
+        objective: the name of a statistic of finished cells, see `search_spaces.objectives`; or several.
         mode: whether large or small values are sought; one for each objective.
         warm_start: names of studies in the same workspace whose records the sampler learns from first.
     """
@@ -81,6 +82,10 @@ class OptunaSearch(DrawingSearch):
         names, sampler = self.objectives, self.sampler
         if not names:
             raise ValueError("objective: the list is empty; at least one name is needed")
+        for name in names:
+            statistic = name.partition(":")[0]
+            if statistic not in OBJECTIVES:
+                raise ValueError(f"objective: unknown objective {statistic!r}{suggest(statistic, OBJECTIVES)}")
         if len(set(names)) < len(names):
             raise ValueError(f"objective: {', '.join(names)}: the same name stands there twice")
         if len(self.modes) != len(names):

@@ -14,24 +14,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from search_spaces import OptunaSearch, StudyError
+from search_spaces.objectives import OBJECTIVES
 from search_spaces.search import Mode
 from sweep.job import Job
 from trainables.config import suggest
 
 if TYPE_CHECKING:
     import pandas as pd
-
-OBJECTIVES = {
-    "final_loss": "held-out loss of the last generation",
-    "first_loss": "held-out loss of generation 1",
-    "growth": "least-squares slope of the held-out loss per generation",
-    "growth_ratio": "held-out loss of the last generation over that of generation 1",
-    "flops": "floating-point operations of the whole recursion, as if nothing were shared",
-    "growth_gap": "growth under one policy less growth under another, on the same seeds",
-    "time_to_collapse": "mean generations until collapse, up to the last one (restricted mean survival time)",
-    "definition": "the statistic of a definition of collapse, by number or name",
-}
-"""Name -> what it is."""
 
 OF_A_CELL = ("final_loss", "first_loss", "growth", "growth_ratio", "flops")
 """Those that one cell has by itself; a suggestion's worth is their mean."""
@@ -47,7 +36,7 @@ class Objective:
 
     Attributes:
         name: as it was written.
-        statistic: a key of `OBJECTIVES`.
+        statistic: a key of `search_spaces.objectives.OBJECTIVES`.
         argument: of the statistic, "" for its default.
         policy: kind of the policy whose cells count, "" for all.
     """

@@ -7,6 +7,7 @@ Optuna's own storage in the workspace keeps the search, so that a run goes on wh
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -226,9 +227,11 @@ class OptunaSource:
         """A trial in which every path that applies is set, one after the other."""
         trial = self._optuna.ask()
         values: Values = {}
-        for path in conditions.in_order(self._block.space):
-            if path in self._words and conditions.may_apply(path, self._block.space, values, self._block.cell):
-                values[path] = _value(self._words[path], suggest(trial, path, self._words[path]))
+        with warnings.catch_warnings():  # what a Gaussian process makes of a failed cell's infinity is meant
+            warnings.filterwarnings("ignore", message="Clip non-finite values")
+            for path in conditions.in_order(self._block.space):
+                if path in self._words and conditions.may_apply(path, self._block.space, values, self._block.cell):
+                    values[path] = _value(self._words[path], suggest(trial, path, self._words[path]))
         return trial
 
     def _applicable(self, values: Values) -> Values:

@@ -10,10 +10,11 @@ import pytest
 import yaml
 
 from search_spaces.loading import study_from
+from search_spaces.objectives import OBJECTIVES
 from search_spaces.samplers import SAMPLERS
 from search_spaces.schedulers import SCHEDULERS
 from search_spaces.search import SEARCHES
-from sweep.objectives import OBJECTIVES, parse
+from sweep.objectives import parse
 
 PAGE = (Path(__file__).parents[2] / "docs" / "howto" / "search.md").read_text(encoding="utf-8")
 BLOCKS = [yaml.safe_load(text) for text in re.findall(r"```yaml\n(.*?)```", PAGE, flags=re.S)]

@@ -13,6 +13,7 @@ from toys import GAUSSIAN, drain, step
 from search_spaces import Block, Choice, Grid, OptunaSearch, Range, Study
 from search_spaces.samplers import SAMPLERS
 from sweep.board import Board
+from sweep.job import Failure
 from sweep.suggestions import OptunaSource
 from trainables.store import MemoryStore
 
@@ -138,6 +139,21 @@ def test_the_front_of_two_objectives_is_what_nothing_dominates() -> None:
     assert flops == sorted(flops, reverse=True), "less loss costs more"
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("objectives", [("final_loss",), ("final_loss", "flops")])
+def test_a_gaussian_process_goes_on_after_cells_that_failed(objectives: tuple[str, ...]) -> None:
+    made = study("gp", samples=8, objective=objectives, mode=("min",) * len(objectives))
+    store = MemoryStore()
+    board, source = board_of(made, store, None)
+    while (job := board.take()) is not None:
+        if len(source.trials()) in (1, 5):
+            board.fail(job, Failure("the loss is nan", 1))
+        while board.holds(job):
+            step(board, job, store)
+    assert [trial.number for trial in source.trials() if trial.user_attrs["diverged"]] == [1, 5]
+    assert not {1, 5} & {trial.number for trial in source.best()}
+
+
 @pytest.mark.parametrize(
     ("search", "space", "message"),
     [
@@ -152,6 +168,7 @@ def test_the_front_of_two_objectives_is_what_nothing_dominates() -> None:
         ({"objective": ["final_loss", "flops"]}, {}, "mode: needs one of min, max for each of 2 objectives"),
         ({"objective": ["final_loss", "final_loss"], "mode": ["min", "max"]}, {}, "the same name stands there twice"),
         ({"objective": [], "mode": []}, {}, "objective: the list is empty"),
+        ({"objective": "growht"}, {}, "search.objective: unknown objective 'growht'; did you mean 'growth'"),
         ({"sampler": "qmc", "warm_start": ["x"]}, {}, "warm_start: the sampler qmc learns nothing from it"),
         ({"sampler": "cmaes"}, {"policy.bias": BIAS}, "search.sampler: cmaes needs two paths to draw"),
         (
