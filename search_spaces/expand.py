@@ -120,10 +120,15 @@ def inner(study: Study, number: int, drawn: Values) -> list[Point]:
     Raises:
         StudyError: one of them can't be.
     """
-    return [Point(number, values, build(study, number, values)) for values in _combinations(study, number, drawn)]
+    return [Point(number, values, build(study, number, values)) for values in combinations(study, number, drawn)]
 
 
-def _combinations(study: Study, number: int, drawn: Values) -> list[Values]:
+def combinations(study: Study, number: int, drawn: Values) -> list[Values]:
+    """What the block's grids set beside the drawn values, once for each of their combinations.
+
+    Raises:
+        StudyError: there are too many.
+    """
     block = study.blocks[number]
     found: list[Values] = [{}]
     for path in in_order(block.space):

@@ -17,6 +17,7 @@ from search_spaces.overrides import apply_overrides
 from search_spaces.place import line_of, parse
 from search_spaces.studies import STUDIES, named_study
 from search_spaces.study import BLOCK_KEYS, Study
+from search_spaces.tuning import tunings
 from trainables.cell import Cell
 from trainables.config import explain, suggest
 
@@ -71,12 +72,22 @@ def study_from(raw: Any, source: str, lines: dict[tuple[str, ...], int] | None =
         if not isinstance(raw, Mapping):
             raise StudyError(f"a study is a mapping with name, cell, space and search, not {raw!r:.60}")
         study = _validate(raw)
-        check(explored(study))
+        _check(study)
     except StudyError as problem:
         numbered, named = _both_ways(str(problem), raw)
         line = line_of(numbered.partition(": ")[0], lines or {})
         raise StudyError(f"{source}{f':{line}' if line else ''}: {named}") from None
     return study
+
+
+def _check(study: Study) -> None:
+    """Build the cells that can be known beforehand.
+
+    Raises:
+        StudyError: one of them can't be.
+    """
+    check(explored(study))
+    tunings(study)
 
 
 def _both_ways(message: str, raw: Any) -> tuple[str, str]:
@@ -109,7 +120,7 @@ def _validate(raw: Mapping[str, Any]) -> Study:
 
 def _override(study: Study, source: str, overrides: Sequence[str]) -> Study:
     if not overrides:
-        check(explored(study))
+        _check(study)
         return study
     raw = study.canonical()
     apply_overrides(raw, overrides)

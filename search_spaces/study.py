@@ -15,6 +15,7 @@ from search_spaces.resources import Resources
 from search_spaces.samplers import by_name
 from search_spaces.schedulers import SCHEDULERS, SchedulerConfig, check_scheduler
 from search_spaces.search import SEARCHES, DrawingSearch, GridSearch, OptunaSearch, SearchConfig
+from search_spaces.tune_first import TuneFirst
 from search_spaces.words import Grid, Word
 from trainables.cell import Cell
 from trainables.config import Config
@@ -37,6 +38,7 @@ class Block(Config):
         search: which points of the space are run.
         resources: what a trial reserves, where it differs from the study's.
         scheduler: which cells are stopped before their last generation; none by default.
+        tune_first: hyperparameters that are tuned for each size and then frozen; none by default.
     """
 
     name: str = Field(default="", pattern=r"^[A-Za-z0-9_-]*$")
@@ -45,6 +47,7 @@ class Block(Config):
     search: AnySearch = GridSearch()
     resources: Resources = Resources()
     scheduler: AnyScheduler | None = None
+    tune_first: TuneFirst | None = None
 
     @field_validator("cell", mode="before")
     @classmethod
@@ -53,7 +56,10 @@ class Block(Config):
 
     @model_validator(mode="after")
     def _searchable(self) -> Block:
-        drawn = [path for path, word in self.space.items() if not isinstance(word, Grid)]
+        if self.tune_first is not None:
+            self.tune_first.check_block(self.cell, self.space, self.search)
+        tuned = self.tune_first.words(self.space) if self.tune_first else {}
+        drawn = [path for path, word in self.space.items() if not isinstance(word, Grid) and path not in tuned]
         if drawn and isinstance(self.search, GridSearch):
             word = next(iter(self.space[drawn[0]].model_dump()))
             raise ValueError(
@@ -174,7 +180,7 @@ class Study(Config):
         return self
 
 
-BLOCK_KEYS = ("cell", "space", "search", "scheduler")
+BLOCK_KEYS = ("cell", "space", "search", "scheduler", "tune_first")
 
 
 def in_blocks(data: Mapping[str, Any]) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from sweep.falsification import FalsifySource
 from sweep.findings import findings
 from sweep.job import Job
 from sweep.machines import Machines, ready
+from sweep.nuisance import check_chosen, pending, settled
 from sweep.power import require_power
 from sweep.progress import Progress
 from sweep.pruning import Pruner
@@ -55,12 +56,14 @@ class Outcome:
         ran: whether anything had to be run.
         stopped: whether it was interrupted.
         tracking: why runs are not shown in full; None where they are.
+        untuned: whether hyperparameters that are tuned first are not settled yet.
     """
 
     board: Board
     ran: bool
     stopped: bool = False
     tracking: str | None = None
+    untuned: bool = False
 
     @property
     def failed(self) -> list[Job]:
@@ -86,6 +89,7 @@ def open_board(study: Study, workspace: Workspace, store: Store) -> Board:
         StudyError: a cell can't be.
         StoreError: the store can't be read.
     """
+    study = settled(study, store)
     journal = workspace.searches if workspace.searches.exists() else None
     stopping = Stopping(study, journal, store, writing=False)
     board = Board(store, budget=study.budget, wants=_wants(study), stopping=stopping)
@@ -145,6 +149,10 @@ def run_study(
     prepare(workspace)
     store = open_store(workspace.storage)
     require_power(study, store)
+    asked = study
+    if _tune(asked, workspace, store, machines, progress):
+        return Outcome(open_board(asked, workspace, store), ran=True, stopped=True, untuned=True)
+    study = settled(asked, store)
     sources = _sources(study, workspace.searches)
     pruner = Pruner(store, keep, warn, growing=bool(sources)) if keep != "all" else None
     listeners: list[Listener] = [progress, *([pruner] if pruner else [])]
@@ -160,7 +168,7 @@ def run_study(
             pruner.finish(board.jobs.values())
         return Outcome(board, ran=False)
     _check_supply(study, board)
-    tracker = Guarded(_beside(connect(study, workspace), workspace), lambda trouble: warn(f"{trouble}; {KEPT}"))
+    tracker = Guarded(_beside(connect(asked, workspace), workspace), lambda trouble: warn(f"{trouble}; {KEPT}"))
     listeners.insert(0, tracker)
     show_stored(board, store, tracker)
     chronicle = Chronicle(study.name, workspace, progress)
@@ -177,7 +185,7 @@ def run_study(
         speeds.learn(workspace.speeds, board.jobs.values(), store)
     if pruner is not None and not (outcome.unfinished or outcome.over_budget):
         pruner.finish(board.jobs.values())
-    tracker.note(findings(study, workspace, board, store).tags)
+    tracker.note(findings(asked, workspace, board, store).tags)
     tracker.close("stopped" if outcome.unfinished else "failed" if outcome.failed else "done")
     outcome.tracking = tracker.trouble
     if board.broken:
@@ -190,6 +198,29 @@ def run_study(
 def _beside(tracker: Tracker, workspace: Workspace) -> Tracker:
     """The tracker, writing beside the driver: sqlite takes one writer at a time, a server several."""
     return Background(tracker, threads=1 if workspace.tracking_uri.startswith("sqlite:") else WRITERS)
+
+
+def _tune(study: Study, workspace: Workspace, store: Store, machines: Machines, progress: Progress) -> bool:
+    """Settle what is tuned first; whether it was interrupted.
+
+    Raises:
+        StudyError: it can't be tuned, or diverges at every setting.
+        UsageError: the machines can't be used.
+    """
+    cells = pending(study, store)
+    if cells:
+        from sweep.tuning_first import run_tuning
+
+        stop, said = threading.Event(), "tuning first: {} of {} fits of generation 1"
+        progress.note(said.format(0, len(cells)))
+        told = lambda done: progress.note(said.format(done, len(cells)))  # noqa: E731
+        try:
+            with _signals(stop):
+                run_tuning(cells, workspace.storage, machines, study.resources, stop, told)
+        except KeyboardInterrupt:
+            return True
+    check_chosen(study, store)
+    return False
 
 
 def connect(study: Study, workspace: Workspace, beside: bool = False) -> Tracker:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from analysis.frame import short
 from search_spaces import FalsifySearch, Study
 from sweep import front
 from sweep.board import Board
+from sweep.falsification import hunts
+from sweep.nuisance import Tuned, tuned
 from sweep.schema import TAG
 from sweep.workspace import Workspace
 from trainables.config import canonical_json
@@ -20,42 +25,75 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Findings:
-    """Outcomes of hunts for counterexamples, and the best of searches (see `sweep.front`)."""
+    """Outcomes of hunts for counterexamples, what was tuned first, and the best of searches (see `sweep.front`)."""
 
     hunts: list[Hunt]
+    tuned: list[Tuned] = field(default_factory=list)
     searches: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def lines(self) -> list[str]:
         """For a terminal."""
-        return [sentence for hunt in self.hunts for sentence in hunt.sentences] + list(front.lines(self.searches))
+        said = [sentence for hunt in self.hunts for sentence in hunt.sentences]
+        return [*map(_tuned, self.tuned), *said, *front.lines(self.searches)]
 
     @property
     def plain(self) -> dict[str, Any]:
         """For `--json`."""
         found = [asdict(hunt) | {"outcome": hunt.outcome, "bound": hunt.bound} for hunt in self.hunts]
-        return ({"falsify": found} if found else {}) | ({"searches": self.searches} if self.searches else {})
+        plain: dict[str, Any] = {"falsify": found} if found else {}
+        plain |= {"searches": self.searches} if self.searches else {}
+        return plain | ({"tune_first": [_finite(row) for row in self._rows]} if self.tuned else {})
 
     @property
     def tags(self) -> dict[str, str]:
         """For the study's run on a tracking server."""
-        best = {front.TAG: canonical_json(self.searches)[:TAG]} if self.searches else {}
-        return {name: value for hunt in self.hunts for name, value in hunt.tags().items()} | best
+        tags = {name: value for hunt in self.hunts for name, value in hunt.tags().items()}
+        tags |= {front.TAG: canonical_json(self.searches)[:TAG]} if self.searches else {}
+        chosen = [{"size": row["size"], "values": row["values"]} for row in self._rows if row["chosen"]]
+        return tags | ({"tune_first": canonical_json(chosen)} if self.tuned else {})
 
     @property
     def sections(self) -> list[Section]:
         """For the report."""
-        from analysis.hunted import section
+        from analysis import hunted, tuning
 
-        found = section(self.hunts)
-        return [found] if found is not None else []
+        found = (hunted.section(self.hunts), tuning.section(self._rows))
+        return [section for section in found if section is not None]
+
+    @property
+    def _rows(self) -> list[dict[str, Any]]:
+        """One per size and setting."""
+        return [
+            {"block": one.name, "size": one.tuning.size, "values": trial.values, "loss": loss}
+            | {"chosen": trial.values == one.chosen}
+            for one in self.tuned
+            for trial, loss in zip(one.tuning.trials, one.losses, strict=True)
+        ]
 
 
 def findings(study: Study, workspace: Workspace, board: Board, store: Store) -> Findings:
     """What a study has found so far. Changes nothing."""
-    best = front.searches(board)
-    if not any(isinstance(block.search, FalsifySearch) for block in study.blocks):
-        return Findings([], best)
-    from sweep.falsification import hunts
+    hunted = any(isinstance(block.search, FalsifySearch) for block in study.blocks)
+    found = hunts(study, workspace, board.jobs, store) if hunted else []
+    return Findings(found, tuned(study, store), front.searches(board))
 
-    return Findings(hunts(study, workspace, board.jobs, store), best)
+
+def _tuned(one: Tuned) -> str:
+    size = _line(one.tuning.size)
+    if one.chosen is None:
+        known = sum(loss is not None for loss in one.losses)
+        return f"Tuned first{size}: {known} of {len(one.losses)} settings are known."
+    least = min(loss for loss in one.losses if loss is not None)
+    return f"Tuned first{size}:{_line(one.chosen)}, validation loss {least:.4g}, best of {len(one.losses)} settings."
+
+
+def _line(values: Mapping[str, Any]) -> str:
+    text = ", ".join(f"{path.removeprefix('family.')}={short(value)}" for path, value in values.items())
+    return f" {text}" if text else ""
+
+
+def _finite(row: dict[str, Any]) -> dict[str, Any]:
+    """JSON knows no infinity: a loss that diverged is told by `diverged`."""
+    diverged = row["loss"] == math.inf
+    return row | {"loss": None if diverged else row["loss"], "diverged": diverged}

@@ -12,6 +12,7 @@ from sweep.cost import Work, cell_work
 from sweep.declared import Declared
 from sweep.forecast import Effort, Forecast, forecast
 from sweep.job import Stage, stage, title
+from sweep.nuisance import presumed, untried
 from sweep.speeds import Make, Speeds, make_of, observe
 from sweep.spending import Spending
 from trainables.cell import Cell
@@ -90,6 +91,8 @@ class Plan:
         makes: a cell of each make that has work left, for a calibration.
         asked: the cells.
         left: what is still to be computed.
+        tuning: of the cells, fits of generation 1 that tune hyperparameters first; while there are any, a first
+            setting stands for what they will choose.
     """
 
     study: str
@@ -101,6 +104,7 @@ class Plan:
     makes: dict[Make, Cell]
     asked: list[Cell]
     left: Left
+    tuning: int = 0
 
     def as_json(self) -> dict[str, Any]:
         """Plain data."""
@@ -133,7 +137,8 @@ class _Count:
     """One count through a study's cells."""
 
     def __init__(self, study: Study, store: Store) -> None:
-        self._study, self._store = study, store
+        self._study, self._store = presumed(study, store), store
+        self._tuning = untried(study, store)
         self._declared, self._spending = Declared(), Spending(study.budget)
         self._lines: dict[tuple[str, str], Line] = {}
         self._makes: dict[Make, Cell] = {}
@@ -143,12 +148,24 @@ class _Count:
 
     def plan(self) -> Plan:
         points = expand(self._study, self._declared.key) + _likely(self._study) + hunt.likely(self._study)
+        points += [Point(0, {}, cell) for cell in self._tuning]
         left_out = [title(point.cell) for point in points if not self._take(point)]
         lines = list(self._lines.values())
         estimated = any(is_open(block) for block in self._study.blocks)
         missing = list(self._declared.missing.values())
         totals = _sum(line.totals for line in lines)
-        return Plan(self._study.name, lines, totals, estimated, left_out, missing, self._makes, self._cells, self._left)
+        return Plan(
+            self._study.name,
+            lines,
+            totals,
+            estimated,
+            left_out,
+            missing,
+            self._makes,
+            self._cells,
+            self._left,
+            len(self._tuning),
+        )
 
     def _take(self, point: Point) -> bool:
         """Count a cell; whether the budget allows it."""

@@ -57,6 +57,9 @@ class Progress:
     def tick(self) -> None:
         """Time has passed."""
 
+    def note(self, text: str) -> None:
+        """Something that is no cell is under way."""
+
     def close(self) -> None:
         """The run is over."""
 
@@ -114,6 +117,10 @@ class PlainProgress(Progress):
                 self._say(f"        {job.title}  generation {min(job.done + 1, len(job.stages))}/{len(job.stages)}")
             self._line("running")
 
+    def note(self, text: str) -> None:
+        """Say it."""
+        self._say(text)
+
     def _line(self, text: str) -> None:
         self._say(f"{text}  [{self.headline()}]")
         self._spoke = self._clock()
@@ -135,6 +142,10 @@ class LiveProgress(Progress):
         super().ended(job)
         if job.status == "failed":
             self._live.console.print(f"failed  {job.title}  {job.failure}", style="red", highlight=False, markup=False)
+
+    def note(self, text: str) -> None:
+        """It stays on the screen."""
+        self._live.console.print(text, highlight=False, markup=False)
 
     def close(self) -> None:
         """Leave the terminal as it was."""

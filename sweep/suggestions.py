@@ -262,7 +262,7 @@ class OptunaSource:
         block = self._block.canonical()
         for name in ("num_samples", "points", "warm_start"):
             block["search"].pop(name)
-        del block["resources"]
+        del block["resources"], block["tune_first"]
         return make_key("search", block=block)[:16]
 
 

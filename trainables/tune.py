@@ -48,7 +48,7 @@ class CellTrial(Trainable):  # type: ignore[misc]  # Ray is untyped
 
     def setup(self, config: dict[str, Any]) -> None:
         """Take up a cell; nothing is read or computed yet."""
-        _prepare(int(config.get("threads", 1)), config.get("device"))
+        prepare_process(int(config.get("threads", 1)), config.get("device"))
         self.cell = Cell.model_validate_json(config["cell"])
         store = open_store(config["store"], wait=False)
         self.elsewhere = _elsewhere(store, config["store"]) if config.get("begun") else ""
@@ -107,7 +107,7 @@ def _unexpected(generation: int, problem: Exception) -> dict[str, Any]:
     return {"generation": generation, "reason": redact(reason), "final": False, "details": details}
 
 
-def _prepare(threads: int, where: str | None) -> None:
+def prepare_process(threads: int, where: str | None) -> None:
     """A reused process would keep the thread count and device of its last trial. `device` reads the environment; torch
     itself is told only where it is loaded already.
     """

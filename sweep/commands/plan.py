@@ -175,6 +175,11 @@ def _summary(found: Plan) -> str:
     ]
     if found.estimated:
         said.append("Some cells depend on results: random draws stand for them here.")
+    if found.tuning:
+        said.append(
+            f"{found.tuning:,} of the cells are fits of generation 1 that tune hyperparameters first; until then the "
+            "first setting stands for what they choose."
+        )
     if found.left_out:
         said.append(f"The budget leaves out {len(found.left_out):,} cells.")
     return " ".join(said)

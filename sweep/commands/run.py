@@ -52,7 +52,8 @@ def run(
             study, outcome.board, workspace, open_store(workspace.storage), command, json, report, reuse=not outcome.ran
         )
     _tell(study, outcome, workspace, shlex.join(["collapse-sweep", "run", *again]))
-    return INCOMPLETE if outcome.failed or outcome.unfinished or outcome.over_budget else DONE
+    left = outcome.unfinished or outcome.untuned or outcome.over_budget
+    return INCOMPLETE if outcome.failed or left else DONE
 
 
 def cores() -> int:
@@ -78,7 +79,7 @@ def _tell(study: Study, outcome: Outcome, workspace: Workspace, again: str) -> N
         say(f"failed: {job.title}: {job.failure}{where}")
     if outcome.over_budget:
         _tell_left(study, outcome, again)
-    elif outcome.unfinished:
+    elif outcome.unfinished or outcome.untuned:
         done = sum(job.status == "done" for job in outcome.board.jobs.values())
         word = "stopped" if outcome.stopped else "not finished"
         say(f"{word}: {done} of {len(outcome.board.jobs)} cells are done and kept; go on with: {again}")

@@ -100,6 +100,7 @@ class FamilyConfig(Config, ABC):
     default_generations: ClassVar[int] = 5
     vectorised: ClassVar[bool] = False
     compares: ClassVar[bool] = False
+    validates: ClassVar[bool] = False
     accelerated: ClassVar[bool] = False
     abilities: ClassVar[frozenset[str]] = frozenset()
     data_fields: ClassVar[frozenset[str]] = frozenset()
@@ -147,6 +148,15 @@ class FamilyConfig(Config, ABC):
         """
         if replicates > 1 and not self.vectorised:
             raise ValueError(f"replicates: {self.kind} runs one recursion per cell; use several seeds instead")
+
+    def check_validation(self) -> None:
+        """Refuse to tune on validation rows where there are none.
+
+        Raises:
+            ValueError: one line that says what would give some.
+        """
+        if not self.validates:
+            raise ValueError(f"family: {self.kind} has no validation rows to tune on")
 
     def available_rows(self) -> int | None:
         """Real training rows the source holds, None for endless. May read the data."""
@@ -227,6 +237,17 @@ class Family(ABC):
     @abstractmethod
     def evaluate(self, model: Payload, stream: Stream) -> Evaluation:
         """The model's loss on held-out real rows, and further metrics."""
+
+    def validate(self, model: Payload) -> float:
+        """The model's loss on real validation rows, in the unit of `test_loss` but for a constant; lower is better.
+
+        They are neither among the rows that `real` returns nor among those of `evaluate`, which this never reads.
+        Asked only of families whose config says `validates`.
+
+        Raises:
+            Diverged: it is not finite.
+        """
+        raise TypeError(f"{self.config.kind} has no validation rows")
 
     def compare(self, model: Payload, first: Payload, stream: Stream) -> Mapping[str, float]:
         """Metrics of a model beside model 1 of its lineage, with the stream of `evaluate`.

@@ -35,6 +35,7 @@ class KdeConfig(FamilyConfig):
     directions: int = Field(default=16, ge=1, description="of the sliced Wasserstein distance")
     vectorised: ClassVar[bool] = True
     abilities: ClassVar[frozenset[str]] = frozenset({"bias", "score"})
+    validates: ClassVar[bool] = True
     default_rows: ClassVar[int] = 200
     default_generations: ClassVar[int] = 10
     data_fields: ClassVar[frozenset[str]] = frozenset({"data", "blur"})
@@ -185,6 +186,12 @@ class Kde(Family):
     def _modes(self) -> list[np.ndarray] | None:
         return modes(self.config.data, self._shape)
 
+    def validate(self, model: Payload) -> float:
+        """On as many rows as are held out, from a stream of their own."""
+        rng = self.truth.numpy("validation", str(self.config.held_out))
+        rows = draw(self._shape, self.config.blur, (1, self.config.held_out), rng).astype(np.float32)
+        return _finite(float(-_mixture(model, rows, model.tensors["bandwidth"]).mean()))
+
     def sample(self, model: Payload, rows: int, stream: Stream, bias: float = 1.0) -> Payload:
         """A row of the corpus plus the kernel's noise; `bias` λ scales the noise's variance."""
         rng = stream.numpy()
@@ -251,6 +258,12 @@ class Kde(Family):
         """A piece's weighted kernel sums at held-out rows."""
         width = np.array([self.config.bandwidth], dtype=float)
         return log_sums(self._held_out, piece.payload.tensors["x"], width) + math.log(weight)
+
+
+def _finite(loss: float) -> float:
+    if not math.isfinite(loss):
+        raise Diverged("the loss on validation rows is not finite")
+    return loss
 
 
 def _batch(x: np.ndarray) -> Payload:

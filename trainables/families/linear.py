@@ -53,6 +53,7 @@ class LinearConfig(FamilyConfig):
     signal: float = Field(default=1.0, gt=0, description="length of w*, whose direction is random")
     vectorised: ClassVar[bool] = True
     abilities: ClassVar[frozenset[str]] = frozenset({"bias", "score"})
+    validates: ClassVar[bool] = True
     default_generations: ClassVar[int] = 20
     data_fields: ClassVar[frozenset[str]] = frozenset(
         {"dim", "noise", "design", "covariance", "exponent", "signal"},
@@ -150,6 +151,15 @@ class Linear(Family):
         }
         infinite = self.config.estimator == "minimum_norm" and abs(rows - self.config.dim) <= 1
         return summarise(values, {"infinite_mean": 1.0} if infinite else {})
+
+    def validate(self, model: Payload) -> float:
+        """Mean squared error of labels, noise included, on as many rows as batch 0 has, from a stream of their own."""
+        rng, shape = self.truth.numpy("validation"), (self.world.rows, self.config.dim)
+        error, total = self.target - model.tensors["coefficients"], 0.0
+        for one in error:
+            noise = self.config.noise * rng.standard_normal(self.world.rows)
+            total += float(((rng.standard_normal(shape) @ one + noise) ** 2).mean())
+        return total / len(error)
 
     def judge(self, kind: str, real: Payload, synthetic: Payload | None, stream: Stream) -> Payload:
         """The true coefficients, or those fitted to real and to synthetic rows."""

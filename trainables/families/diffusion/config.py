@@ -34,6 +34,7 @@ class DiffusionConfig(FamilyConfig):
     Attributes:
         source: where the molecules come from.
         test_molecules: molecules held out, by content hash, the same for every seed.
+        validation_molecules: further ones held out for tuning, which are then not trained on.
         width: of an atom's state; `messages`: of an edge's; `layers`: of message passing; `radial`: Gaussians
             that describe a noisy distance.
         timesteps, schedule, beta_start, beta_end: forward process, in the words of `diffusers`.
@@ -51,6 +52,7 @@ class DiffusionConfig(FamilyConfig):
     kind: Literal["diffusion"] = "diffusion"
     source: AnyMolecules = Nci()
     test_molecules: int = Field(default=150, ge=1)
+    validation_molecules: int = Field(default=0, ge=0, exclude_if=lambda count: count == 0)
     width: int = Field(default=64, ge=4)
     messages: int = Field(default=32, ge=2)
     layers: int = Field(default=3, ge=1)
@@ -72,11 +74,12 @@ class DiffusionConfig(FamilyConfig):
     judged_molecules: int = Field(default=24, ge=1)
     cov_threshold: float = Field(default=0.5, gt=0)
 
+    validates: ClassVar[bool] = True
     default_rows: ClassVar[int] = 500
     default_generations: ClassVar[int] = 5
     accelerated: ClassVar[bool] = True
     abilities: ClassVar[frozenset[str]] = frozenset({"bias", "score"})
-    data_fields: ClassVar[frozenset[str]] = frozenset({"source", "test_molecules"})
+    data_fields: ClassVar[frozenset[str]] = frozenset({"source", "test_molecules", "validation_molecules"})
     sampling_fields: ClassVar[frozenset[str]] = frozenset({"sampler", "sampling_steps"})
     evaluation_fields: ClassVar[frozenset[str]] = frozenset({"noise_levels", "judged_molecules", "cov_threshold"})
 
@@ -114,7 +117,15 @@ class DiffusionConfig(FamilyConfig):
     def available_rows(self) -> int:
         """Training rows there are at most: exact for SMILES, less where a file's entries prove unusable or where
         a held-out molecule has several conformers."""
-        return max(0, self.source.entries() - self.test_molecules) * self.source.rows_each
+        kept_out = self.test_molecules + self.validation_molecules
+        return max(0, self.source.entries() - kept_out) * self.source.rows_each
+
+    def check_validation(self) -> None:
+        if not self.validation_molecules:
+            raise ValueError(
+                "family.validation_molecules: 0; tuning needs molecules that are neither trained nor tested on, as in "
+                "validation_molecules: 75"
+            )
 
     def cost(self, rows: int) -> Cost:
         """Multiplications and additions of the dense layers; a fit's update is three forward passes."""

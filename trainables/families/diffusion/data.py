@@ -24,11 +24,13 @@ class Data:
 
     Attributes:
         train: rows of training molecules, by molecule number.
+        validation: rows of the molecules held out for tuning.
         test: rows of the held-out molecules.
         skipped: entries of the source that could not be used, by reason.
     """
 
     train: Conformers
+    validation: Conformers
     test: Conformers
     skipped: dict[str, int]
 
@@ -43,15 +45,17 @@ def prepare(config: DiffusionConfig, store: Store) -> Data:
     held = store.once("source", key, lambda: _load(config, key))
     rows = read(held)
     numbers = np.unique(rows.molecule)
-    if len(numbers) <= config.test_molecules:
+    tuned, tested = config.validation_molecules, config.test_molecules
+    if len(numbers) <= tested + tuned:
+        also = f" and {tuned} (validation_molecules)" if tuned else ""
         raise ValueError(
             f"source: {config.source.kind} holds {len(numbers)} usable molecules, too few to hold out "
-            f"{config.test_molecules} (test_molecules); skipped: {held.meta['skipped'] or 'none'}"
+            f"{tested} (test_molecules){also}; skipped: {held.meta['skipped'] or 'none'}"
         )
     # numbers are hashes, so the smallest are a random choice that every seed and every study shares
-    kept_out = np.isin(rows.molecule, numbers[: config.test_molecules])
-    train, test = (rows.take(np.flatnonzero(side)) for side in (~kept_out, kept_out))
-    return Data(train, test, dict(held.meta["skipped"]))
+    parts = (numbers[tested + tuned :], numbers[tested : tested + tuned], numbers[:tested])
+    train, validation, test = (rows.take(np.flatnonzero(np.isin(rows.molecule, part))) for part in parts)
+    return Data(train, validation, test, dict(held.meta["skipped"]))
 
 
 def _load(config: DiffusionConfig, key: str) -> Payload:

@@ -12,7 +12,7 @@ from trainables.families.diffusion.data import prepare
 from trainables.families.diffusion.fit import fit, gather, load, weights_of
 from trainables.families.diffusion.process import check_schedule, sample
 from trainables.lineage import Stream, make_key
-from trainables.sources.molecules_rows import Conformers, read
+from trainables.sources.molecules_rows import Conformers, join, read
 from trainables.store import Payload
 
 SCORED_LEVELS = 10
@@ -36,7 +36,7 @@ class Diffusion(Family):
         return self._rows(start, rows).payload(skipped=self.data.skipped)
 
     def held_out(self) -> Payload:
-        return self.data.test.payload()
+        return join([self.data.test, self.data.validation]).payload()
 
     def fit(self, corpus: Corpus, stream: Stream) -> Payload:
         rows, weights = gather(corpus)
@@ -50,6 +50,10 @@ class Diffusion(Family):
         metrics = {"constant_loss": found["constant_loss"]} | evaluate.metrics(self.config, molecules)
         skipped = float(sum(self.data.skipped.values()))
         return Evaluation(found["test_loss"], metrics | {"skipped": skipped}, files=pictures.files(molecules))
+
+    def validate(self, model: Payload) -> float:
+        denoiser = load(self.config, model.tensors)
+        return evaluate.loss(self.config, denoiser, self.data.validation, self._fixed)["test_loss"]
 
     def sample(self, model: Payload, rows: int, stream: Stream, bias: float = 1.0) -> Payload:
         """Row i has the graph of row i mod N of batch 0."""

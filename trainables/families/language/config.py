@@ -94,6 +94,7 @@ class LanguageConfig(FamilyConfig):
     sample_rows: int = Field(default=64, ge=0)
 
     compares: ClassVar[bool] = True
+    validates: ClassVar[bool] = True
     accelerated: ClassVar[bool] = True
     default_rows: ClassVar[int] = 300
     default_generations: ClassVar[int] = 4
@@ -182,6 +183,15 @@ class LanguageConfig(FamilyConfig):
 
     def size_label(self) -> str:
         return f"{self.parameters / 1e6:.3g}M"
+
+    def check_validation(self) -> None:
+        from trainables.families.language.data import prepare
+
+        if prepare(self).validation.rows < 1:
+            raise ValueError(
+                f"family.validation: {self.validation} leaves no validation row of {self.source.kind}; tuning needs "
+                "some, as in validation: 0.1"
+            )
 
     def available_rows(self) -> int:
         from trainables.families.language.data import prepare

@@ -64,6 +64,11 @@ class Language(Family):
         metrics |= statistics(sampled, test, self._tail)
         return Evaluation(loss, metrics, files={"samples.txt": self._shown(sampled)})
 
+    def validate(self, model: Payload) -> float:
+        rows = self.text.validation
+        first = rows.take(np.arange(min(self.config.test_rows, rows.rows)))
+        return cross_entropy(self.config, self._load(model), first)
+
     def compare(self, model: Payload, first: Payload, stream: Stream) -> Mapping[str, float]:
         """`perplexity_under_first`: of the samples that were judged, under model 1 (Shumailov et al. 2024)."""
         if not self.config.sample_rows:

@@ -85,6 +85,7 @@ class VaeConfig(FamilyConfig):
     neighbours: int = Field(default=3, ge=1)
     feature_steps: int = Field(default=300, ge=1)
 
+    validates: ClassVar[bool] = True
     default_rows: ClassVar[int] = 490
     default_generations: ClassVar[int] = 5
     accelerated: ClassVar[bool] = True

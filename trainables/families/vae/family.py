@@ -77,6 +77,10 @@ class Vae(Family):
         shown = sampled.take(np.arange(min(SHOWN, sampled.rows))).array()
         return Evaluation(reconstruction + kl, metrics, files={"samples.png": grid(shown)})
 
+    def validate(self, model: Payload) -> float:
+        fitted = network.load(self.config, model.tensors)
+        return sum(self._loss(fitted, self.images.validation.pixels, self.truth.child("evaluation")))
+
     def _loss(self, fitted: network.Network, images: Pixels, noise: Stream) -> tuple[float, float]:
         """Means of the negative ELBO's parts.
 
