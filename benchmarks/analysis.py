@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-import resource
 import sqlite3
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -23,26 +24,45 @@ LAWS = {
 
 
 def claims() -> list[Ratio]:
-    """Loading against MLflow's own calls; the report against its limits of 60 s and 1 GiB."""
+    """Loading against MLflow's own calls; load, report and memory against their limits of 5 s, 60 s and 1 GiB."""
     import analysis
-    from analysis import report
 
     with tempfile.TemporaryDirectory() as folder:
         uri = database(Path(folder))
         loaded = []
         ours = tuple(seconds(lambda: loaded.append(analysis.load(folder))) for _ in range(3))
         theirs = (seconds(lambda: by_client(uri)),) * 3
-        made = seconds(lambda: report.build(loaded[-1], Path(folder) / "report", "benchmark"))
+        load, made, memory = apart(folder)
     size = f"{CELLS:,} runs × {GENERATIONS} generations × {len(METRICS)} metrics"
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     note = "the peer, a minute long, is timed once"
     return [
         Ratio(f"load {size}", "mlflow search_runs + get_metric_history", 20, ours, theirs, note),
-        Ratio(f"report of {size}", "the limit of 60 s", 1, (made,), (60.0,)),
-        Ratio(
-            "peak memory of the above", "the limit of 1 GiB", 1, (memory,), (1.0,), "MLflow's client included", "GiB"
-        ),
+        Ratio(f"load {size}", "the limit of 5 s", 1, (load,), (5.0,), APART),
+        Ratio(f"report of {size}", "the limit of 60 s", 1, (made,), (60.0,), APART),
+        Ratio("peak memory of both", "the limit of 1 GiB", 1, (memory,), (1.0,), APART, "GiB"),
     ]
+
+
+APART = "a process of its own; processor time"
+LOAD_AND_REPORT = """
+import json, resource, sys, time
+import analysis
+from analysis import report
+began = time.process_time()
+frame = analysis.load(sys.argv[1])
+loaded = time.process_time()
+report.build(frame, f"{sys.argv[1]}/report", "benchmark")
+spent = time.process_time() - loaded
+print(json.dumps([loaded - began, spent, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20]))
+"""
+
+
+def apart(folder: str) -> tuple[float, float, float]:
+    """Processor seconds to load the runs of a folder and to report on them, and the process's largest GiB."""
+    command = [sys.executable, "-c", LOAD_AND_REPORT, folder]
+    done = subprocess.run(command, stdout=subprocess.PIPE, check=True)
+    load, made, memory = json.loads(done.stdout)
+    return load, made, memory
 
 
 def by_client(uri: str) -> int:

@@ -144,6 +144,10 @@ class FsspecStore(Store):
                 if found is not None:
                     yield found
 
+    def claimed(self, kind: str) -> set[str]:
+        with self.reachable():
+            return self._leases.claimed(kind)
+
     def busy(self, kind: str, key: str) -> Holder | None:
         with self.reachable():
             return self._leases.holder(kind, key)

@@ -112,6 +112,12 @@ class Leases:
             self._release(own)
         return True
 
+    def claimed(self, kind: str) -> set[str]:
+        """Keys of this kind with a lease, of a living holder or a dead one."""
+        start = f"{kind}-"
+        names = [name for name in self._place.names(FOLDER) if name.startswith(start)]
+        return {name[len(start) :].rpartition(".")[0] for name in names}
+
     def _acquire(self, kind: str, key: str, done: Callable[[], bool]) -> str | None:
         """Path of the claim now held, or None when there is nothing left to claim."""
         pause = self._place.poll_seconds

@@ -149,6 +149,10 @@ class Store(ABC):
             if found is not None:
                 yield found
 
+    def claimed(self, kind: str) -> set[str]:
+        """Keys that somebody has claimed to compute, perhaps a process that is dead by now; see `busy`."""
+        return set()
+
     def busy(self, kind: str, key: str) -> Holder | None:
         """Who is computing the artifact now; None when nobody is, as far as this process can tell."""
         return None

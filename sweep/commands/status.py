@@ -73,9 +73,10 @@ def _print_run(note: dict[str, Any]) -> None:
 
 def mark_running(board: Board, store: Store) -> None:
     """Cells whose next step somebody is computing now, as the store's leases show."""
+    claimed = store.claimed("record")  # asked once: thousands may wait
     for job in board.waiting:
         stage = job.stages[job.done]
-        if store.busy("record", stage.record) is not None:
+        if stage.record in claimed and store.busy("record", stage.record) is not None:
             job.status = "running"
 
 

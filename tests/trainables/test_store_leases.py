@@ -178,3 +178,19 @@ def test_heartbeats_end_with_the_last_lease(url, monkeypatch):
     while any(thread.name == "collapse-sweep leases" for thread in threading.enumerate()):
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+def test_what_is_claimed_is_listed_in_one_look(tmp_path):
+    store = FsspecStore(str(tmp_path))
+    keys = [f"{number:032x}" for number in range(3)]
+    seen = []
+
+    def compute():
+        seen.append(store.claimed("record"))
+        return Payload(meta={"value": 1})
+
+    assert store.claimed("record") == set()
+    for key in keys:
+        store.once("record", key, compute)
+    assert seen == [{key} for key in keys]
+    assert store.claimed("record") == store.claimed("model") == set()
