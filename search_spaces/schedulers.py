@@ -99,6 +99,8 @@ def check_scheduler(scheduler: SchedulerConfig, search: SearchConfig) -> None:
     Raises:
         ValueError: beginning with the place.
     """
+    if search.kind == "falsify":
+        raise ValueError("scheduler: a hunt judges whole recursions; leave it out")
     if not isinstance(search, OptunaSearch):
         return
     if len(search.objectives) > 1:

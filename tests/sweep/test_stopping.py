@@ -201,6 +201,10 @@ BASE: dict[str, Any] = {
             {"scheduler": "pbt"},
             "scheduler: pbt copies weights and changes hyperparameters in the middle of a recursion",
         ),
+        (
+            {"scheduler": "asha", "search": {"kind": "falsify", "claim": "accumulate stays bounded"}},
+            "scheduler: a hunt judges whole recursions; leave it out",
+        ),
         ({"scheduler": {"kind": "asha", "grace": 0}}, "scheduler.grace: input should be greater than or equal to 1"),
         ({"scheduler": {"kind": "asha", "eta": 3}}, "scheduler.eta: unknown key"),
         (
