@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from trainables.pages import touched
+
 if TYPE_CHECKING:
     from datasets import Dataset
 
@@ -36,6 +38,8 @@ class Pixels:
     @classmethod
     def join(cls, parts: Sequence[Pixels]) -> Pixels:
         """All rows of `parts`, one after another."""
+        if all(part.index is None for part in parts):
+            return cls(tuple(chunk for part in parts for chunk in part.chunks))
         starts = np.cumsum([0, *(part._ends[-1] for part in parts)])
         rows = [part._rows(np.arange(part.rows)) + start for part, start in zip(parts, starts, strict=False)]
         return cls(tuple(chunk for part in parts for chunk in part.chunks), np.concatenate(rows))
@@ -76,6 +80,7 @@ class Pixels:
         for number in np.unique(owner):
             inside = owner == number
             found[inside] = self.chunks[number][rows[inside] - self._starts[number]]
+            touched(int(inside.sum()), int(np.prod(self.shape)))
         return found
 
     def array(self) -> np.ndarray:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from trainables.pages import touched
 from trainables.store import Payload
 
 ELEMENTS = (1, 5, 6, 7, 8, 9, 14, 15, 16, 17, 33, 34, 35, 53)
@@ -110,6 +111,60 @@ class Conformers:
             for name, (offsets, values) in lists.items()
         }
         return Payload(meta={"rows": len(self), **meta}, table=Dataset(pa.table(columns)))
+
+
+@dataclass(frozen=True)
+class Chain:
+    """Rows of several pieces, one after another; no coordinate is copied before it is used.
+
+    Attributes:
+        pieces: as they lie in memory or in mapped files.
+        index: which rows of the whole these are, [rows]; None means all.
+    """
+
+    pieces: tuple[Conformers, ...]
+    index: np.ndarray | None = None
+
+    @classmethod
+    def join(cls, parts: Sequence[Chain]) -> Chain:
+        """All rows of `parts`, one after another."""
+        pieces = tuple(piece for part in parts for piece in part.pieces)
+        if all(part.index is None for part in parts):
+            return cls(pieces)
+        before = np.cumsum([0, *(part._ends[-1] for part in parts)])
+        rows = [np.arange(part._ends[-1]) if part.index is None else part.index for part in parts]
+        return cls(pieces, np.concatenate([row + start for row, start in zip(rows, before, strict=False)]))
+
+    def __len__(self) -> int:
+        return int(self._ends[-1]) if self.index is None else len(self.index)
+
+    @cached_property
+    def sizes(self) -> np.ndarray:
+        """Atoms of each row."""
+        sizes = np.concatenate([piece.sizes for piece in self.pieces])
+        return sizes if self.index is None else sizes[self.index]
+
+    def graph(self, row: int) -> Graph:
+        """The row's labelled graph."""
+        piece, inside = self._find(row)
+        return piece.graph(inside)
+
+    def place(self, row: int) -> np.ndarray:
+        """The row's coordinates, [n, 3]."""
+        piece, inside = self._find(row)
+        found = piece.place(inside)
+        touched(1, found.nbytes)
+        return found
+
+    def _find(self, row: int) -> tuple[Conformers, int]:
+        at = int(row if self.index is None else self.index[row])
+        number = int(np.searchsorted(self._ends, at, side="right"))
+        return self.pieces[number], at - int(self._ends[number]) + len(self.pieces[number])
+
+    @cached_property
+    def _ends(self) -> np.ndarray:
+        """Where each piece ends, in rows."""
+        return np.cumsum([len(piece) for piece in self.pieces])
 
 
 def read(batch: Payload) -> Conformers:

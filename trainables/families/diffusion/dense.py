@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from trainables.families.diffusion.denoiser import Dense
-from trainables.sources.molecules_rows import ELEMENTS, Conformers, Graph
+from trainables.sources.molecules_rows import ELEMENTS, Chain, Conformers, Graph
 
 TWO_APART, THREE_APART, FAR = 5, 6, 7
 
@@ -21,7 +21,7 @@ class Featured:
         scale: ångström of a unit of the noise.
     """
 
-    def __init__(self, rows: Conformers, scale: float) -> None:
+    def __init__(self, rows: Conformers | Chain, scale: float) -> None:
         self.rows = rows
         self.sizes = rows.sizes
         self._scale = scale

@@ -1,4 +1,4 @@
-"""Fitting: Adam on molecules of similar size, all of it held in memory."""
+"""Fitting: Adam on molecules of similar size, rows of a mapped pool."""
 
 from __future__ import annotations
 
@@ -16,25 +16,24 @@ from trainables.families.diffusion.denoiser import Denoiser
 from trainables.families.diffusion.dense import Featured, shuffled
 from trainables.families.diffusion.process import errors, noise, scheduler
 from trainables.lineage import Stream
-from trainables.sources.molecules_rows import Conformers, join, read
+from trainables.sources.molecules_rows import Chain, read
 
 CHECK_EVERY = 16
 """Updates between two looks at whether the loss is still finite: a look waits for the device."""
 
 
-def gather(corpus: Corpus) -> tuple[Conformers, np.ndarray]:
-    """A corpus's rows, and each row's weight in the loss, relative to their mean."""
+def gather(corpus: Corpus) -> tuple[Chain, np.ndarray]:
+    """A corpus's rows, which stay where they are, and each row's weight in the loss, relative to their mean."""
     rows, weights = [], []
     for part in corpus.parts:
-        held = join([read(batch.payload) for batch in part.batches])
-        rows.append(held if part.index is None else held.take(part.index))
+        rows.append(Chain(tuple(read(batch.payload) for batch in part.batches), part.index))
         weights.append(np.full(part.rows, part.weight))
     weight = np.concatenate(weights)
     weight = weight / weight.max()
-    return join(rows), weight / weight.mean()
+    return Chain.join(rows), weight / weight.mean()
 
 
-def fit(config: DiffusionConfig, rows: Conformers, weights: np.ndarray, stream: Stream) -> Denoiser:
+def fit(config: DiffusionConfig, rows: Chain, weights: np.ndarray, stream: Stream) -> Denoiser:
     """A denoiser fitted from scratch: ε-prediction, every molecule counting alike (Xu et al. 2022, equation 10).
 
     Raises:

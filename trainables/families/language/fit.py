@@ -1,4 +1,4 @@
-"""Fitting: AdamW on shuffled rows held in memory, cosine schedule with warm-up, clipped gradients."""
+"""Fitting: AdamW on shuffled rows of a mapped pool, cosine schedule with warm-up, clipped gradients."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from trainables.device import device
 from trainables.families.base import Diverged
 from trainables.families.language.architecture import BOS, EOS, autocast, create, isolated
-from trainables.families.language.rows import Rows
+from trainables.families.language.rows import Pool
 from trainables.lineage import Stream
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ CHECK_EVERY = 16
 """Updates between two looks at whether the loss is still finite: a look waits for the device."""
 
 
-def fit(config: LanguageConfig, rows: Rows, stream: Stream) -> PreTrainedModel:
+def fit(config: LanguageConfig, rows: Pool, stream: Stream) -> PreTrainedModel:
     """A model fitted from scratch on `rows`.
 
     Raises:
@@ -77,7 +77,7 @@ def token_losses(model: PreTrainedModel, tokens: torch.Tensor) -> torch.Tensor:
 
 
 def _update(
-    config: LanguageConfig, model: PreTrainedModel, optimizer: torch.optim.Optimizer, rows: Rows, index: np.ndarray
+    config: LanguageConfig, model: PreTrainedModel, optimizer: torch.optim.Optimizer, rows: Pool, index: np.ndarray
 ) -> torch.Tensor:
     import torch
 

@@ -9,7 +9,7 @@ import numpy as np
 from trainables.families.language import architecture
 from trainables.families.language.evaluate import row_losses
 from trainables.families.language.fit import fit
-from trainables.families.language.rows import Rows, join
+from trainables.families.language.rows import Pool, Rows, join
 from trainables.lineage import Stream
 from trainables.store import Payload
 
@@ -25,7 +25,7 @@ SURE = 1e-6
 
 def reference(config: LanguageConfig, real: Rows, stream: Stream) -> Payload:
     """A model of size `reference_size` fitted on real rows."""
-    return Payload(tensors=architecture.weights(fit(config.reference, real, stream)))
+    return Payload(tensors=architecture.weights(fit(config.reference, Pool((real,)), stream)))
 
 
 def detector(config: LanguageConfig, real: Rows, synthetic: Rows, stream: Stream) -> Payload:

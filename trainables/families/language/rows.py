@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from trainables.corpus import Corpus
+from trainables.pages import touched
 from trainables.store import Payload
 
 if TYPE_CHECKING:
@@ -51,19 +53,19 @@ class Rows:
 
     def take(self, index: np.ndarray) -> Rows:
         """The rows at `index`, copied."""
-        lengths = self.lengths[index]
+        lengths = self.starts[index + 1] - self.starts[index]
         starts = np.concatenate([[0], np.cumsum(lengths)])
-        place = np.arange(starts[-1]) + np.repeat(self.starts[:-1][index] - starts[:-1], lengths)
+        place = np.arange(starts[-1]) + np.repeat(self.starts[index] - starts[:-1], lengths)
         return Rows(self.tokens[place], starts)
 
     def padded(self, index: np.ndarray, pad: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Rows at `index` side by side: tokens [k, longest] as int64, and which of them are real."""
         import torch
 
-        lengths = self.lengths[index]
+        lengths = self.starts[index + 1] - self.starts[index]
         offset = np.arange(lengths.max())
         inside = offset < lengths[:, None]
-        place = np.minimum(self.starts[:-1][index][:, None] + offset, len(self.tokens) - 1)
+        place = np.minimum(self.starts[index][:, None] + offset, len(self.tokens) - 1)
         tokens = np.where(inside, self.tokens[place], pad).astype(np.int64)
         return torch.from_numpy(tokens), torch.from_numpy(inside)
 
@@ -80,30 +82,78 @@ class Rows:
         return Dataset(pa.table({COLUMN: lists}))
 
 
+@dataclass(frozen=True)
+class Pool:
+    """Rows of several pieces, one after another; no token is copied before it is used.
+
+    Attributes:
+        pieces: as they lie in memory or in mapped files.
+        index: which rows of the whole these are, [rows]; None means all.
+        weights: of each row in the loss, mean 1, [rows]; None where all are equal.
+    """
+
+    pieces: tuple[Rows, ...]
+    index: np.ndarray | None = None
+    weights: np.ndarray | None = None
+
+    @property
+    def rows(self) -> int:
+        """How many rows."""
+        return int(self._ends[-1]) if self.index is None else len(self.index)
+
+    def take(self, index: np.ndarray) -> Rows:
+        """The rows at `index`, copied."""
+        at = index if self.index is None else self.index[index]
+        owner = np.searchsorted(self._ends, at, side="right")
+        starts = self._ends - [piece.rows for piece in self.pieces]
+        taken = []
+        for number in np.unique(owner):
+            rows = at[owner == number] - starts[number]
+            taken.append(self.pieces[number].take(rows))
+            touched(len(rows), len(taken[-1].tokens) // len(rows))
+        return join(taken).take(np.argsort(np.argsort(owner, kind="stable")))
+
+    def padded(self, index: np.ndarray, pad: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Rows at `index` side by side: tokens [k, longest] as int64, and which of them are real."""
+        return self.take(index).padded(np.arange(len(index)), pad)
+
+    @cached_property
+    def _ends(self) -> np.ndarray:
+        """Where each piece ends, in rows."""
+        return np.cumsum([piece.rows for piece in self.pieces])
+
+
 def read(batch: Payload) -> Rows:
     """The rows of a batch, without a copy where Arrow holds them in one piece."""
-    table = batch.table
-    if table is None:
+    return join(_pieces(batch))
+
+
+def _pieces(batch: Payload) -> list[Rows]:
+    """The rows of a batch as they lie in Arrow."""
+    if batch.table is None:
         raise ValueError("a batch of token rows has a table")
-    pieces = table.data.column(COLUMN)
-    column = pieces.chunk(0) if pieces.num_chunks == 1 else pieces.combine_chunks()  # the latter always copies
-    starts = column.offsets.to_numpy()
-    tokens = column.values.to_numpy()
-    return Rows(tokens[starts[0] : starts[-1]], starts - starts[0])
+    return [_piece(chunk) for chunk in batch.table.data.column(COLUMN).chunks if len(chunk)]
 
 
-def gather(corpus: Corpus) -> Rows:
-    """A corpus as rows; each token is copied once."""
-    pieces, weights = [], []
+def _piece(chunk: Any) -> Rows:
+    starts, tokens = chunk.offsets.to_numpy(), chunk.values.to_numpy()
+    return Rows(tokens[starts[0] : starts[-1]], starts - starts[0] if starts[0] else starts)
+
+
+def gather(corpus: Corpus) -> Pool:
+    """A corpus as rows that stay where they are."""
+    pieces: list[Rows] = []
+    index, weights = [], []
     for part in corpus.parts:
-        rows = join([read(batch.payload) for batch in part.batches])
-        pieces.append(rows if part.index is None else rows.take(part.index))
-        weights.append(np.full(pieces[-1].rows, part.weight))
-    whole = join(pieces)
-    if not corpus.weighted:
-        return whole
-    weight = np.concatenate(weights)
-    return Rows(whole.tokens, whole.starts, weight / weight.mean())
+        before, held = sum(piece.rows for piece in pieces), sum(batch.rows for batch in part.batches)
+        pieces += [piece for batch in part.batches for piece in _pieces(batch.payload)]
+        index.append(before + (np.arange(held) if part.index is None else part.index))
+        weights.append(np.full(len(index[-1]), part.weight))
+    whole = all(part.index is None for part in corpus.parts)
+    weight = np.concatenate(weights) if corpus.weighted else None
+    return Pool(
+        tuple(pieces), None if whole else np.concatenate(index), None if weight is None else weight / weight.mean()
+    )
 
 
 def join(pieces: Sequence[Rows]) -> Rows:

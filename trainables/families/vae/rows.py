@@ -14,8 +14,9 @@ from trainables.device import device
 from trainables.sources.images_pixels import LABEL, Pixels
 from trainables.store import Payload
 
-RESIDENT = 2**32
-"""Bytes of pixels kept in memory as one tensor; larger corpora are gathered batch by batch from their maps."""
+RESIDENT = {"cpu": 2**26, "cuda": 2**32}
+"""Bytes of pixels kept on a device as one tensor; larger corpora are gathered batch by batch from their maps, so that
+what a process holds does not grow with the pool."""
 
 
 def payload(pixels: Pixels, labels: np.ndarray | None = None, **meta: Any) -> Payload:
@@ -64,10 +65,17 @@ class Feed:
     resident: Tensor | None
 
     @classmethod
-    def of(cls, pixels: Pixels, limit: int = RESIDENT) -> Feed:
-        """Images kept on the device where they take up at most `limit` bytes."""
-        fits = pixels.nbytes <= limit
-        return cls(pixels, torch.from_numpy(pixels.array()).to(device()) if fits else None)
+    def of(cls, pixels: Pixels, limit: int | None = None) -> Feed:
+        """Images kept on the device where they take up at most `limit` bytes, by default as `RESIDENT` says."""
+        here = device()
+        if pixels.nbytes > (RESIDENT.get(here.type, RESIDENT["cpu"]) if limit is None else limit):
+            return cls(pixels, None)
+        held = torch.empty((pixels.rows, *pixels.shape), dtype=torch.uint8, device=here)
+        done = 0
+        for some in pixels.each():
+            held[done : done + len(some)] = torch.from_numpy(some)
+            done += len(some)
+        return cls(pixels, held)
 
     @property
     def rows(self) -> int:
