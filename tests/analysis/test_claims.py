@@ -84,6 +84,14 @@ def test_claims_count_what_holds_and_name_the_weakest() -> None:
     assert beats["weakest_effect"] > 0
 
 
+def test_a_study_without_the_rival_makes_no_claim_beside_it() -> None:
+    values = simulated.noisy(np.random.default_rng(0), policies=("accumulate",))
+    values |= {(size, "ratio_mix", seed): 1.1 * curve for (size, _, seed), curve in values.items()}
+    study = Study(simulated.study(values), "x")
+    assert not study.differences.empty
+    assert set(study.claims["claim"]) == {"accumulate does not collapse", "ratio_mix does not collapse"}
+
+
 def test_overall_growth_by_policy() -> None:
     values = simulated.noisy(np.random.default_rng(0), sizes=tuple("abcdef"), noise=0.02)
     effects = claims.effects(curves(simulated.study(values)))
