@@ -94,8 +94,9 @@ class Job:
 
 
 def title(cell: Cell) -> str:
-    """A cell's short name for people: family, size, policy, seed."""
-    parts = [cell.family.kind, cell.family.title, cell.policy.kind, f"seed {cell.seed}"]
+    """A cell's short name for people: family, size, policy (and the one of a fork), seed."""
+    later = f", from generation {cell.fork.generation + 1} on {cell.fork.policy.kind}" if cell.fork else ""
+    parts = [cell.family.kind, cell.family.title, cell.policy.kind + later, f"seed {cell.seed}"]
     return " / ".join(part for part in parts if part)
 
 

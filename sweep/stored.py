@@ -20,7 +20,10 @@ def asker(store: Store, cells: int) -> Callable[[str], bool]:
 
 
 def settle(job: Job, store: Store, has: Callable[[str], bool]) -> None:
-    """Set how many generations are done, and whether the cell is done or has failed for good."""
+    """Set how many generations are done, and whether the cell is done or has failed for good.
+
+    A cell counts as done when the checksum of every record holds; it goes on at the first that is damaged.
+    """
     job.done = 0
     for stage in job.stages:
         if not has(stage.record):
@@ -36,7 +39,9 @@ def settle(job: Job, store: Store, has: Callable[[str], bool]) -> None:
     elif last is None:  # damaged, and set aside by the store: it is computed again
         job.done -= 1
     elif job.done == len(job.stages):
-        job.status = "done"
+        whole = {record.key for record in store.walk("record", {stage.record for stage in job.stages})}
+        job.done = next((number for number, stage in enumerate(job.stages) if stage.record not in whole), job.done)
+        job.status = "done" if job.done == len(job.stages) else "waiting"
 
 
 def read_records(job: Job, store: Store) -> list[Record]:
