@@ -111,11 +111,13 @@ def two_families(sizes: int, seeds: int) -> Study:
 def product(study: Study, folder: str) -> None:
     """The study as `collapse-sweep run` runs it, without the report."""
     from sweep.engine import run_study
+    from sweep.machines import Machines
     from sweep.progress import PlainProgress
     from sweep.workspace import open_workspace
 
     workspace = open_workspace(Path(folder))
-    outcome = run_study(study, workspace, PlainProgress(CPUS, lambda line: None), cpus=CPUS, warn=print)
+    progress = PlainProgress(CPUS, lambda line: None)
+    outcome = run_study(study, workspace, progress, machines=Machines(cpus=CPUS), warn=print)
     assert not outcome.failed
     assert not outcome.unfinished
 
@@ -124,25 +126,21 @@ def peer(cells: Sequence[Cell]) -> None:
     """One function trainable a cell, workers reused, a report a generation."""
     from ray import tune
 
-    from sweep import tuning
+    from sweep.machines import Machines
+    from sweep.ray_nodes import started
 
     def train(config: dict[str, Any]) -> None:
         for record in run(Cell.model_validate_json(config["cell"])):
             tune.report({"test_loss": record.test_loss})
 
-    tuning.start_ray(CPUS)
-    try:
-        with tempfile.TemporaryDirectory() as folder:
-            space = {"cell": tune.grid_search([cell.model_dump_json() for cell in cells])}
-            results = tune.Tuner(
-                tune.with_resources(train, {"cpu": 1.0}),
-                param_space=space,
-                tune_config=tune.TuneConfig(reuse_actors=True),
-                run_config=tune.RunConfig(storage_path=folder, verbose=0),
-            ).fit()
-        assert not results.errors
-    finally:
-        tuning.stop_ray()
+    with started(Machines(cpus=CPUS)), tempfile.TemporaryDirectory() as folder:
+        results = tune.Tuner(
+            tune.with_resources(train, {"cpu": 1.0}),
+            param_space={"cell": tune.grid_search([cell.model_dump_json() for cell in cells])},
+            tune_config=tune.TuneConfig(reuse_actors=True),
+            run_config=tune.RunConfig(storage_path=folder, verbose=0),
+        ).fit()
+    assert not results.errors
 
 
 if __name__ == "__main__":

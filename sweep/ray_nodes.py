@@ -182,3 +182,8 @@ def _check(said: list[tuple[dict[str, Any], Look]], storage: str) -> None:
             )
         if seen.schema != SCHEMA:
             raise UsageError(f"--address: node {name} runs another version (schema {seen.schema}, here {SCHEMA})")
+
+
+def lost() -> bool:
+    """Whether no node is alive any more: Ray's own processes were killed, and nothing will run."""
+    return not any(node["Alive"] for node in ray.nodes())

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import tempfile
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +18,7 @@ from sweep.board import Board
 from sweep.confinement import hold_secrets
 from sweep.errors import Interrupted
 from sweep.job import Failure, Job
+from sweep.ray_nodes import lost
 from sweep.resources import Slots, as_config
 from sweep.watch import Watch
 from trainables.cell import Record
@@ -26,6 +28,9 @@ from trainables.tune import CellTrial
 
 WORKER_DEATHS = 2
 """How often a cell whose worker died is started again; it goes on from its last generation."""
+
+LOOK = 5.0
+"""Seconds between two looks at whether Ray's node is alive."""
 
 
 def run_trials(board: Board, store: str, stop: threading.Event, slots: Slots, warn: Callable[[str], None]) -> None:
@@ -49,7 +54,7 @@ def run_trials(board: Board, store: str, stop: threading.Event, slots: Slots, wa
             run_config=tune.RunConfig(
                 name="study",
                 storage_path=scratch,
-                callbacks=[_Reports(board, stop, slots, Watch(board, warn))],
+                callbacks=[_Reports(board, stop, slots, Watch(board, warn), warn)],
                 stop=_Stops(board),
                 failure_config=tune.FailureConfig(max_failures=WORKER_DEATHS),
                 checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
@@ -122,15 +127,28 @@ class _Stops(_Unpickled, tune.Stopper):  # type: ignore[misc]  # Ray is untyped
 class _Reports(_Unpickled, Callback):  # type: ignore[misc]  # Ray is untyped
     """Tune tells here what trials report."""
 
-    def __init__(self, board: Board, stop: threading.Event, slots: Slots, watch: Watch) -> None:
-        self._board, self._stop, self._slots, self._watch = board, stop, slots, watch
+    def __init__(
+        self, board: Board, stop: threading.Event, slots: Slots, watch: Watch, warn: Callable[[str], None]
+    ) -> None:
+        self._board, self._stop, self._slots, self._watch, self._warn = board, stop, slots, watch, warn
+        self._looked = time.monotonic()
 
     def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
         """The place where a run can end cleanly: between two events, on the main thread."""
         self._board.tick()
         self._watch.look()
-        if self._stop.is_set() or self._board.broken:
+        if self._stop.is_set() or self._board.broken or self._lost():
             raise Interrupted
+
+    def _lost(self) -> bool:
+        """Whether Ray itself has died, looked at now and then; Tune would wait for it for ever."""
+        if time.monotonic() - self._looked < LOOK:
+            return False
+        self._looked = time.monotonic()
+        if not lost():
+            return False
+        self._warn("Ray's node was killed, nothing can run; finished generations are kept")
+        return True
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         """A worker has taken up a cell."""

@@ -1,0 +1,45 @@
+"""kill -9 of Ray's node in the middle of a study: the run ends by itself, and what was done stays."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from search_spaces import expand, load_study
+from trainables import run
+
+STUDY = """\
+name: long
+cell: {family: {kind: gaussian}, rows: 40, generations: 400, replicates: 2000}
+space: {policy.kind: {grid: [replace]}}
+"""
+
+
+@pytest.mark.slow
+def test_a_killed_ray_node_ends_the_run_in_one_line_and_costs_no_finished_generation(tmp_path: Path) -> None:
+    (tmp_path / "long.yaml").write_text(STUDY)
+    command = [sys.executable, "-m", "sweep", "run", "long.yaml", "--workspace", "w", "--cpus", "1", "--no-report"]
+    driver = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    records = tmp_path / "w" / "store" / "record"
+    deadline = time.monotonic() + 120
+    while len(list(records.rglob("*.json"))) < 4:
+        assert driver.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    (node,) = (p for p in psutil.Process(driver.pid).children(recursive=True) if p.name() == "raylet")
+    node.kill()
+    _, err = driver.communicate(timeout=120)
+    assert driver.returncode == 1
+    assert "warning: Ray's node was killed" in err
+    assert "go on with: collapse-sweep run" in err
+    kept = {path: path.stat().st_mtime_ns for path in records.rglob("*.json")}
+    assert 4 <= len(kept) < 400
+    cell = expand(load_study(str(tmp_path / "long.yaml")))[0].cell
+    gone_on = [record.test_loss for record in run(cell, str(tmp_path / "w" / "store"))]
+    assert gone_on == [record.test_loss for record in run(cell)]
+    assert {path: path.stat().st_mtime_ns for path in kept} == kept
