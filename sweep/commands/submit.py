@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import shlex
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +23,12 @@ if TYPE_CHECKING:
     from ray.job_submission import JobSubmissionClient
 
 FILE = "study.yaml"
+
+PATIENCE = 120.0
+"""Seconds that a head may take to be ready for jobs."""
+
+BUSY = "No available agent"
+"""What a head says that is not ready yet."""
 
 
 def submit(
@@ -49,11 +56,7 @@ def submit(
     client = _client(address)
     with packed() as parcel:
         _add(study, parcel)
-        job = client.submit_job(
-            entrypoint=command,
-            runtime_env={"working_dir": str(parcel)},
-            metadata={"study": study.name},
-        )
+        job = _send(client, address, command, parcel, study.name)
     print(job, flush=True)
     again = shlex.join(["ray", "job", "logs", "--follow", "--address", address, job])
     if not follow:
@@ -105,6 +108,20 @@ def _client(address: str) -> JobSubmissionClient:
             f"--address {address}: no head takes jobs there ({reason}); for a cluster behind SSH, forward its page "
             "first: ray dashboard cluster.yaml"
         ) from None
+
+
+def _send(client: JobSubmissionClient, address: str, command: str, parcel: Path, name: str) -> str:
+    """Hand the job over; a head that has just been started takes none for a while."""
+    setting, deadline = {"working_dir": str(parcel)}, time.monotonic() + PATIENCE
+    while True:
+        try:
+            job: str = client.submit_job(entrypoint=command, runtime_env=setting, metadata={"study": name})
+            return job
+        except RuntimeError as problem:
+            if BUSY not in str(problem) or time.monotonic() > deadline:
+                reason = " ".join(str(problem).split())[:300]
+                raise UsageError(f"--address {address}: the head takes no job: {reason}") from None
+            time.sleep(2.0)
 
 
 async def _follow(client: JobSubmissionClient, job: str) -> None:

@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from fleet import Fleet, bucket, can_be_apart, fleet, s3
 
+from trainables.store import Store, open_store
+
 pytest.importorskip("s3fs", reason="the extra `s3` is not installed")
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900), pytest.mark.filterwarnings("ignore::DeprecationWarning")]
 
@@ -68,6 +70,13 @@ def versions(name: str) -> list[str]:
     return [found["Key"] for page in pages for found in page.get("Versions", [])]
 
 
+def read(store: Store, record: str) -> str:
+    """The model of a record."""
+    found = store.get("record", record)
+    assert found is not None
+    return str(found.meta["model"])
+
+
 def fitted(name: str) -> int:
     return len({key for key in versions(name) if re.search(r"/model/.*\.json$", key)})
 
@@ -89,8 +98,12 @@ def test_a_machine_dies_and_another_joins_and_the_table_is_that_of_an_undisturbe
     written = Counter(key for key in versions(name) if key.endswith(".json") and "/leases/" not in key)
     assert sum("/model/" in key for key in written) == FITS
     assert {key: times for key, times in written.items() if times > 1} == {}, "what was committed is never made again"
-    taken_over = {key for key in versions(name) if re.search(r"/leases/.*\.[2-9]$", key)}
-    assert len(taken_over) <= 1, "one trial was lost, and with it at most the step that it was at"
+    found = [re.search(r"/leases/(\w+)-(\w+)\.[2-9]$", key) for key in versions(name)]
+    interrupted = sorted({(claim[1], claim[2]) for claim in found if claim})
+    store = open_store(f"s3://{name}/store")
+    generations = {key if kind != "record" else read(store, key) for kind, key in interrupted if kind != "batch"}
+    assert len(generations) <= 1, "one trial was lost, and with it at most the generation that it was at"
+    assert sum(kind == "batch" for kind, _ in interrupted) <= 1
 
 
 def test_a_folder_that_machines_do_not_share_is_refused_before_anything_is_trained(
