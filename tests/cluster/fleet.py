@@ -45,7 +45,7 @@ class Fleet:
     def __init__(self, folder: Path, **environment: str) -> None:
         self.folder = folder
         self.nodes: dict[str, subprocess.Popen[bytes]] = {}
-        self.ports = {name: free_port() for name in ("gcs", "dashboard", "agent")}
+        self.ports = {name: free_port() for name in ("gcs", "dashboard")}
         self.address = f"127.0.0.1:{self.ports['gcs']}"
         self.environment = {**os.environ, **environment, "RAY_AUTH_MODE": "token"}
 
@@ -96,6 +96,7 @@ class Fleet:
             "--num-gpus=0",
         ]
         command += ["--node-ip-address=127.0.0.1", "--object-store-memory=80000000", *options]
+        command += [f"--dashboard-agent-listen-port={free_port()}"]  # whose default other clusters here may hold
         if apart:
             script = f'mount -t tmpfs tmpfs /tmp && mkdir -p {self.folder} && exec "$@"'
             command = [*APART, "sh", "-c", script, "sh", *command]
