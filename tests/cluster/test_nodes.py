@@ -145,7 +145,6 @@ def test_a_submitted_study_runs_on_the_head_and_is_followed_to_its_end(undisturb
     columns = ["cell", "generation", "test_loss", "trace_ratio", "theory_trace_ratio"]
     first = alone[alone["generation"] <= 3][columns].sort_values(columns[:2]).reset_index(drop=True)
     assert sent[columns].sort_values(columns[:2]).reset_index(drop=True).equals(first), "to the last digit"
-    assert set(sent["git.commit"]) == set(alone["git.commit"]), "the copy knows of which source it is"
 
 
 def wait_for(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
