@@ -11,7 +11,7 @@ from rdkit import Chem
 from trainables import Cell, CellFailed, run
 from trainables.corpus import Batch, Corpus, Part
 from trainables.families import Diverged, World
-from trainables.families.diffusion import data
+from trainables.families.diffusion import data, pictures
 from trainables.families.diffusion.config import DiffusionConfig
 from trainables.families.diffusion.data import prepare
 from trainables.families.diffusion.evaluate import denoising_errors, timesteps
@@ -161,6 +161,14 @@ class TestEvaluate:
         mols = [Chem.MolFromMolBlock(record, removeHs=False) for record in records]
         assert len(mols) == 2 * 2 * TINY.judged_molecules  # two conformers each, sampled twice
         assert all(mol.GetConformer().Is3D() for mol in mols)
+
+    def test_a_sample_that_can_not_be_drawn_fails_no_cell(self, family, model, monkeypatch, caplog):
+        def refuse(*_):
+            raise RuntimeError("Cannot normalize a zero length vector")
+
+        monkeypatch.setattr(pictures, "_png", refuse)
+        assert set(family.evaluate(model, STREAM).files) == {"samples.sdf"}
+        assert "zero length" in caplog.text
 
     def test_skipped_entries_are_in_the_record_and_in_batch_0(self, family, model):
         skipped = family.real(0, 2).meta["skipped"]

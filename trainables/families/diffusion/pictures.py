@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import io
+import logging
 from typing import Any
 
 from trainables.families.diffusion.evaluate import Judged
 from trainables.sources.molecules_graph import to_mol
+
+_log = logging.getLogger(__name__)
 
 KEPT = 8
 """Molecules in the SD file."""
@@ -19,8 +22,16 @@ SIDE = 200
 
 
 def files(molecules: list[Judged]) -> dict[str, bytes]:
-    """`samples.sdf`, all conformers sampled for the first molecules; `samples.png`, real ones over sampled ones."""
-    return {"samples.sdf": _sdf(molecules[:KEPT]), "samples.png": _png(molecules[:DRAWN])}
+    """`samples.sdf`, all conformers sampled for the first molecules; `samples.png`, real ones over sampled ones.
+
+    The picture is left out where RDKit can't draw a sample, as it can't when bonded atoms of a collapsed one coincide.
+    """
+    kept = {"samples.sdf": _sdf(molecules[:KEPT])}
+    try:
+        return kept | {"samples.png": _png(molecules[:DRAWN])}
+    except (RuntimeError, ValueError) as problem:
+        _log.warning("samples.png: RDKit could not draw the sampled conformers (%s)", problem)
+        return kept
 
 
 def _sdf(molecules: list[Judged]) -> bytes:
