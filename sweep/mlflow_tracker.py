@@ -6,7 +6,7 @@ import logging
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -58,7 +58,7 @@ class MlflowTracker:
 
     def __init__(self, uri: str, study: Study, artifacts: str | None = None, beside: bool = False) -> None:
         self._uri, self._study = uri, study
-        with _reported(uri):
+        with _reported(uri), _alone(uri):
             self._client = _connect(uri)
             self._experiment = _experiment(self._client, artifacts)
             self._made = _made_by()
@@ -263,6 +263,14 @@ def _tags(tags: Mapping[str, str]) -> list[Any]:
     from mlflow.entities import RunTag
 
     return [RunTag(name, value) for name, value in tags.items()]
+
+
+def _alone(uri: str) -> AbstractContextManager[object]:
+    """Keeps other drivers waiting: MLflow makes the tables of a new file, which two can't do at once."""
+    from filelock import FileLock
+
+    scheme, _, path = uri.partition(":///")
+    return FileLock(f"{path.split('?')[0]}.lock", timeout=300) if scheme == "sqlite" else nullcontext()
 
 
 def _connect(uri: str) -> MlflowClient:

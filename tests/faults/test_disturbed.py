@@ -1,0 +1,161 @@
+"""What can happen to a study while it runs through Ray and MLflow: afterwards the same table, to the last digit."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from trainables.store import open_store
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+TOY = """\
+name: toy
+cell: {family: {kind: gaussian}, rows: 40, generations: 6, replicates: 200}
+space:
+  policy.kind: {grid: [replace, accumulate]}
+  seed: {grid: [0, 1]}
+"""
+HUNGRY = """\
+name: hungry
+cell: {family: {kind: kde}, policy: {kind: replace}, generations: 2}
+space: {rows: {grid: [20, 10000000000000]}}
+"""
+
+
+def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "sweep", *arguments]
+    return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def call(folder: Path, *arguments: str, code: int = 0) -> str:
+    process = start(folder, *arguments)
+    _, err = process.communicate(timeout=600)
+    assert process.returncode == code, err
+    assert "Traceback" not in err
+    return err
+
+
+def records(folder: Path, workspace: str) -> dict[str, dict[str, Any]]:
+    """Every record of a store by key, without how long it took, which differs between runs."""
+    found = open_store(str(folder / workspace / "store")).walk("record")
+    return {one.key: {name: value for name, value in one.meta.items() if name != "seconds"} for one in found}
+
+
+def models(folder: Path, workspace: str) -> dict[str, int]:
+    """When each model was committed, by key."""
+    return {p.stem: p.stat().st_mtime_ns for p in (folder / workspace / "store" / "model").rglob("*.json")}
+
+
+def table(folder: Path, workspace: str) -> str:
+    return (folder / workspace / "reports" / "toy" / "robustness.csv").read_text()
+
+
+def wait_for(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+    deadline = time.monotonic() + 400
+    while not condition():
+        assert process.poll() is None, process.communicate()[1]
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with an undisturbed run of the study in workspace `w`."""
+    made = tmp_path_factory.mktemp("faults")
+    (made / "toy.yaml").write_text(TOY)
+    (made / "hungry.yaml").write_text(HUNGRY)
+    call(made, "run", "toy.yaml", "--workspace", "w", "--cpus", "2")
+    return made
+
+
+def same(folder: Path, workspace: str) -> bool:
+    return records(folder, workspace) == records(folder, "w") and table(folder, workspace) == table(folder, "w")
+
+
+def test_a_locked_tracking_database_stops_nothing_and_is_written_again(folder: Path) -> None:
+    process = start(folder, "run", "toy.yaml", "--workspace", "locked", "--cpus", "2")
+    wait_for(lambda: len(models(folder, "locked")) >= 1, process)
+    with contextlib.closing(sqlite3.connect(folder / "locked" / "mlflow.db", timeout=60)) as held:
+        held.execute("begin exclusive")
+        _, err = process.communicate(timeout=600)
+        held.rollback()
+    assert process.returncode == 0, err
+    assert "warning: --tracking-uri" in err
+    assert "`relog`" in err
+    assert records(folder, "locked") == records(folder, "w")
+    call(folder, "relog", "toy.yaml", "--workspace", "locked")
+    call(folder, "report", "toy.yaml", "--workspace", "locked")
+    assert same(folder, "locked")
+    assert "0 of 4" in relogged(folder, "locked")
+
+
+def relogged(folder: Path, workspace: str) -> str:
+    command = [sys.executable, "-m", "sweep", "relog", "toy.yaml", "--workspace", workspace]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True).stdout
+
+
+def test_a_deleted_tracking_database_is_written_again(folder: Path) -> None:
+    import pandas as pd
+
+    import analysis
+
+    process = start(folder, "run", "toy.yaml", "--workspace", "deleted", "--cpus", "2")
+    wait_for(lambda: len(models(folder, "deleted")) >= 4, process)
+    for path in (folder / "deleted").glob("mlflow.db*"):
+        path.unlink()
+    process.communicate(timeout=600)
+    assert records(folder, "deleted") == records(folder, "w")
+    relogged(folder, "deleted")
+    call(folder, "report", "toy.yaml", "--workspace", "deleted")
+    assert same(folder, "deleted")
+    figures = ["cell", "generation", "test_loss", "real_fraction", "trace_ratio"]
+    frames = [
+        analysis.load(folder / name, study="toy")[figures].sort_values(figures[:2]).reset_index(drop=True)
+        for name in ("w", "deleted")
+    ]
+    pd.testing.assert_frame_equal(*frames)
+
+
+def test_two_drivers_on_one_workspace_compute_every_step_once(folder: Path) -> None:
+    options = ("run", "toy.yaml", "--workspace", "two", "--cpus", "1", "--no-report")
+    drivers = [start(folder, *options) for _ in range(2)]
+    said = [driver.communicate(timeout=600)[1] for driver in drivers]
+    assert [driver.returncode for driver in drivers] == [0, 0], said
+    assert len(models(folder, "two")) == len(models(folder, "w"))
+    call(folder, "report", "toy.yaml", "--workspace", "two")
+    assert same(folder, "two")
+
+
+def test_a_damaged_record_in_the_middle_is_computed_again(folder: Path) -> None:
+    store = open_store(str(folder / "w" / "store"))
+    expected, fitted, before = records(folder, "w"), models(folder, "w"), table(folder, "w")
+    key = next(one.key for one in store.walk("record") if one.meta["corpus_rows"] == 120)
+    path = next((folder / "w" / "store" / "record").rglob(f"{key}.json"))
+    path.write_bytes(path.read_bytes().replace(b"test_loss", b"test_lass"))
+    err = call(folder, "run", "toy.yaml", "--workspace", "w", "--cpus", "1")
+    assert "nothing was trained" not in err
+    assert records(folder, "w") == expected
+    assert models(folder, "w") == fitted, "its model is used as it is"
+    assert table(folder, "w") == before
+    assert list((folder / "w" / "store" / "quarantine" / "record").iterdir())
+
+
+def test_a_cell_that_needs_more_memory_than_there_is_fails_alone_and_is_named(folder: Path) -> None:
+    options = ("hungry.yaml", "--workspace", "hungry")
+    err = call(folder, "run", *options, "--cpus", "1", "--no-report", code=1)
+    failed = [line for line in err.splitlines() if line.startswith("failed: ")]
+    assert len(failed) == 1
+    assert "Unable to allocate" in failed[0]
+    command = [sys.executable, "-m", "sweep", "status", *options, "--json"]
+    told = json.loads(subprocess.run(command, cwd=folder, capture_output=True, text=True).stdout)
+    assert sorted(cell["status"] for cell in told["cells"]) == ["done", "left"], "the next run tries it again"
