@@ -122,6 +122,19 @@ def test_latex_escapes_and_compiles(built: dict[str, Path], tmp_path: Path) -> N
     assert done.returncode == 0, done.stdout[-2000:]
 
 
+def test_a_browser_shows_it_without_a_complaint(built: dict[str, Path], tmp_path: Path) -> None:
+    browser = shutil.which("chromium") or shutil.which("google-chrome")
+    if browser is None:
+        pytest.skip("needs Chromium (Debian package chromium)")
+    flags = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path}", "--enable-logging=stderr"]
+    done = subprocess.run(
+        [browser, *flags, "--v=0", "--dump-dom", built["report.html"].as_uri()], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "Robustness table" in done.stdout
+    assert "CONSOLE" not in done.stderr, done.stderr[-2000:]
+
+
 def test_series_colors_have_contrast_in_both_themes() -> None:
     """WCAG's 3:1 for graphics and 4.5:1 for text, against the page's backgrounds."""
     for color in style.SERIES:
