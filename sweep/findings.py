@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from analysis.frame import short
 from search_spaces import FalsifySearch, Study
 from sweep import front
 from sweep.board import Board
@@ -89,6 +88,8 @@ def _tuned(one: Tuned) -> str:
 
 
 def _line(values: Mapping[str, Any]) -> str:
+    from analysis.frame import short
+
     text = ", ".join(f"{path.removeprefix('family.')}={short(value)}" for path, value in values.items())
     return f" {text}" if text else ""
 

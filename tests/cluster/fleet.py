@@ -47,7 +47,8 @@ class Fleet:
         self.nodes: dict[str, subprocess.Popen[bytes]] = {}
         self.ports = {name: free_port() for name in ("gcs", "dashboard")}
         self.address = f"127.0.0.1:{self.ports['gcs']}"
-        self.environment = {**os.environ, **environment, "RAY_AUTH_MODE": "token"}
+        path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])  # a job's `python` is this one
+        self.environment = {**os.environ, **environment, "RAY_AUTH_MODE": "token", "PATH": path}
 
     def head(self, cpus: int = 0, dashboard: bool = False, *more: str) -> None:
         """Start the head; it runs no trials."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import signal
 import subprocess
@@ -132,11 +133,21 @@ def test_a_killed_driver_goes_on_and_ends_with_the_same_table(undisturbed: Path)
     assert robustness(undisturbed, "killed") == robustness(undisturbed, "w")
 
 
+def trials(process: subprocess.Popen[str]) -> list[psutil.Process]:
+    """Processes that run a trial; Ray names them after the class, or the method that is running."""
+    found = []
+    for child in psutil.Process(process.pid).children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
+            if any(name in " ".join(child.cmdline()) for name in ("ray::CellTrial", "ray::ResourceTrainable")):
+                found.append(child)
+    return found
+
+
 def test_a_killed_worker_is_started_again_and_the_records_are_the_same(undisturbed: Path) -> None:
     process = start(undisturbed, "run", "toy.yaml", "--workspace", "worker", "--cpus", "1", "--no-report")
     wait_for(lambda: len(models(undisturbed, "worker")) >= 3, process)
-    workers = [p for p in psutil.Process(process.pid).children(recursive=True) if "CellTrial" in " ".join(p.cmdline())]
-    assert workers, "a trial runs"
+    workers: list[psutil.Process] = []
+    wait_for(lambda: bool(workers.extend(trials(process)) or workers), process)
     for worker in workers:
         worker.kill()
     _, err = process.communicate(timeout=200)

@@ -35,7 +35,7 @@ def language(megabytes: int) -> tuple[dict[str, Any], int, Make, Any]:
         return Rows.fixed(rng.integers(4, 2048, rows * 128, dtype=np.uint16), 128).payload(2048)
 
     config = {"kind": "language", "width": 16, "heads": 2, "layers": 1, "vocabulary": 2048, "context": 128}
-    config |= {"steps": 150, "batch": 64, "sample_rows": 0}
+    config |= {"steps": 25, "batch": 64, "sample_rows": 0}
     return config, megabytes * 10**6 // 256, make, Language
 
 
@@ -48,7 +48,7 @@ def vae(megabytes: int) -> tuple[dict[str, Any], int, Make, Any]:
     def make(rows: int, rng: np.random.Generator) -> Payload:
         return payload(Pixels.of(rng.integers(0, 256, (rows, 8, 8, 1), dtype=np.uint8)))
 
-    return {"kind": "vae", "steps": 150}, megabytes * 10**6 // 64, make, Vae
+    return {"kind": "vae", "steps": 50}, megabytes * 10**6 // 64, make, Vae
 
 
 def diffusion(megabytes: int) -> tuple[dict[str, Any], int, Make, Any]:

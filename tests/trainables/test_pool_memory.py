@@ -27,6 +27,7 @@ def run(family: str, generations: int) -> dict[str, float]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.skipif(not hasattr(mmap, "MADV_DONTNEED"), reason="this system does not take pages back")
 @pytest.mark.parametrize("family", ["language", "vae", "diffusion"])
 def test_twenty_generations_of_accumulate_take_little_more_memory_than_two(family: str) -> None:

@@ -29,6 +29,7 @@ pytestmark = [
 def server():
     """Endpoint of an S3 server, and the environment that makes every client use it."""
     from moto.server import ThreadedMotoServer
+    from s3fs import S3FileSystem
 
     running = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     running.start()
@@ -40,6 +41,7 @@ def server():
         "AWS_DEFAULT_REGION": "us-east-1",
     }
     with pytest.MonkeyPatch.context() as patch:
+        S3FileSystem.clear_instance_cache()  # other tests of this process had servers of their own
         for name, value in settings.items():
             patch.setenv(name, value)
         yield settings["AWS_ENDPOINT_URL"]
