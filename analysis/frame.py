@@ -31,7 +31,8 @@ SUMMARIES = frozenset({"growth", "growth_ratio"})
 def tidy(runs: Iterable[CellRun], points: Points) -> pd.DataFrame:
     """One row per cell and generation; `cell_config` holds the cell's canonical JSON.
 
-    A cell logged twice in one study counts once: the run that got furthest, the latest of equals.
+    A cell logged twice in one study counts once: the run that got furthest, the latest of equals. So does a cell that
+    a later version of the code computed again under another key: of equal configs the latest run, however far it got.
 
     Args:
         runs: cells in the order they were started.
@@ -49,11 +50,14 @@ def tidy(runs: Iterable[CellRun], points: Points) -> pd.DataFrame:
     frame = cells.merge(values, on="run")
     furthest = frame.groupby("run", sort=False)["generation"].max()
     keep = (
-        cells.assign(reached=cells["run"].map(furthest).fillna(0))
+        cells.assign(reached=cells["run"].map(furthest))
+        .dropna(subset=["reached"])
         .sort_values("reached", kind="stable")
         .drop_duplicates(["study", "cell"], keep="last")
+        .sort_index()
+        .drop_duplicates(["study", "recursion"], keep="last")
     )
-    frame = frame[frame["run"].isin(keep["run"])].drop(columns="run")
+    frame = frame[frame["run"].isin(keep["run"])].drop(columns=["run", "recursion"])
     return arrange(frame.assign(cell_config=frame["cell_config"].astype("category")))
 
 
@@ -151,6 +155,7 @@ def _describe(runs: Iterable[CellRun]) -> list[dict[str, Any]]:
         described.append(
             {
                 "run": run.run,
+                "recursion": json.dumps({k: v for k, v in cell.items() if k != "generations"}, sort_keys=True),
                 "study": tags["study"],
                 "cell": tags["cell"],
                 "family": tags.get("family") or cell["family"]["kind"],

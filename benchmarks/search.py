@@ -42,7 +42,7 @@ CELL = {
 
 def study(sampler: str, samples: int, seed: int) -> Study:
     """The search of one run."""
-    search = OptunaSearch(sampler={"kind": sampler}, num_samples=samples, seed=seed)  # type: ignore[arg-type]
+    search = OptunaSearch.model_validate({"sampler": {"kind": sampler}, "num_samples": samples, "seed": seed})
     return Study(name=f"surface-{sampler}-{seed}", blocks=(Block(cell=CELL, space=SPACE, search=search),))
 
 

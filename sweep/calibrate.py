@@ -18,6 +18,7 @@ from typing import IO, Any
 from sweep.forecast import Effort
 from sweep.speeds import Make, Speed, Speeds
 from trainables.cell import Cell
+from trainables.families.base import Diverged
 from trainables.recursion import Recursion
 from trainables.store import MemoryStore, Payload, Store, open_store
 
@@ -154,7 +155,7 @@ def _once(cell: Cell, rows: int, store: Store) -> Speed | None:
             times.append(_clock())
         recursion.batch(steps.batch(1))
         times.append(_clock())
-    except Exception:  # a model of few rows may be past judging in any way; a plan must not end by it
+    except (Diverged, ValueError, RuntimeError, ArithmeticError):  # of so few rows; a plan must not end by it
         return None
     cost = _cost(cell, rows)
     fit, evaluate, sample = (after - before for before, after in pairwise(times))

@@ -213,7 +213,10 @@ def _tune(study: Study, workspace: Workspace, store: Store, machines: Machines, 
 
         stop, said = threading.Event(), "tuning first: {} of {} fits of generation 1"
         progress.note(said.format(0, len(cells)))
-        told = lambda done: progress.note(said.format(done, len(cells)))  # noqa: E731
+
+        def told(done: int) -> None:
+            progress.note(said.format(done, len(cells)))
+
         try:
             with _signals(stop):
                 run_tuning(cells, workspace.storage, machines, study.resources, stop, told)

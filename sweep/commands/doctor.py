@@ -112,7 +112,7 @@ def _names(workspace: Workspace) -> Iterator[Finding]:
 def _devices(workspace: Workspace) -> Iterator[Finding]:
     import psutil
 
-    from sweep.commands.run import cores
+    from sweep.cores import cores
     from trainables.device import device
 
     memory = psutil.virtual_memory()

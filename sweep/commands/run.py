@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,6 +10,7 @@ from search_spaces import Study, load_study
 from sweep.commands.gc import level
 from sweep.commands.outcome import DONE, INCOMPLETE, say
 from sweep.commands.report import options, show
+from sweep.cores import cores
 from sweep.engine import Outcome, run_study
 from sweep.machines import Machines
 from sweep.progress import LiveProgress, PlainProgress, Progress
@@ -54,11 +54,6 @@ def run(
     _tell(study, outcome, workspace, shlex.join(["collapse-sweep", "run", *again]))
     left = outcome.unfinished or outcome.untuned or outcome.over_budget
     return INCOMPLETE if outcome.failed or left else DONE
-
-
-def cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _progress(workers: int, title: str) -> Progress:

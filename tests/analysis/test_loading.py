@@ -90,8 +90,8 @@ def test_config_is_found_in_params_and_artifacts(tmp_path: Path) -> None:
     uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
     client = MlflowClient(tracking_uri=uri)
     experiment = client.create_experiment("x", artifact_location=str(tmp_path / "artifacts"))
-    config = json.dumps(simulated.cell({"kind": "linear"}, {"kind": "replace"}, 7))
-    for place in ("param", "artifact"):
+    for place, noise in (("param", 1.0), ("artifact", 2.0)):  # two recursions, not one computed twice
+        config = json.dumps(simulated.cell({"kind": "linear", "noise": noise}, {"kind": "replace"}, 7))
         run = client.create_run(experiment, tags={"study": "s", "cell": place}).info.run_id
         client.log_metric(run, "test_loss", 1.0, step=1)
         if place == "param":
@@ -125,6 +125,26 @@ def test_the_run_that_got_furthest_stands_for_its_cell() -> None:
             points.add(run, "test_loss", step, ord(run))
     runs = [CellRun(r, simulated.tags("s", held), json.dumps(held)) for r in "abc"]
     assert tidy(runs, points)["test_loss"].tolist() == [ord("b")] * 5
+
+
+def test_a_cell_computed_again_under_another_key_is_no_second_seed() -> None:
+    """Two runs of one recursion would count as independent, and make every interval too narrow."""
+    import json
+
+    from analysis.runs import CellRun, Points
+
+    held = simulated.cell({"kind": "linear"}, {"kind": "replace"}, 0)
+    points = Points()
+    for run, length in (("old", 5), ("new", 3)):  # "newest" has no generation yet
+        for step in range(1, length + 1):
+            points.add(run, "test_loss", step, len(run) + step)
+    runs = [
+        CellRun(run, simulated.tags("s", held) | {"cell": f"key-{run}"}, json.dumps({**held, "generations": g}))
+        for run, g in (("old", 5), ("new", 8), ("newest", 8))
+    ]
+    frame = tidy(runs, points)
+    assert frame["cell"].unique().tolist() == ["key-new"]
+    assert frame["generation"].tolist() == [1, 2, 3]
 
 
 def test_what_is_not_there_is_said(tmp_path: Path, workspace: Path) -> None:
