@@ -38,9 +38,12 @@ class Queue:
         return sum(len(line) for line in self._lines.values())
 
     def add(self, jobs: Iterable[Job]) -> None:
-        """Let jobs wait."""
-        names = {self._join(job) for job in jobs}
-        for name in names:
+        """Let jobs wait.
+
+        Lines of equal weight are served by name, a hash: the same in every process, and not in a grid's own order, in
+        which a scheduler that compares cells with earlier ones might see only better and better ones.
+        """
+        for name in sorted({self._join(job) for job in jobs}):
             self._offer(name)
 
     def take(self, fits: Callable[[Job], bool] = lambda job: True) -> Job | None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import random
+import subprocess
+import sys
 
 import pytest
 from toys import GAUSSIAN, points, toy
@@ -123,3 +126,27 @@ def test_every_job_is_given_out_once_and_no_model_is_computed_twice_at_a_time(se
     assert sorted(job.key for job in finished) == sorted(job.key for job in made)
     assert len(queue) == 0
     assert computed == {stage.model for job in made for stage in job.stages}
+
+
+ORDER = """
+from search_spaces import load_study, expand
+from sweep.job import make_job
+from sweep.queue import Queue
+queue = Queue()
+study = load_study("policies/gaussian", [f"seed={{grid: {[*range(12)]}}}"])
+queue.add(make_job(point.cell, point.values) for point in expand(study))
+while (job := queue.take()) is not None:
+    print(job.key)
+"""
+
+
+def test_cells_are_taken_in_the_same_order_in_every_process() -> None:
+    """What a scheduler stops depends on it; the order of a set of strings differs between processes."""
+    taken = [
+        subprocess.run(
+            [sys.executable, "-c", ORDER], env={**os.environ, "PYTHONHASHSEED": seed}, capture_output=True, check=True
+        ).stdout.split()
+        for seed in ("1", "2")
+    ]
+    assert len(taken[0]) == 12, "one cell of each seed"
+    assert taken[0] == taken[1]
