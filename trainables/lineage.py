@@ -13,7 +13,7 @@ import numpy as np
 
 from trainables.config import canonical_json
 
-SCHEMA = 1
+SCHEMA = 2
 """Version of the meaning of keys. Raise it whenever the same config would give other numbers."""
 
 KEY_DIGITS = 32

@@ -13,7 +13,7 @@ from trainables.families.language.decode import CachedDecoder, Decoder, decoder
 PAPER = [("gpt2", "9M", 8_890_880), ("llama", "12M", 12_488_960), ("llama", "42M", 41_755_136)]
 PAPER += [("llama", "126M", 125_553_408)]
 
-ARCHITECTURES = ["gpt2", "llama", "gpt_neox", "qwen3", "mamba", "bloom"]
+ARCHITECTURES = ["gpt2", "llama", "gpt_neox", "qwen2", "qwen3", "mistral", "mamba", "bloom"]
 
 
 def tiny(name: str, **fields: Any) -> LanguageConfig:
@@ -61,6 +61,12 @@ def test_initialisation_follows_its_seed_and_leaves_the_global_generator_alone()
     assert not all(np.array_equal(one[name], other[name]) for name in one)
 
 
+def begun(model: Any, rows: int) -> Decoder:
+    grown = decoder(model, 12)
+    grown.begin(rows)
+    return grown
+
+
 def step_through(grown: Decoder, tokens: torch.Tensor) -> torch.Tensor:
     return torch.stack([grown.step(tokens[:, place], place) for place in range(tokens.shape[1])], dim=1)
 
@@ -71,6 +77,8 @@ VARIANTS += [
     ("gpt2", {"activation_function": "relu"}),
     ("llama", {"num_key_value_heads": 1, "attention_bias": True, "mlp_bias": True}),
     ("llama", {"rope_parameters": {"rope_type": "linear", "factor": 2.0, "rope_theta": 1e4}}),
+    ("qwen3", {"num_key_value_heads": 1, "head_dim": 12}),
+    ("mistral", {"sliding_window": 4}),
     ("llama", {"rope_parameters": {"rope_type": "dynamic", "factor": 2.0, "rope_theta": 1e4}}),
 ]
 
@@ -81,7 +89,28 @@ def test_decoding_gives_the_models_own_logits(name: str, overrides: dict[str, An
     tokens = torch.randint(0, 300, (5, 12), generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
         expected = model(tokens).logits
-        torch.testing.assert_close(step_through(decoder(model, 5, 12), tokens), expected, atol=2e-5, rtol=1e-4)
+        torch.testing.assert_close(step_through(begun(model, 5), tokens), expected, atol=2e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["gpt2", "llama", "qwen3", "gpt_neox"])
+def test_decoding_in_bfloat16_is_near_the_models_own_logits(name: str) -> None:
+    model = architecture.create(tiny(name), seed=3).eval()
+    tokens = torch.randint(0, 300, (5, 12), generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        grown = decoder(model, 12, torch.bfloat16)
+        grown.begin(5)
+        own, found = model(tokens).logits.double().log_softmax(-1), step_through(grown, tokens).double().log_softmax(-1)
+    assert 0 < float((own.exp() * (own - found)).sum(-1).mean()) < 1e-3
+
+
+def test_a_decoder_that_begins_again_has_forgotten() -> None:
+    model = architecture.create(tiny("llama"), seed=3).eval()
+    one, other = torch.randint(0, 300, (2, 5, 12), generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        grown = begun(model, 5)
+        step_through(grown, one)
+        grown.begin(5)
+        torch.testing.assert_close(step_through(grown, other), model(other).logits, atol=2e-5, rtol=1e-4)
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
@@ -91,16 +120,16 @@ def test_rows_that_leave_the_batch_do_not_change_the_others(name: str) -> None:
     kept = torch.tensor([0, 3, 4])
     with torch.inference_mode():
         expected = model(tokens).logits
-        grown = decoder(model, 5, 12)
+        grown = begun(model, 5)
         step_through(grown, tokens[:, :6])
         grown.keep(kept)
         logits = torch.stack([grown.step(tokens[kept, place], place) for place in range(6, 12)], dim=1)
     torch.testing.assert_close(logits, expected[kept, 6:], atol=2e-5, rtol=1e-4)
 
 
-def test_gpt2_and_llama_take_the_lean_path() -> None:
-    for name in ("gpt2", "llama"):
-        assert not isinstance(decoder(architecture.create(tiny(name), 0), 1, 2), CachedDecoder)
+def test_gpt2_and_relatives_of_llama_take_the_lean_path() -> None:
+    for name in ("gpt2", "llama", "qwen2", "qwen3"):
+        assert not isinstance(decoder(architecture.create(tiny(name), 0), 2), CachedDecoder)
 
 
 def test_an_unknown_architecture_is_refused_with_the_nearest_name() -> None:

@@ -13,7 +13,7 @@ from trainables.families.language.config import LanguageConfig
 from trainables.families.language.edit import edit
 from trainables.families.language.evaluate import row_losses
 from trainables.families.language.rows import Rows
-from trainables.families.language.sample import distribution, inverse, sample
+from trainables.families.language.sample import cut, inverse, sample
 from trainables.lineage import Stream
 
 EOS = 1
@@ -77,8 +77,8 @@ def test_a_token_of_no_chance_is_never_drawn(vocabulary: int) -> None:
 
 
 def test_cuts_keep_what_they_should() -> None:
-    logits = torch.log(torch.tensor([[0.4, 0.3, 0.2, 0.1]]))
-    kept = {name: distribution(tiny(**cut), logits, 1.0)[0] > 0 for name, cut in CUTS.items()}
+    chances = torch.tensor([[0.4, 0.3, 0.2, 0.1]])
+    kept = {name: cut(tiny(**fields), chances)[0] > 0 for name, fields in CUTS.items()}
     assert kept["all"].tolist() == [True] * 4
     assert kept["two"].tolist() == [True, True, False, False]
     assert kept["mass"].tolist() == [True, True, False, False]

@@ -12,6 +12,7 @@ from trainables.config import suggest
 from trainables.device import device
 
 if TYPE_CHECKING:
+    import torch
     from transformers import PretrainedConfig, PreTrainedModel
 
     from trainables.families.language.config import LanguageConfig
@@ -121,10 +122,22 @@ def autocast(config: LanguageConfig) -> AbstractContextManager[Any]:
     """Bfloat16 arithmetic where the config asks for it or, by `auto`, on a GPU that has it."""
     import torch
 
-    where = device()
-    gains = where.type == "cuda" and torch.cuda.is_bf16_supported()
-    wanted = config.precision == "bfloat16" or (config.precision == "auto" and gains)
-    return torch.autocast(where.type, dtype=torch.bfloat16, enabled=wanted)
+    wanted = config.precision == "bfloat16" or (config.precision == "auto" and _gpu_gains())
+    return torch.autocast(device().type, dtype=torch.bfloat16, enabled=wanted)
+
+
+def sampling_dtype(config: LanguageConfig) -> torch.dtype:
+    """Of matrix products while sampling."""
+    import torch
+
+    wanted = config.sampling_precision
+    return torch.bfloat16 if wanted == "bfloat16" or (wanted == "auto" and _gpu_gains()) else torch.float32
+
+
+def _gpu_gains() -> bool:
+    import torch
+
+    return device().type == "cuda" and torch.cuda.is_bf16_supported()
 
 
 def _construct(config: LanguageConfig) -> PreTrainedModel:

@@ -1,4 +1,4 @@
-"""GPT-2 one token at a time, on transformers' own weights. Letters: see `decode.py`."""
+"""GPT-2 one token at a time. Letters: see `decode.py`."""
 
 from __future__ import annotations
 
@@ -7,45 +7,54 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from trainables.families.language.decode import Decoder, KeyValues
+from trainables.families.language.decode import Decoder, KeyValues, Product
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 
 class Gpt2Decoder(Decoder):
-    """Reads the model's parameters; keeps none of its own."""
+    """Copies of the model's matrices in the precision of products; all else is read from the model."""
 
-    def __init__(self, model: PreTrainedModel, rows: int, length: int) -> None:
+    def __init__(self, model: PreTrainedModel, length: int, dtype: torch.dtype) -> None:
         self.body: Any = model.transformer
-        self.head_DV: Tensor = model.lm_head.weight.T
+        self.layers = [_Layer(block, dtype) for block in self.body.h]
+        self.head = Product(model.lm_head.weight, None, torch.float32)
         self.heads = model.config.num_attention_heads
         width = model.config.hidden_size // self.heads
-        self.cache = KeyValues(model.config.num_hidden_layers, rows, self.heads, length, width, self.head_DV)
+        self.cache = KeyValues(len(self.layers), self.heads, length, width, self.layers[0].out.weight)
 
     @staticmethod
     def fits(model: PreTrainedModel) -> bool:
         """Whether the model is a GPT-2 without cross-attention."""
         return model.config.model_type == "gpt2" and not model.config.add_cross_attention
 
+    def begin(self, rows: int) -> None:
+        self.cache.begin(rows)
+
     def step(self, tokens_B: Tensor, place: int) -> Tensor:
         x_BD = self.body.wte.weight[tokens_B] + self.body.wpe.weight[place]
-        for layer, block in enumerate(self.body.h):
-            x_BD = x_BD + self._attention(layer, place, block, block.ln_1(x_BD))
-            hidden = block.mlp.act(_affine(block.mlp.c_fc, block.ln_2(x_BD)))
-            x_BD = x_BD + _affine(block.mlp.c_proj, hidden)
-        logits_BV: Tensor = self.body.ln_f(x_BD) @ self.head_DV
-        return logits_BV
+        for number, layer in enumerate(self.layers):
+            qkv = layer.qkv(layer.norm_attention(x_BD)).float().view(len(x_BD), 3, self.heads, -1)
+            found = self.cache.attend(number, place, qkv[:, 0], qkv[:, 1], qkv[:, 2], layer.scale)
+            x_BD += layer.out(found)
+            x_BD += layer.down(layer.act(layer.up(layer.norm_mlp(x_BD))))
+        return self.head(self.body.ln_f(x_BD))
 
     def keep(self, index: Tensor) -> None:
         self.cache.keep(index)
 
-    def _attention(self, layer: int, place: int, block: Any, x_BD: Tensor) -> Tensor:
-        qkv = _affine(block.attn.c_attn, x_BD).view(len(x_BD), 3, self.heads, -1)
-        found = self.cache.attend(layer, place, qkv[:, 0], qkv[:, 1], qkv[:, 2], block.attn.scaling)
-        return _affine(block.attn.c_proj, found)
+
+class _Layer:
+    """One block's weights as the decoder wants them."""
+
+    def __init__(self, block: Any, dtype: torch.dtype) -> None:
+        self.norm_attention, self.norm_mlp = block.ln_1, block.ln_2
+        self.qkv, self.out = _product(block.attn.c_attn, dtype), _product(block.attn.c_proj, dtype)
+        self.up, self.down = _product(block.mlp.c_fc, dtype), _product(block.mlp.c_proj, dtype)
+        self.act, self.scale = block.mlp.act, float(block.attn.scaling)
 
 
-def _affine(layer: Any, x: Tensor) -> Tensor:
+def _product(layer: Any, dtype: torch.dtype) -> Product:
     """transformers' `Conv1D`: weights are [in, out]."""
-    return torch.addmm(layer.bias, x, layer.weight)
+    return Product(layer.weight.T, layer.bias, dtype)

@@ -1,4 +1,4 @@
-"""Llama one token at a time, on transformers' own weights. Letters: see `decode.py`."""
+"""Llama and models built like it, one token at a time. Letters: see `decode.py`."""
 
 from __future__ import annotations
 
@@ -7,56 +7,71 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
-from trainables.families.language.decode import Decoder, KeyValues
+from trainables.families.language.decode import Decoder, KeyValues, Product
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
+ALIKE = frozenset({"llama", "mistral", "qwen2", "qwen3"})
+"""Model types that are Llama but for biases, norms of heads, and windows; models with windows are left out."""
+
+FIXED = frozenset({"default", "linear", "llama3"})
+"""Rotations that do not depend on the length of the text."""
+
 
 class LlamaDecoder(Decoder):
-    """Joins the weights that read one input into one matrix, and the rotations of all places into one table."""
+    """Weights that read one input joined into one matrix, gains of norms in the matrix that reads them, rotations
+    of all places in one table."""
 
-    def __init__(self, model: PreTrainedModel, rows: int, length: int) -> None:
-        config = model.config
-        self.body: Any = model.model
-        self.head_VD: Tensor = model.lm_head.weight
+    def __init__(self, model: PreTrainedModel, length: int, dtype: torch.dtype) -> None:
+        config, body = model.config, model.model
+        self.embedding_VD: Tensor = body.embed_tokens.weight
         self.heads, self.kv_heads = config.num_attention_heads, config.num_key_value_heads
-        self.norm = _rms(self.body.norm)
-        self.layers = [_Layer(layer) for layer in self.body.layers]
+        self.layers = [_Layer(layer, dtype) for layer in body.layers]
+        self.head = Product(model.lm_head.weight * body.norm.weight, None, torch.float32)
+        self.eps: float = body.norm.variance_epsilon
         width = self.layers[0].head_width
-        self.cache = KeyValues(config.num_hidden_layers, rows, self.kv_heads, length, width, self.head_VD)
-        places = torch.arange(length, device=self.head_VD.device)[None]
-        cos, sin = self.body.rotary_emb(self.head_VD, places)
+        self.cache = KeyValues(len(self.layers), self.kv_heads, length, width, self.layers[0].out.weight)
+        places = torch.arange(length, device=self.embedding_VD.device)[None]
+        cos, sin = body.rotary_emb(self.embedding_VD, places)
         half = width // 2
         self.cos_TK, self.sin_TK = cos[0], torch.cat([-sin[0, :, :half], sin[0, :, half:]], dim=-1)
 
     @staticmethod
     def fits(model: PreTrainedModel) -> bool:
-        """Whether the model is a Llama whose rotations do not depend on the length of the text."""
+        """Whether the model is one of `ALIKE` that looks at the whole text before, with fixed rotations."""
         config = model.config
-        return config.model_type == "llama" and config.rope_parameters["rope_type"] in ("default", "linear", "llama3")
+        if config.model_type not in ALIKE or config.rope_parameters.get("rope_type", "") not in FIXED:
+            return False
+        kinds = getattr(config, "layer_types", None) or ["full_attention"]
+        window = getattr(config, "sliding_window", None)
+        return set(kinds) == {"full_attention"} and (window is None or config.model_type != "mistral")
+
+    def begin(self, rows: int) -> None:
+        self.cache.begin(rows)
 
     def step(self, tokens_B: Tensor, place: int) -> Tensor:
-        x_BD: Tensor = self.body.embed_tokens.weight[tokens_B]
+        x_BD = self.embedding_VD[tokens_B]
         for number, layer in enumerate(self.layers):
-            x_BD = x_BD + self._attention(number, place, layer, x_BD)
-            gate, up = F.linear(layer.norm_mlp(x_BD), layer.gate_up, layer.gate_up_bias).chunk(2, dim=-1)
-            x_BD = x_BD + layer.down(layer.act(gate) * up)
-        return F.linear(self.norm(x_BD), self.head_VD)
+            x_BD += self._attention(number, place, layer, x_BD)
+            gate, up = layer.gate_up(unit(x_BD, layer.eps)).chunk(2, dim=-1)
+            x_BD += layer.down(layer.act(gate).mul_(up))
+        return self.head(unit(x_BD, self.eps))
 
     def keep(self, index: Tensor) -> None:
         self.cache.keep(index)
 
     def _attention(self, number: int, place: int, layer: _Layer, x_BD: Tensor) -> Tensor:
-        qkv = F.linear(layer.norm_attention(x_BD), layer.qkv, layer.qkv_bias)
+        qkv = layer.qkv(unit(x_BD, layer.eps)).float()
         qkv_BHK = qkv.view(len(x_BD), self.heads + 2 * self.kv_heads, layer.head_width)
-        turned = self._rotated(qkv_BHK[:, : self.heads + self.kv_heads], place)
-        q_BHK, k_BHK = turned[:, : self.heads], turned[:, self.heads :]
+        turning_BHK = qkv_BHK[:, : self.heads + self.kv_heads]
+        if layer.gains_HK is not None:
+            turning_BHK = unit(turning_BHK, layer.eps) * layer.gains_HK
+        turned_BHK = self._rotated(turning_BHK, place)
+        q_BHK, k_BHK = turned_BHK[:, : self.heads], turned_BHK[:, self.heads :]
         v_BHK = qkv_BHK[:, self.heads + self.kv_heads :]
-        found: Tensor = layer.out(self.cache.attend(number, place, q_BHK, k_BHK, v_BHK, layer.scale))
-        return found
+        return layer.out(self.cache.attend(number, place, q_BHK, k_BHK, v_BHK, layer.scale))
 
     def _rotated(self, x_BHK: Tensor, place: int) -> Tensor:
         """Rotary position embedding; the sign of rotate-half is in the table of sines."""
@@ -67,22 +82,36 @@ class LlamaDecoder(Decoder):
 class _Layer:
     """One block's weights as the decoder wants them."""
 
-    def __init__(self, layer: Any) -> None:
+    def __init__(self, layer: Any, dtype: torch.dtype) -> None:
         attention, mlp = layer.self_attn, layer.mlp
         self.head_width: int = attention.head_dim
         self.scale: float = attention.scaling
-        self.norm_attention, self.norm_mlp = _rms(layer.input_layernorm), _rms(layer.post_attention_layernorm)
-        self.qkv, self.qkv_bias = _joined(attention.q_proj, attention.k_proj, attention.v_proj)
-        self.gate_up, self.gate_up_bias = _joined(mlp.gate_proj, mlp.up_proj)
-        self.out, self.down, self.act = attention.o_proj, mlp.down_proj, mlp.act_fn
+        self.eps: float = layer.input_layernorm.variance_epsilon
+        self.qkv = _joined(layer.input_layernorm, (attention.q_proj, attention.k_proj, attention.v_proj), dtype)
+        self.gate_up = _joined(layer.post_attention_layernorm, (mlp.gate_proj, mlp.up_proj), dtype)
+        self.out = Product(attention.o_proj.weight, attention.o_proj.bias, dtype)
+        self.down = Product(mlp.down_proj.weight, mlp.down_proj.bias, dtype)
+        self.act: Callable[[Tensor], Tensor] = mlp.act_fn
+        self.gains_HK = _gains(attention)
 
 
-def _joined(*layers: Any) -> tuple[Tensor, Tensor | None]:
-    """Weights and biases of linear layers, one below the other."""
+def unit(x: Tensor, eps: float) -> Tensor:
+    """x over its root mean square along the last axis."""
+    length = torch.linalg.vector_norm(x, dim=-1, keepdim=True)
+    found: Tensor = x * length.square_().div_(x.shape[-1]).add_(eps).rsqrt_()
+    return found
+
+
+def _joined(norm: Any, layers: tuple[Any, ...], dtype: torch.dtype) -> Product:
+    """Linear layers that read the same norm, one below the other."""
     bias = None if layers[0].bias is None else torch.cat([layer.bias for layer in layers])
-    return torch.cat([layer.weight for layer in layers]), bias
+    return Product(torch.cat([layer.weight for layer in layers]) * norm.weight, bias, dtype)
 
 
-def _rms(norm: Any) -> Callable[[Tensor], Tensor]:
-    """The model's root-mean-square norm in one fused call."""
-    return lambda x: F.rms_norm(x, norm.weight.shape, norm.weight, norm.variance_epsilon)
+def _gains(attention: Any) -> Tensor | None:
+    """Gains of the norms of queries and keys, by head, where a model has them (Qwen 3)."""
+    if not hasattr(attention, "q_norm"):
+        return None
+    counts = (attention.q_proj, attention.q_norm), (attention.k_proj, attention.k_norm)
+    rows = [norm.weight.expand(len(layer.weight) // attention.head_dim, -1) for layer, norm in counts]
+    return torch.cat(rows)

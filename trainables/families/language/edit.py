@@ -15,7 +15,7 @@ from trainables.device import device
 from trainables.families.base import Diverged
 from trainables.families.language.architecture import BOS, EOS, autocast
 from trainables.families.language.rows import Rows
-from trainables.families.language.sample import distribution, inverse
+from trainables.families.language.sample import cut, inverse, tempered
 from trainables.lineage import Stream
 
 if TYPE_CHECKING:
@@ -68,5 +68,5 @@ def _edited(
     if config.sequences == "documents":
         again &= tokens != EOS
         logits[..., EOS] = -torch.inf
-    fresh = inverse(distribution(config, logits.flatten(0, 1), config.temperature), points.flatten())
+    fresh = inverse(cut(config, tempered(logits.flatten(0, 1), config.temperature)), points.flatten())
     return torch.where(again, fresh.view(tokens.shape), tokens), again

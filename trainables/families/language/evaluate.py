@@ -10,15 +10,25 @@ import numpy as np
 from trainables.device import device
 from trainables.families.base import Diverged
 from trainables.families.language.architecture import EOS, autocast
-from trainables.families.language.fit import token_losses
 from trainables.families.language.rows import Rows
 
 if TYPE_CHECKING:
+    import torch
     from transformers import PreTrainedModel
 
     from trainables.families.language.config import LanguageConfig
 
 BATCH = 64
+
+
+def token_losses(model: PreTrainedModel, tokens: torch.Tensor) -> torch.Tensor:
+    """−log p of every token given BOS and the tokens before it, in nats, [rows, length]."""
+    from torch.nn.functional import cross_entropy
+
+    from trainables.families.language.loss import read_after_bos
+
+    logits = model(read_after_bos(tokens), use_cache=False).logits.float()
+    return cross_entropy(logits.flatten(0, 1), tokens.flatten(), reduction="none").view(tokens.shape)
 
 
 def row_losses(config: LanguageConfig, model: PreTrainedModel, rows: Rows) -> np.ndarray:

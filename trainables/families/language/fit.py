@@ -10,7 +10,7 @@ import numpy as np
 
 from trainables.device import device
 from trainables.families.base import Diverged
-from trainables.families.language.architecture import BOS, EOS, autocast, create, isolated
+from trainables.families.language.architecture import EOS, autocast, create, isolated
 from trainables.families.language.rows import Pool
 from trainables.lineage import Stream
 
@@ -32,7 +32,11 @@ def fit(config: LanguageConfig, rows: Pool, stream: Stream) -> PreTrainedModel:
     """
     import torch
 
+    from trainables.families.language.loss import attend_in_single_precision
+
     model = create(config, stream.integer("init")).train()
+    if device().type == "cpu":
+        attend_in_single_precision(model)
     updates = config.updates(rows.rows)
     optimizer = _optimizer(config, model)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate(config, step, updates))
@@ -66,28 +70,19 @@ def rate(config: LanguageConfig, step: int, updates: int) -> float:
     return config.final_learning_rate + (1 - config.final_learning_rate) * 0.5 * (1 + math.cos(math.pi * along))
 
 
-def token_losses(model: PreTrainedModel, tokens: torch.Tensor) -> torch.Tensor:
-    """−log p of every token given BOS and the tokens before it, in nats, [rows, length]."""
-    import torch
-    from torch.nn.functional import cross_entropy
-
-    start = torch.full_like(tokens[:, :1], BOS)
-    logits = model(torch.cat([start, tokens[:, :-1]], dim=1), use_cache=False).logits.float()
-    return cross_entropy(logits.flatten(0, 1), tokens.flatten(), reduction="none").view(tokens.shape)
-
-
 def _update(
     config: LanguageConfig, model: PreTrainedModel, optimizer: torch.optim.Optimizer, rows: Pool, index: np.ndarray
 ) -> torch.Tensor:
     import torch
 
+    from trainables.families.language.loss import weighted_loss
+
     tokens, inside = (t.to(device(), non_blocking=True) for t in rows.padded(index, EOS))
-    with autocast(config):
-        losses = token_losses(model, tokens)
-    share = inside.float()
+    share = inside.float() / inside.sum()
     if rows.weights is not None:
         share = share * torch.from_numpy(rows.weights[index]).to(share)[:, None]
-    loss = (losses * share).sum() / inside.sum()
+    with autocast(config):
+        loss = weighted_loss(model, tokens, share)
     optimizer.zero_grad(set_to_none=True)
     torch.autograd.backward(loss)
     torch.nn.utils.clip_grad_norm_(model.parameters(), config.clip)

@@ -9,8 +9,7 @@ import numpy as np
 
 from trainables.device import device
 from trainables.families.base import Diverged
-from trainables.families.language.architecture import BOS, EOS, autocast
-from trainables.families.language.config import SAMPLED_TOGETHER
+from trainables.families.language.architecture import BOS, EOS, sampling_dtype
 from trainables.families.language.rows import Rows
 from trainables.lineage import Stream
 
@@ -19,9 +18,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
     from trainables.families.language.config import LanguageConfig
-
-BATCH = 256
-"""Rows that grow side by side on a CPU."""
+    from trainables.families.language.decode import Decoder
 
 COMPACT_EVERY, SPARSE = 8, 0.75
 """Every so many places, finished documents leave the batch if fewer than this share still grows."""
@@ -35,13 +32,16 @@ def sample(config: LanguageConfig, model: PreTrainedModel, rows: int, stream: St
     """
     import torch
 
+    from trainables.families.language.decode import decoder
+
     generator = torch.Generator().manual_seed(stream.integer())
-    most = BATCH if device().type == "cpu" else SAMPLED_TOGETHER
     pieces = []
-    with torch.inference_mode(), autocast(config):
+    with torch.inference_mode():
+        grown = decoder(model, config.context, sampling_dtype(config))
+        most = config.side_by_side(device().type)
         for start in range(0, rows, most):
             points = torch.rand(min(most, rows - start), config.context, generator=generator)
-            pieces.append(_grow(config, model, points.to(device()), config.temperature * bias))
+            pieces.append(_grow(config, grown, points.to(device()), config.temperature * bias))
     return _cut(config, np.concatenate(pieces))
 
 
@@ -55,22 +55,20 @@ def _cut(config: LanguageConfig, tokens: np.ndarray) -> Rows:
     return Rows(tokens[np.arange(config.context) < lengths[:, None]], starts)
 
 
-def _grow(config: LanguageConfig, model: PreTrainedModel, points_BT: torch.Tensor, temperature: float) -> np.ndarray:
+def _grow(config: LanguageConfig, grown: Decoder, points_BT: torch.Tensor, temperature: float) -> np.ndarray:
     """Tokens, [B, context]: a row for each row of uniform `points`; what follows a document's EOS is noise."""
     import torch
-
-    from trainables.families.language.decode import decoder
 
     rows, length = points_BT.shape
     tokens = torch.full((rows, length), EOS, device=points_BT.device)
     alive = torch.arange(rows, device=points_BT.device)
     latest = torch.full((rows,), BOS, device=points_BT.device)
-    mass = torch.zeros((), device=points_BT.device)
-    grown = decoder(model, rows, length)
+    firsts = torch.zeros((), device=points_BT.device)
+    grown.begin(rows)
     for place in range(length):
-        chances = distribution(config, grown.step(latest, place).float(), temperature)
-        mass += chances.sum()
-        latest = inverse(chances, points_BT[alive, place])
+        chances = tempered(grown.step(latest, place), temperature)
+        firsts += chances[:, 0].sum()  # a softmax with one logit that is no number has no number anywhere
+        latest = inverse(cut(config, chances), points_BT[alive, place])
         tokens[alive, place] = latest
         if config.sequences == "documents" and (place + 1) % COMPACT_EVERY == 0:
             unfinished = (tokens[alive, : place + 1] != EOS).all(dim=1).nonzero()[:, 0]
@@ -79,18 +77,23 @@ def _grow(config: LanguageConfig, model: PreTrainedModel, points_BT: torch.Tenso
             if len(unfinished) < SPARSE * len(alive):
                 alive, latest = alive[unfinished], latest[unfinished]
                 grown.keep(unfinished)
-    if not math.isfinite(float(mass)):
+    if not math.isfinite(float(firsts)):
         raise Diverged("sampling: the model's probabilities are not finite")
     return tokens.cpu().numpy()
 
 
-def distribution(config: LanguageConfig, logits_BV: torch.Tensor, temperature: float) -> torch.Tensor:
-    """What is sampled from, [B, V]: tempered, then cut to `top_k`, then to `top_p`; not normalised after cuts."""
+def tempered(logits_BV: torch.Tensor, temperature: float) -> torch.Tensor:
+    """Chances of tokens, [B, V], in single precision."""
     import torch
 
-    if temperature != 1.0:
-        logits_BV = logits_BV / temperature
-    chances_BV = torch.softmax(logits_BV, dim=-1)
+    logits_BV = logits_BV.float()
+    return torch.softmax(logits_BV if temperature == 1.0 else logits_BV / temperature, dim=-1)
+
+
+def cut(config: LanguageConfig, chances_BV: torch.Tensor) -> torch.Tensor:
+    """What is sampled from, [B, V]: cut to `top_k`, then to `top_p`; not normalised after cuts."""
+    import torch
+
     if 0 < config.top_k < chances_BV.shape[-1]:
         least = chances_BV.topk(config.top_k, dim=-1).values[:, -1:]
         chances_BV = torch.where(chances_BV < least, 0.0, chances_BV)

@@ -1,0 +1,105 @@
+"""Cross-entropy without the logits of a whole batch: a chunk of tokens at a time, gradients taken on the way.
+
+Letters in tensor names: N tokens, D width, V vocabulary.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from trainables.families.language.architecture import BOS
+from trainables.families.language.decode_llama import ALIKE
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+CHUNK = {"cpu": 2**19, "cuda": 2**27}
+"""Logits held at a time; a CPU keeps so many in its second cache."""
+
+SINGLE = "single_precision_sdpa"
+"""Attention in single precision whatever the autocast."""
+
+
+def read_after_bos(tokens: Tensor) -> Tensor:
+    """What a model reads to predict `tokens`, [rows, length]: BOS and all but the last."""
+    return torch.cat([torch.full_like(tokens[:, :1], BOS), tokens[:, :-1]], dim=1)
+
+
+def weighted_loss(model: PreTrainedModel, tokens: Tensor, share: Tensor) -> Tensor:
+    """Σ share · −log p(token | BOS and the tokens before it), with `tokens` and `share` of shape [rows, length]."""
+    if not plain_head(model):
+        logits = model(read_after_bos(tokens), use_cache=False).logits.float()
+        losses = cross_entropy(logits.flatten(0, 1), tokens.flatten(), reduction="none")
+        return (losses * share.flatten()).sum()
+    hidden = model.base_model(read_after_bos(tokens), use_cache=False).last_hidden_state
+    loss: Tensor = _Chunked.apply(  # type: ignore[no-untyped-call]
+        hidden.flatten(0, 1), model.lm_head.weight, tokens.flatten(), share.flatten()
+    )
+    return loss
+
+
+def plain_head(model: PreTrainedModel) -> bool:
+    """Whether logits are known to be a product of the last hidden state and a matrix, and nothing else."""
+    return model.config.model_type in ALIKE | {"gpt2"}
+
+
+def attend_in_single_precision(model: PreTrainedModel) -> None:
+    """On a CPU the gradient of attention takes five times as long in bfloat16 as in single precision."""
+    from transformers import AttentionInterface, AttentionMaskInterface
+    from transformers.masking_utils import sdpa_mask
+
+    if model.config._attn_implementation == "sdpa":
+        AttentionInterface.register(SINGLE, _single)
+        AttentionMaskInterface.register(SINGLE, sdpa_mask)
+        model.set_attn_implementation(SINGLE)
+
+
+def _single(module: Any, query: Tensor, key: Tensor, value: Tensor, *args: Any, **named: Any) -> Any:
+    from transformers.integrations.sdpa_attention import sdpa_attention_forward
+
+    with torch.autocast(query.device.type, enabled=False):
+        return sdpa_attention_forward(module, query.float(), key.float(), value.float(), *args, **named)
+
+
+class _Chunked(torch.autograd.Function):
+    """The loss and, in the same pass, its gradients by hidden states and head."""
+
+    @staticmethod
+    def forward(ctx: Any, hidden_ND: Tensor, head_VD: Tensor, tokens_N: Tensor, share_N: Tensor) -> Tensor:
+        where = hidden_ND.device.type
+        dtype = torch.get_autocast_dtype(where) if torch.is_autocast_enabled(where) else hidden_ND.dtype
+        hidden, head = hidden_ND.detach().to(dtype), head_VD.detach().to(dtype)
+        by_hidden, by_head = torch.empty_like(hidden_ND), torch.zeros_like(head_VD)
+        total = torch.zeros((), device=hidden.device)
+        size = max(CHUNK["cpu" if where == "cpu" else "cuda"] // len(head), 1)
+        with torch.autocast(where, enabled=False):
+            for start in range(0, len(hidden), size):
+                part = slice(start, start + size)
+                loss, slopes = _slopes((hidden[part] @ head.T).float(), tokens_N[part], share_N[part])
+                total += loss
+                slopes = slopes.to(dtype)
+                by_hidden[part] = slopes @ head
+                by_head += slopes.T @ hidden[part]
+        ctx.save_for_backward(by_hidden, by_head)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor, Tensor, None, None]:
+        by_hidden, by_head = ctx.saved_tensors
+        return by_hidden * slopes[0], by_head * slopes[0], None, None
+
+
+def _slopes(logits_NV: Tensor, tokens_N: Tensor, share_N: Tensor) -> tuple[Tensor, Tensor]:
+    """Σ share · −log p, and its gradient by the logits, whose memory it takes: share · (p − 1{token})."""
+    here_N1 = tokens_N[:, None]
+    most_N1 = logits_NV.amax(dim=1, keepdim=True)
+    own_N1 = logits_NV.gather(1, here_N1)
+    chances = logits_NV.sub_(most_N1).exp_()
+    mass_N1 = chances.sum(dim=1, keepdim=True)
+    losses_N = (mass_N1.log() + most_N1 - own_N1)[:, 0]
+    chances.mul_(share_N[:, None] / mass_N1).scatter_add_(1, here_N1, -share_N[:, None])
+    return (losses_N * share_N).sum(), chances
