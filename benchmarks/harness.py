@@ -118,9 +118,18 @@ def memory_bandwidth(megabytes: int = 256, rounds: int = 5) -> float:
     return 2.0 * megabytes * 2**20 / best
 
 
+def native_bfloat16() -> str:
+    """What this CPU has for bfloat16 products."""
+    import torch
+
+    if torch.cpu._is_amx_tile_supported():
+        return "AMX"
+    return "AVX-512 bfloat16, no AMX" if torch.cpu._is_avx512_bf16_supported() else "no native bfloat16"
+
+
 def ceiling() -> str:
     """One line about the machine this run was measured on."""
     return (
         f"one core: {matrix_rate() / 1e9:.0f} GFLOP/s float32, {matrix_rate('bfloat16') / 1e9:.0f} GFLOP/s bfloat16 "
-        f"(1024×1024 product), {memory_bandwidth() / 1e9:.1f} GB/s copy"
+        f"(1024×1024 product; {native_bfloat16()}), {memory_bandwidth() / 1e9:.1f} GB/s copy"
     )

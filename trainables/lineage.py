@@ -13,7 +13,7 @@ import numpy as np
 
 from trainables.config import canonical_json
 
-SCHEMA = 2
+SCHEMA = 1
 """Version of the meaning of keys. Raise it whenever the same config would give other numbers."""
 
 KEY_DIGITS = 32

@@ -108,6 +108,8 @@ class FamilyConfig(Config, ABC):
     evaluation_fields: ClassVar[frozenset[str]] = frozenset()
     evaluation_version: ClassVar[int] = 0
     """Raised when evaluation measures something more, so that stored models are judged again, not fitted again."""
+    fit_version: ClassVar[int] = 0
+    """Raised when fitting or sampling gives other numbers, so that this family alone is computed again."""
     judge_fields: ClassVar[frozenset[str]] = frozenset()
 
     def data_identity(self) -> dict[str, Any]:
@@ -125,7 +127,8 @@ class FamilyConfig(Config, ABC):
     def fit_identity(self) -> dict[str, Any]:
         """What, besides the corpus (whose key holds the data's identity), decides a model."""
         other = self.data_fields | self.sampling_fields | self.evaluation_fields | self.judge_fields
-        return {k: v for k, v in self.canonical().items() if k not in other}
+        version = {"version": self.fit_version} if self.fit_version else {}
+        return {k: v for k, v in self.canonical().items() if k not in other} | version
 
     def sampling_identity(self) -> dict[str, Any]:
         """What, besides the model, decides a batch."""

@@ -1,0 +1,176 @@
+"""Language: one generation, the fit alone and sampling alone, beside transformers' `Trainer` and `generate`."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from benchmarks import language_peer as peer
+from benchmarks.harness import Ratio, matrix_rate, native_bfloat16, seconds
+from trainables.families.language.config import LanguageConfig
+from trainables.families.language.data import prepare
+from trainables.families.language.evaluate import cross_entropy
+from trainables.families.language.fit import fit
+from trainables.families.language.rows import Rows
+from trainables.families.language.sample import sample
+from trainables.lineage import Stream
+
+ROWS, BATCH, TEST = 256, 16, 64
+ROUNDS = 2
+SAMPLED = 1024
+"""Rows of both models whose distributions are compared."""
+
+LEAST = 1e-3
+"""Smallest p-value at which two samples count as one distribution's."""
+
+
+def claims() -> list[Ratio]:
+    """End to end for two architectures, sampling at two batch sizes, and fits at two sizes."""
+    found = []
+    for architecture in ("llama", "gpt2"):
+        config = base(architecture)
+        found += [generation(config, epochs, target) for epochs, target in ((1.0, 2.0), (4.0, 1.5))]
+        found += sampling(config)
+    return [*found, *fits()]
+
+
+def base(architecture: str, size: str = "1M") -> LanguageConfig:
+    """The model that claims are made of, at a learning rate that fits both sides."""
+    return LanguageConfig(
+        architecture=architecture, size=size, vocabulary=2048, context=128, batch=BATCH, learning_rate=2e-3
+    )
+
+
+def generation(config: LanguageConfig, epochs: float, target: float) -> Ratio:
+    """Fit, held-out loss, and as many sampled rows as were fitted on."""
+    config = config.model_copy(update={"epochs": epochs})
+    train, test = rows(config)
+    ours: list[tuple[float, float]] = []
+    theirs: list[tuple[float, float]] = []
+    best = peer.best_generation(peer.create(config), SAMPLED // 4, config.context)
+
+    def product(seed: int) -> float:
+        model = fit(config, train, Stream(f"fit {seed}"))
+        loss = cross_entropy(config, model, test)
+        sample(config, model, train.rows, Stream(f"sample {seed}"))
+        return loss
+
+    for seed in range(ROUNDS):
+        ours.append(_timed(product, seed))
+        theirs.append(_timed(lambda s: peer.generation(config, train, test, best, s), seed))
+    gap = statistics.mean(a[1] - b[1] for a, b in zip(ours, theirs, strict=True))
+    note = (
+        f"held-out nats per token: product's less peer's {gap:+.3f}, {_losses(ours)} against {_losses(theirs)}; {best}"
+    )
+    work = f"{_name(config)}: one generation, {train.rows} rows of {config.context}, {epochs:g} epochs"
+    times = tuple(t for t, _ in ours), tuple(t for t, _ in theirs)
+    return Ratio(work, "Trainer + generate, float32", target, *times, note)
+
+
+def sampling(config: LanguageConfig) -> list[Ratio]:
+    """Both at batch 256 and 1,024, of a model fitted enough to have a shape; the peer by its best cache."""
+    config = config.model_copy(update={"epochs": 4.0})
+    model = fit(config, rows(config)[0], Stream("fit"))
+    found = []
+    for precision in ("float32", "bfloat16"):
+        chosen = config.model_copy(update={"sampling_precision": precision})
+        likeness = same_distribution(chosen, model)
+        for batch in (256, 1024) if precision == "float32" else (256,):
+            ours, theirs = [], []
+            best = peer.best_generation(model, batch, config.context)
+            for seed in range(ROUNDS):
+                ours.append(seconds(lambda c=chosen, b=batch, s=seed: sample(c, model, b, Stream(f"{s}"))))
+                theirs.append(seconds(lambda b=batch, s=seed, g=best: g(model, b, config.context, s)))
+            work = f"{_name(config)}: {batch} rows of {config.context} sampled in {precision}"
+            found.append(Ratio(work, f"generate, {best}", 4.0, tuple(ours), tuple(theirs), likeness))
+    return found
+
+
+def same_distribution(config: LanguageConfig, model: peer.Model) -> str:
+    """Tokens by chi-square, whole rows by their log-likelihood (Kolmogorov and Smirnov), both over rows of 16.
+
+    Tokens of one row depend on each other, so the chi-square is of one token of each row, the last.
+    """
+    from scipy.stats import chi2_contingency, ks_2samp
+
+    from trainables.families.language.evaluate import row_losses
+
+    short = config.model_copy(update={"context": 16})
+    ours = sample(short, model, SAMPLED, Stream("compare"))
+    theirs = Rows.fixed(peer.Generation(None)(model, SAMPLED, 16, 1).ravel(), 16)
+    last = [np.bincount(r.tokens.reshape(-1, 16)[:, -1], minlength=config.vocabulary) for r in (ours, theirs)]
+    table = np.stack(last)
+    often = table.sum(axis=0) >= 10
+    counted = np.column_stack([table[:, often], table[:, ~often].sum(axis=1)])
+    tokens = chi2_contingency(counted[:, counted.sum(axis=0) > 0]).pvalue
+    whole = ks_2samp(row_losses(short, model, ours), row_losses(short, model, theirs)).pvalue
+    verdict = "one distribution" if min(tokens, whole) > LEAST else "DISTRIBUTIONS DIFFER"
+    return f"{verdict}: p = {tokens:.2g} (chi-square, next tokens), {whole:.2g} (two samples of sequences)"
+
+
+def fits() -> list[Ratio]:
+    """Updates alone. The peer's best precision is timed against the product's in the same one and in single."""
+    found = []
+    for size, precision, updates in (("1M", "bfloat16", 8), ("1M", "float32", 8), ("5M", "bfloat16", 3)):
+        config = base("llama", size).model_copy(update={"precision": precision, "steps": updates})
+        train, _ = rows(config)
+        ours, theirs = [], []
+        for seed in range(ROUNDS):
+            ours.append(seconds(lambda s=seed, c=config, t=train: fit(c, t, Stream(f"{s}"))))
+            theirs.append(seconds(lambda s=seed, c=config, t=train: peer.fit(c, t, s)))
+        ratio = Ratio(
+            f"{_name(config)}: {updates} updates of {BATCH} rows in {precision}",
+            f"Trainer, {precision}, fused AdamW",
+            1.3,
+            tuple(ours),
+            tuple(theirs),
+            native_bfloat16(),
+        )
+        found.append(ratio)
+        if size == "5M":
+            found.append(_utilisation(config, ratio))
+    return found
+
+
+def _utilisation(config: LanguageConfig, fitted: Ratio) -> Ratio:
+    """Model FLOPs a second beside half the ceiling: 6 a parameter and token, and attention's (Kaplan et al. 2020)."""
+    assert config.steps is not None  # fits are of a given number of updates
+    attention = 6 * config.shape.layers * config.shape.width * config.context
+    work = (6 * config.parameters + attention) * BATCH * config.context * config.steps
+    top = matrix_rate("bfloat16")
+    took = tuple(work / t / 1e9 for t in fitted.ours)
+    note = f"{statistics.median(took):.0f} of {top / 1e9:.0f} GFLOP/s; ratio 1 is half of the ceiling"
+    at_half = replace(fitted, theirs=(work / (top / 2),) * len(took), peer="half of the bfloat16 matrix rate")
+    return replace(at_half, work=f"{_name(config)}: model FLOPs of the fit", target=1.0, note=note)
+
+
+def rows(config: LanguageConfig) -> tuple[Rows, Rows]:
+    """Rows to fit on and held-out rows of the embedded text."""
+    text = prepare(config)
+    return text.train.take(np.arange(ROWS)), text.test.take(np.arange(min(TEST, text.test.rows)))
+
+
+def _timed(run: Callable[[int], float], seed: int) -> tuple[float, float]:
+    """Seconds, and the loss that the run returns."""
+    started = time.perf_counter()
+    loss = run(seed)
+    return time.perf_counter() - started, loss
+
+
+def _losses(runs: list[tuple[float, float]]) -> str:
+    return " ".join(f"{loss:.3f}" for _, loss in runs)
+
+
+def _name(config: LanguageConfig) -> str:
+    return f"language, {config.architecture} {config.size_label()}"
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    for claim in claims():
+        print(claim.row(), flush=True)

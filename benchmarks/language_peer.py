@@ -1,0 +1,135 @@
+"""The peer: a model of transformers fitted by its `Trainer` and sampled by its `generate`, as a user writes it."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.data import Dataset
+
+from benchmarks.harness import seconds
+from trainables.families.language import architecture
+from trainables.families.language.config import LanguageConfig
+from trainables.families.language.rows import Rows
+
+Model = Any
+"""A causal model of transformers."""
+
+BOS, EOS = 0, 1
+CACHES = (None, "static")
+"""Cache implementations that are tried; None grows."""
+
+
+@dataclass(frozen=True)
+class Generation:
+    """`generate` with one cache implementation and at most `batch` rows at a time."""
+
+    cache: str | None
+    batch: int = 1024
+
+    def __call__(self, model: Model, rows: int, length: int, seed: int) -> np.ndarray:
+        """Sampled tokens, [rows, length]."""
+        torch.manual_seed(seed)
+        pieces = [self._some(model, min(self.batch, rows - start), length) for start in range(0, rows, self.batch)]
+        return np.concatenate(pieces)
+
+    def _some(self, model: Model, rows: int, length: int) -> np.ndarray:
+        start = torch.full((rows, 1), BOS)
+        words = {"do_sample": True, "top_k": 0, "max_new_tokens": length, "min_new_tokens": length}
+        with torch.inference_mode():
+            grown = model.generate(
+                start,
+                attention_mask=torch.ones_like(start),
+                pad_token_id=EOS,
+                eos_token_id=None,
+                cache_implementation=self.cache,
+                **words,
+            )
+        tokens: np.ndarray = grown[:, 1:].numpy()
+        return tokens
+
+    def __str__(self) -> str:
+        return f"{self.cache or 'dynamic'} cache, {self.batch} rows at a time, its best here"
+
+
+def best_generation(model: Model, rows: int, length: int) -> Generation:
+    """The fastest cache and batch size, tried on a quarter of the places."""
+    tried = [Generation(cache, batch) for cache in CACHES for batch in (64, 256, 1024) if batch <= rows]
+    few = max(length // 4, 2)
+    return min(tried, key=lambda way: seconds(lambda: way(model, min(rows, 256), few, 0)))
+
+
+class Sequences(Dataset[dict[str, torch.Tensor]]):
+    """Rows after BOS, with themselves as labels."""
+
+    def __init__(self, rows: Rows, length: int) -> None:
+        tokens = torch.from_numpy(rows.tokens.astype(np.int64)).view(-1, length)
+        self.tokens = torch.cat([torch.full_like(tokens[:, :1], BOS), tokens], dim=1)
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    def __getitem__(self, row: int) -> dict[str, torch.Tensor]:
+        return {"input_ids": self.tokens[row], "labels": self.tokens[row]}
+
+
+def create(config: LanguageConfig, seed: int = 0) -> Model:
+    """The same model as the product's, with room for BOS before a whole row."""
+    longer = config.model_copy(update={"overrides": {"max_position_embeddings": config.context + 1}})
+    return architecture.create(longer, seed)
+
+
+def fit(config: LanguageConfig, rows: Rows, seed: int) -> Model:
+    """As many updates as the product makes, by the same optimiser and schedule."""
+    from transformers import Trainer
+
+    model = create(config, seed)
+    with tempfile.TemporaryDirectory() as folder:
+        trainer = Trainer(model, arguments(config, rows, seed, folder), train_dataset=Sequences(rows, config.context))
+        trainer.train()
+    return model.eval()
+
+
+def arguments(config: LanguageConfig, rows: Rows, seed: int, folder: str) -> Any:
+    """Its best settings: fused AdamW, nothing logged, saved or evaluated on the way."""
+    from transformers import TrainingArguments
+
+    updates = config.updates(rows.rows)
+    return TrainingArguments(
+        output_dir=folder,
+        per_device_train_batch_size=config.batch,
+        max_steps=updates,
+        learning_rate=config.learning_rate,
+        lr_scheduler_type="cosine_with_min_lr",
+        lr_scheduler_kwargs={"min_lr_rate": config.final_learning_rate},
+        warmup_steps=max(1, round(config.warmup * updates)),
+        weight_decay=config.weight_decay,
+        adam_beta2=0.95,
+        max_grad_norm=config.clip,
+        optim="adamw_torch_fused",
+        bf16=config.precision == "bfloat16",
+        use_cpu=True,
+        seed=seed,
+        report_to=[],
+        save_strategy="no",
+        logging_strategy="no",
+        disable_tqdm=True,
+    )
+
+
+def held_out(model: Model, test: Rows, length: int) -> float:
+    """Mean −log p of a token, in nats."""
+    tokens = torch.stack([row["input_ids"] for row in map(Sequences(test, length).__getitem__, range(test.rows))])
+    with torch.inference_mode():
+        return float(np.mean([float(model(part, labels=part).loss) for part in tokens.split(64)]))
+
+
+def generation(config: LanguageConfig, train: Rows, test: Rows, way: Generation, seed: int) -> float:
+    """Fit, judge, sample; the held-out loss."""
+    model = fit(config, train, seed)
+    loss = held_out(model, test, config.context)
+    way(model, train.rows, config.context, seed)
+    return loss
