@@ -8,7 +8,19 @@ from pathlib import Path
 
 from benchmarks.harness import HEADER, Ratio, ceiling, pin
 
-CLAIMS = ("toys", "vae", "diffusion", "store", "analysis", "overhead", "search", "scale", "sharing", "commands")
+CLAIMS = (
+    "toys",
+    "language",
+    "vae",
+    "diffusion",
+    "store",
+    "analysis",
+    "overhead",
+    "search",
+    "scale",
+    "sharing",
+    "commands",
+)
 
 
 def main(names: list[str]) -> None:

@@ -16,7 +16,7 @@ from trainables.families.language.config import LanguageConfig
 from trainables.families.language.data import prepare
 from trainables.families.language.evaluate import cross_entropy
 from trainables.families.language.fit import fit
-from trainables.families.language.rows import Rows
+from trainables.families.language.rows import Pool, Rows
 from trainables.families.language.sample import sample
 from trainables.lineage import Stream
 
@@ -55,7 +55,7 @@ def generation(config: LanguageConfig, epochs: float, target: float) -> Ratio:
     best = peer.best_generation(peer.create(config), SAMPLED // 4, config.context)
 
     def product(seed: int) -> float:
-        model = fit(config, train, Stream(f"fit {seed}"))
+        model = fit(config, Pool((train,)), Stream(f"fit {seed}"))
         loss = cross_entropy(config, model, test)
         sample(config, model, train.rows, Stream(f"sample {seed}"))
         return loss
@@ -75,7 +75,7 @@ def generation(config: LanguageConfig, epochs: float, target: float) -> Ratio:
 def sampling(config: LanguageConfig) -> list[Ratio]:
     """Both at batch 256 and 1,024, of a model fitted enough to have a shape; the peer by its best cache."""
     config = config.model_copy(update={"epochs": 4.0})
-    model = fit(config, rows(config)[0], Stream("fit"))
+    model = fit(config, Pool((rows(config)[0],)), Stream("fit"))
     found = []
     for precision in ("float32", "bfloat16"):
         chosen = config.model_copy(update={"sampling_precision": precision})
@@ -121,7 +121,7 @@ def fits() -> list[Ratio]:
         train, _ = rows(config)
         ours, theirs = [], []
         for seed in range(ROUNDS):
-            ours.append(seconds(lambda s=seed, c=config, t=train: fit(c, t, Stream(f"{s}"))))
+            ours.append(seconds(lambda s=seed, c=config, t=train: fit(c, Pool((t,)), Stream(f"{s}"))))
             theirs.append(seconds(lambda s=seed, c=config, t=train: peer.fit(c, t, s)))
         ratio = Ratio(
             f"{_name(config)}: {updates} updates of {BATCH} rows in {precision}",
