@@ -207,6 +207,13 @@ class Board:
         """Whether the budget's wall time is over: no further cell is started."""
         return self._wall_time is not None and self._clock() - self._started > self._wall_time
 
+    @property
+    def unasked(self) -> int:
+        """Suggestions that the budget leaves no room for; how many there would be is known only in part."""
+        if not (self._spending.closed or self.late):
+            return 0
+        return sum(source.left(self.jobs) for source in self._sources)
+
     def record(self, job: Job, record: Record) -> None:
         """A running job reports a generation."""
         job.records[record.generation] = record

@@ -38,12 +38,19 @@ class Chronicle:
         workspace: where logs and the note are kept.
         progress: who counts.
         clock: seconds.
+        what: is counted, in words.
     """
 
     def __init__(
-        self, study: str, workspace: Workspace, progress: Progress, clock: Callable[[], float] = time.monotonic
+        self,
+        study: str,
+        workspace: Workspace,
+        progress: Progress,
+        clock: Callable[[], float] = time.monotonic,
+        what: str = "generations",
     ) -> None:
         self._study, self._workspace, self._progress, self._clock = study, workspace, progress, clock
+        self._what = what
         self._path = workspace.running(study)
         self._began, self._reached = clock(), progress.reached
         self._wrote = self._asked = -float("inf")
@@ -100,6 +107,7 @@ class Chronicle:
             "written": time.time(),
             "seconds": took,
             "headline": progress.headline(),
+            "what": self._what,
             "generations": progress.generations,
             "reached": progress.reached,
             "per_minute": 60 * (progress.reached - self._reached) / took,

@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-import signal
 import threading
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 
-from search_spaces import FalsifySearch, OptunaSearch, Point, Study, StudyError, expand
+from search_spaces import FalsifySearch, OptunaSearch, Study, StudyError, expand
 from search_spaces.expand import is_open
-from search_spaces.resources import Resources
 from sweep import speeds
 from sweep.background import Background
 from sweep.board import Board, Listener
 from sweep.chronicle import Chronicle
-from sweep.errors import Interrupted, UsageError
+from sweep.errors import UsageError
 from sweep.falsification import FalsifySource
 from sweep.findings import findings
 from sweep.job import Job
+from sweep.likely import likely, wants
 from sweep.machines import Machines, ready
-from sweep.nuisance import check_chosen, pending, settled
+from sweep.nuisance import settled
 from sweep.power import require_power
 from sweep.progress import Progress
 from sweep.pruning import Pruner
+from sweep.settling import settle
+from sweep.signals import heeded
 from sweep.stopping import Stopping
 from sweep.stored import read_records
 from sweep.suggestions import OptunaSource
@@ -79,7 +79,7 @@ class Outcome:
     def over_budget(self) -> bool:
         """Whether cells were not run because the study's budget is spent."""
         late = self.board.late and not self.stopped and self.unfinished
-        return bool(self.board.left_out or late)
+        return bool(self.board.left_out or late or (not self.stopped and self.board.unasked))
 
 
 def open_board(study: Study, workspace: Workspace, store: Store) -> Board:
@@ -92,13 +92,8 @@ def open_board(study: Study, workspace: Workspace, store: Store) -> Board:
     study = settled(study, store)
     journal = workspace.searches if workspace.searches.exists() else None
     stopping = Stopping(study, journal, store, writing=False)
-    board = Board(store, budget=study.budget, wants=_wants(study), stopping=stopping)
+    board = Board(store, budget=study.budget, wants=wants(study), stopping=stopping)
     return _fill(board, study, _sources(study, journal))
-
-
-def _wants(study: Study) -> Callable[[Point], Resources]:
-    merged = [block.resources.over(study.resources) for block in study.blocks]
-    return lambda point: merged[point.block]
 
 
 def _fill(board: Board, study: Study, sources: Iterable[OptunaSource]) -> Board:
@@ -150,7 +145,7 @@ def run_study(
     store = open_store(workspace.storage)
     require_power(study, store)
     asked = study
-    if _tune(asked, workspace, store, machines, progress):
+    if not settle(asked, workspace, store, machines, progress, warn):
         return Outcome(open_board(asked, workspace, store), ran=True, stopped=True, untuned=True)
     study = settled(asked, store)
     sources = _sources(study, workspace.searches)
@@ -161,7 +156,7 @@ def run_study(
         if isinstance(study.blocks[number].search, OptunaSearch):
             warm_up(source, study, number, workspace, store)
     stopping = Stopping(study, workspace.searches, store)
-    board = Board(store, listeners, study.budget, machines.cpus or 1, _wants(study), stopping=stopping)
+    board = Board(store, listeners, study.budget, machines.cpus or 1, wants(study), stopping=stopping)
     _fill(board, study, sources)
     if not board.has_work():
         if pruner is not None and not board.left_out:
@@ -174,7 +169,7 @@ def run_study(
     chronicle = Chronicle(study.name, workspace, progress)
     listeners.append(chronicle)
     try:
-        stopped = _run(board, workspace, store, machines, listeners, progress, warn)
+        stopped = _run(board, workspace, store, machines, listeners, progress, warn, likely(study))
     except UsageError:
         tracker.close("stopped")
         raise
@@ -198,32 +193,6 @@ def run_study(
 def _beside(tracker: Tracker, workspace: Workspace) -> Tracker:
     """The tracker, writing beside the driver: sqlite takes one writer at a time, a server several."""
     return Background(tracker, threads=1 if workspace.tracking_uri.startswith("sqlite:") else WRITERS)
-
-
-def _tune(study: Study, workspace: Workspace, store: Store, machines: Machines, progress: Progress) -> bool:
-    """Settle what is tuned first; whether it was interrupted.
-
-    Raises:
-        StudyError: it can't be tuned, or diverges at every setting.
-        UsageError: the machines can't be used.
-    """
-    cells = pending(study, store)
-    if cells:
-        from sweep.tuning_first import run_tuning
-
-        stop, said = threading.Event(), "tuning first: {} of {} fits of generation 1"
-        progress.note(said.format(0, len(cells)))
-
-        def told(done: int) -> None:
-            progress.note(said.format(done, len(cells)))
-
-        try:
-            with _signals(stop):
-                run_tuning(cells, workspace.storage, machines, study.resources, stop, told)
-        except KeyboardInterrupt:
-            return True
-    check_chosen(study, store)
-    return False
 
 
 def connect(study: Study, workspace: Workspace, beside: bool = False) -> Tracker:
@@ -269,6 +238,7 @@ def _run(
     listeners: list[Listener],
     progress: Progress,
     warn: Callable[[str], None],
+    likely: Iterable[Job],
 ) -> bool:
     """Run what waits; whether it was interrupted."""
     from sweep import ray_nodes, tuning
@@ -277,33 +247,13 @@ def _run(
     try:
         with ray_nodes.started(machines):
             pool = ray_nodes.survey(machines, workspace.storage, store)
-            slots = ready(board, machines, pool, warn)
+            slots = ready(board, machines, pool, warn, likely)
             progress.eta.concurrency = board.concurrency
             listeners.append(slots)
-            with _signals(stop):  # after Ray has set handlers of its own
+            with heeded(stop):  # after Ray has set handlers of its own
                 tuning.run_trials(board, workspace.storage, stop, slots, warn)
     except KeyboardInterrupt:
         return not board.broken
     finally:
         board.interrupt()
     return False
-
-
-@contextmanager
-def _signals(stop: threading.Event) -> Iterator[None]:
-    """The first Ctrl-C or SIGTERM ends the run between two events, a second one at once."""
-
-    def handle(number: int, frame: FrameType | None) -> None:
-        if stop.is_set():
-            raise Interrupted
-        stop.set()
-
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    held = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in held.items():
-            signal.signal(number, handler)

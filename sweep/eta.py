@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 
 from sweep.job import Job
-from trainables.cell import Record
 
 Kind = tuple[str, str]
 """Family and size: what runs at one speed."""
@@ -36,11 +35,11 @@ class Eta:
         """A generation begins."""
         self._last[job.key] = self._clock()
 
-    def learn(self, job: Job, record: Record) -> None:
+    def learn(self, job: Job, generation: int) -> None:
         """A generation is done."""
         now = self._clock()
         took, self._last[job.key] = now - self._last.get(job.key, now), now
-        known = self._ahead.pop(job.stages[record.generation - 1].model, None)
+        known = self._ahead.pop(job.stages[generation - 1].model, None)
         if known is None:
             return  # read from the store, or computed by another cell
         kind, flops = known

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -68,9 +69,17 @@ def _samples(job: Job, store: Store) -> Iterator[Path | None]:
         folder = Path(name)
         for generation in range(1, job.done + 1):
             record: Payload | None = store.get("record", job.stages[generation - 1].record)
-            for path, data in (record.files if record is not None else {}).items():
-                (folder / f"generation-{generation:04d}{Path(path).suffix}").write_bytes(data)
+            files = record.files if record is not None else {}
+            for path, shown in names(generation, list(files)).items():
+                (folder / shown).write_bytes(files[path])
             if not any(folder.iterdir()):
                 yield None
                 return
         yield folder
+
+
+def names(generation: int, paths: Sequence[str]) -> dict[str, str]:
+    """What a generation's files are called: by number and kind; several of one kind by their own names too."""
+    kinds = Counter(Path(path).suffix for path in paths)
+    own = {path: f"-{path.replace('/', '-')}" if kinds[Path(path).suffix] > 1 else Path(path).suffix for path in paths}
+    return {path: f"generation-{generation:04d}{name}" for path, name in own.items()}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -66,6 +66,12 @@ class FalsifySource(OptunaSource):
         if self._pending is None:
             self._pending = list(self.choose())
         return self.retest(self._pending.pop(0)) if self._pending else None
+
+    def left(self, known: Container[str]) -> int:
+        """Suggestions that are still to be asked for, and retests of what is suspicious so far."""
+        suspects = dict.fromkeys([*self.chosen(), *self.wanted()])
+        retests = [self.retest(number) for number in suspects]
+        return super().left(known) + sum(any(point.cell.key not in known for point in one.points) for one in retests)
 
     def tell(self, number: int, jobs: Sequence[Job]) -> None:
         """What a suggestion's cells came to. Of a retest nothing is kept: the store has its records."""

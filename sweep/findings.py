@@ -34,7 +34,7 @@ class Findings:
     def lines(self) -> list[str]:
         """For a terminal."""
         said = [sentence for hunt in self.hunts for sentence in hunt.sentences]
-        return [*map(_tuned, self.tuned), *said, *front.lines(self.searches)]
+        return [*map(tuned_line, self.tuned), *said, *front.lines(self.searches)]
 
     @property
     def plain(self) -> dict[str, Any]:
@@ -78,7 +78,8 @@ def findings(study: Study, workspace: Workspace, board: Board, store: Store) -> 
     return Findings(found, tuned(study, store), front.searches(board))
 
 
-def _tuned(one: Tuned) -> str:
+def tuned_line(one: Tuned) -> str:
+    """What was chosen for a size, or how far its tuning is."""
     size = _line(one.tuning.size)
     if one.chosen is None:
         known = sum(loss is not None for loss in one.losses)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from sweep.board import Board
 from sweep.errors import UsageError
+from sweep.job import Job
 from sweep.pool import Pool
 from sweep.resources import Needs, Slots
 
@@ -28,15 +29,34 @@ class Machines:
     wait: bool = False
 
 
-def ready(board: Board, machines: Machines, pool: Pool, warn: Callable[[str], None]) -> Slots:
-    """Places for the board's trials.
+def ready(
+    board: Board, machines: Machines, pool: Pool, warn: Callable[[str], None], likely: Iterable[Job] = ()
+) -> Slots:
+    """Places for the board's trials, of which it learns how many run side by side.
+
+    Args:
+        board: what waits to be run.
+        machines: what was asked for.
+        pool: the nodes.
+        warn: told of what is waited for.
+        likely: cells such as an open search will suggest.
+
+    Raises:
+        UsageError: some trial would wait for ever.
+    """
+    slots, board.concurrency = places([*board.waiting, *likely], machines, pool, warn)
+    return slots
+
+
+def places(jobs: Sequence[Job], machines: Machines, pool: Pool, warn: Callable[[str], None]) -> tuple[Slots, int]:
+    """Places for trials, and how many run side by side at most.
 
     Raises:
         UsageError: some trial would wait for ever.
     """
     needs = Needs(pool)
     lacking: dict[str, str] = {}
-    for job in board.waiting:
+    for job in jobs:
         request = needs.request(job)
         if not pool.holds(request.bundle):
             lacking.setdefault(str(request), job.title)
@@ -46,7 +66,6 @@ def ready(board: Board, machines: Machines, pool: Pool, warn: Callable[[str], No
             more = ", add such a node, or say --wait if one will come" if machines.address else " or raise --cpus"
             raise UsageError(f"{line}; ask for less, as in -o resources.cpu=1 or -o resources.gpu=auto{more}")
         warn(line + "; waiting for one")
-    sizes = [pool.slots(needs.request(job).bundle) for job in board.waiting]
+    side_by_side = max((pool.slots(needs.request(job).bundle) for job in jobs), default=1)
     most = machines.cpus if machines.address is not None else None
-    board.concurrency = max(1, min(most or max(sizes, default=1), max(sizes, default=1)))
-    return Slots(pool, needs, most)
+    return Slots(pool, needs, most), max(1, min(most or side_by_side, side_by_side))

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from search_spaces import Study, StudyError
-from search_spaces.expand import Values, place
+from search_spaces import Study, StudyError, expand
+from search_spaces.expand import Point, Values, place
 from search_spaces.tuning import Tuning, frozen, tunings
 from trainables.cell import Cell
 from trainables.config import canonical_json
@@ -57,7 +57,7 @@ def tuned(study: Study, store: Store) -> list[Tuned]:
     ]
 
 
-def pending(study: Study, store: Store) -> list[Cell]:
+def pending(study: Study, store: Store) -> list[Point]:
     """Trials whose validation loss is not known, each once, after a check that they can be computed.
 
     Raises:
@@ -73,11 +73,48 @@ def pending(study: Study, store: Store) -> list[Cell]:
     return untried(study, store)
 
 
-def untried(study: Study, store: Store) -> list[Cell]:
+def untried(study: Study, store: Store) -> list[Point]:
     """Trials whose validation loss is not known, each once."""
-    cells = [cell for tuning in tunings(study) for trial in tuning.trials for cell in trial.cells]
-    apart = {canonical_json(cell.canonical()): cell for cell in cells}
-    return [cell for cell in apart.values() if _known(cell, store) is None]
+    return [point for point in trials(study) if _known(point.cell, store) is None]
+
+
+def trials(study: Study) -> list[Point]:
+    """Every fit of the tuning, each once; of what several blocks try, the first block's."""
+    apart: dict[str, Point] = {}
+    for tuning in tunings(study):
+        for trial in tuning.trials:
+            for cell in trial.cells:
+                apart.setdefault(canonical_json(cell.canonical()), Point(tuning.block, trial.values, cell))
+    return list(apart.values())
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How far a study's tuning is.
+
+    Attributes:
+        done, fits: fits of generation 1 whose validation loss is known, and all.
+        waiting: cells of its grids that are not known before sizes are settled.
+        tuned: every size.
+    """
+
+    done: int
+    fits: int
+    waiting: int
+    tuned: list[Tuned]
+
+
+def standing(study: Study, store: Store) -> Standing | None:
+    """How far the tuning is; None where nothing is tuned first. Computes nothing."""
+    fits = trials(study)
+    if not fits:
+        return None
+    waiting = _cells(presumed(study, store)) - _cells(settled(study, store))
+    return Standing(len(fits) - len(untried(study, store)), len(fits), waiting, tuned(study, store))
+
+
+def _cells(study: Study) -> int:
+    return len(expand(study, lambda cell: canonical_json(cell.canonical())))  # a key would read the data
 
 
 def settled(study: Study, store: Store) -> Study:

@@ -148,7 +148,7 @@ class _Count:
 
     def plan(self) -> Plan:
         points = expand(self._study, self._declared.key) + _likely(self._study) + hunt.likely(self._study)
-        points += [Point(0, {}, cell) for cell in self._tuning]
+        points += [Point(0, {}, point.cell) for point in self._tuning]
         left_out = [title(point.cell) for point in points if not self._take(point)]
         lines = list(self._lines.values())
         estimated = any(is_open(block) for block in self._study.blocks)

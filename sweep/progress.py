@@ -46,7 +46,7 @@ class Progress:
 
     def recorded(self, job: Job, record: Record) -> None:
         """Learn how long a generation takes."""
-        self.eta.learn(job, record)
+        self.eta.learn(job, record.generation)
         self._count(job)
 
     def ended(self, job: Job) -> None:

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from sweep.probe import Look
     from trainables.store import Store
 
+KILLED = "Ray's node was killed, nothing can run; what was finished is kept"
+"""Said when a run ends because of it."""
+
 PATIENCE = 90.0
 """Seconds within which a node has to answer."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -51,6 +51,9 @@ class Later:
 
 class Source(Protocol):
     """Whoever makes suggestions."""
+
+    def left(self, known: Container[str]) -> int:
+        """Suggestions that are still to be asked for, given the keys of the cells that are known."""
 
     def past(self) -> list[Suggestion]:
         """Suggestions of earlier runs whose worth is known."""
@@ -141,14 +144,18 @@ class OptunaSource:
             else:  # killed while it was drawn
                 self._optuna.tell(trial.number, state=TrialState.FAIL)
 
+    def left(self, known: Container[str]) -> int:
+        """Suggestions that are still to be asked for."""
+        return len(self._again) + max(self._size() - self._drawn(), 0)
+
     def ask(self) -> Suggestion | Later | None:
         """What to try next, or None when all samples have been drawn."""
         from optuna.trial import TrialState
 
         if self._again:
             return self._again.pop(0)
-        drawn = len(self._own((TrialState.COMPLETE, TrialState.RUNNING, TrialState.PRUNED)))
-        if drawn >= self._search.num_samples or (self._grid and drawn >= len(self._grid)):
+        drawn = self._drawn()
+        if drawn >= self._size():
             return None
         fixed = self._fixed(drawn)
         if fixed is not None and not self._own((TrialState.WAITING,)):  # else a kill left it there, before it was asked
@@ -242,6 +249,15 @@ class OptunaSource:
     def _points(self, params: Mapping[str, Any]) -> list[Point]:
         values: Values = {path: _value(self._words[path], held) for path, held in params.items()}
         return inner(self._study, self._number, values)
+
+    def _drawn(self) -> int:
+        from optuna.trial import TrialState
+
+        return len(self._own((TrialState.COMPLETE, TrialState.RUNNING, TrialState.PRUNED)))
+
+    def _size(self) -> int:
+        """Suggestions in all."""
+        return min(self._search.num_samples, len(self._grid) or self._search.num_samples)
 
     def _own(self, states: Sequence[optuna.trial.TrialState]) -> list[optuna.trial.FrozenTrial]:
         return [trial for trial in self._optuna.get_trials(deepcopy=False, states=tuple(states)) if self._ours(trial)]

@@ -18,7 +18,7 @@ from sweep.board import Board
 from sweep.confinement import hold_secrets
 from sweep.errors import Interrupted
 from sweep.job import Failure, Job
-from sweep.ray_nodes import lost
+from sweep.ray_nodes import KILLED, lost
 from sweep.resources import Slots, as_config
 from sweep.watch import Watch
 from trainables.cell import Record
@@ -147,7 +147,7 @@ class _Reports(_Unpickled, Callback):  # type: ignore[misc]  # Ray is untyped
         self._looked = time.monotonic()
         if not lost():
             return False
-        self._warn("Ray's node was killed, nothing can run; finished generations are kept")
+        self._warn(KILLED)
         return True
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:

@@ -93,8 +93,8 @@ class CellTrial(Trainable):  # type: ignore[misc]  # Ray is untyped
 
     def _result(self, record: Record | None, done: bool) -> dict[str, Any]:
         told = {"cell": self.cell.key, "record": record.model_dump_json() if record else None, "done": done}
-        peak = _peak() if record else None
-        return told | ({"peak": peak} if peak else {})
+        taken = peak() if record else None
+        return told | ({"peak": taken} if taken else {})
 
     def _stop(self, failure: dict[str, Any]) -> dict[str, Any]:
         return self._result(None, True) | {"failure": {"details": ""} | failure}
@@ -123,7 +123,7 @@ def prepare_process(threads: int, where: str | None) -> None:
             torch.cuda.reset_peak_memory_stats()
 
 
-def _peak() -> float | None:
+def peak() -> float | None:
     """Bytes of the accelerator that this trial has taken at most, the process's own share of the driver included."""
     torch = sys.modules.get("torch")
     if torch is None or not torch.cuda.is_initialized():

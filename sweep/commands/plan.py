@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from search_spaces import load_study
+from search_spaces import Study, load_study
 from search_spaces.study import PowerRequirement
 from sweep import speeds
 from sweep.commands.outcome import DONE, REFUSED, say
@@ -61,9 +61,12 @@ def show_plan(reference: str, overrides: Sequence[str], workspace: Workspace, as
     question = asked.power or study.require_power
     judged = designs(found, store, question)
     if json:
-        print(jsonlib.dumps(_plain(found, asked.gpu, hours, ahead, charged, judged)))
+        told = _plain(found, asked.gpu, hours, ahead, charged, judged)
+        print(jsonlib.dumps(told | {"schedulers": [vars(one) for one in schedulers(study)]}))
     else:
         _print(found, asked, hours, ahead, charged)
+        for scheduler in schedulers(study):
+            print(scheduler)
         for design in judged:
             print(design.line(question))
     weak = [design for design in judged if design.underpowered]
@@ -90,6 +93,28 @@ def question(effect: float | None, on: str, power: float, deviation: float | Non
 def cores() -> int:
     """Cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@dataclass(frozen=True)
+class Scheduled:
+    """What stops cells of a block before their last generation, and the first generation after which it may."""
+
+    block: str
+    kind: str
+    grace: int
+
+    def __str__(self) -> str:
+        where = f" of block {self.block}" if self.block else ""
+        return (
+            f"Scheduler {self.kind}{where} stops cells from generation {self.grace} on; all figures are upper bounds: "
+            "those of a study none of whose cells is stopped."
+        )
+
+
+def schedulers(study: Study) -> list[Scheduled]:
+    """A study's schedulers, in the order of its blocks."""
+    found = [(block.name, block.scheduler) for block in study.blocks]
+    return [Scheduled(name, one.kind, one.grace) for name, one in found if one is not None]
 
 
 def _speeds(found: Plan, store: Store, workspace: Workspace, asked: Asked) -> speeds.Speeds:

@@ -74,7 +74,9 @@ def _tell(study: Study, outcome: Outcome, workspace: Workspace, again: str) -> N
         say(f"failed: {job.title}: {job.failure}{where}")
     if outcome.over_budget:
         _tell_left(study, outcome, again)
-    elif outcome.unfinished or outcome.untuned:
+    elif outcome.untuned:
+        say(f"stopped: hyperparameters are not tuned yet, what was tried is kept; go on with: {again}")
+    elif outcome.unfinished:
         done = sum(job.status == "done" for job in outcome.board.jobs.values())
         word = "stopped" if outcome.stopped else "not finished"
         say(f"{word}: {done} of {len(outcome.board.jobs)} cells are done and kept; go on with: {again}")
@@ -93,6 +95,8 @@ def _tell_left(study: Study, outcome: Outcome, again: str) -> None:
         say(f"not run: {name}")
     if len(left) > NAMED:
         say(f"not run: {len(left) - NAMED:,} more; `status` names them all")
+    if outcome.board.unasked:
+        say(f"not run: {outcome.board.unasked:,} suggestions of open searches")
     limits = {name: value for name, value in study.budget.canonical().items() if value is not None}
     spent = ", ".join(f"{name} {value:g}" for name, value in limits.items())
     larger = " ".join(f"-o budget.{name}=…" for name in limits)

@@ -13,7 +13,10 @@ from sweep.commands.outcome import DONE, INCOMPLETE
 from sweep.commands.text import columns
 from sweep.engine import open_board
 from sweep.eta import duration
+from sweep.findings import tuned_line
 from sweep.job import Failure, Job
+from sweep.nuisance import Standing, standing
+from sweep.settling import FITS
 from sweep.workspace import Workspace
 from trainables.store import Store, open_store
 
@@ -32,16 +35,35 @@ def status(reference: str, overrides: Sequence[str], workspace: Workspace, json:
         _mark_failed(board, note)
     jobs = list(board.jobs.values())
     cells = [describe(job) | {"log": _log(job, workspace)} for job in jobs]
+    tuning = standing(study, store)
     if json:
         left_out = list(board.left_out.values())
-        print(jsonlib.dumps({"study": study.name, "cells": cells, "left_out": left_out, "run": note}))
+        told = {"study": study.name, "cells": cells, "left_out": left_out, "run": note}
+        print(jsonlib.dumps(told | ({"tune_first": _plain(tuning)} if tuning else {})))
     else:
+        if tuning is not None:
+            _print_tuning(study.name, tuning)
         _print(study.name, jobs, workspace)
         for name in board.left_out.values():
             print(f"left out by the budget: {name}")
+        if board.unasked:
+            print(f"left out by the budget: {board.unasked:,} suggestions of open searches")
         if note is not None:
             _print_run(note)
     return INCOMPLETE if any(job.status == "failed" for job in jobs) else DONE
+
+
+def _plain(tuning: Standing) -> dict[str, Any]:
+    sizes = [{"block": one.name, "size": one.tuning.size, "chosen": one.chosen} for one in tuning.tuned]
+    return {"done": tuning.done, "fits": tuning.fits, "waiting": tuning.waiting, "sizes": sizes}
+
+
+def _print_tuning(name: str, tuning: Standing) -> None:
+    """What is tuned first, how far that is, and what was chosen."""
+    wait = f"; {tuning.waiting:,} cells wait for it" if tuning.waiting else ""
+    print(f"{name}: tuning first: {tuning.done:,} of {tuning.fits:,} {FITS} are done{wait}")
+    for one in tuning.tuned:
+        print(tuned_line(one))
 
 
 def _mark_failed(board: Board, note: dict[str, Any]) -> None:
@@ -63,7 +85,7 @@ def _print_run(note: dict[str, Any]) -> None:
     left = note["left_seconds"]
     print(
         f"running for {duration(note['seconds'])} as process {note['pid']} on {note['host']}: "
-        f"{note['reached']:,}/{note['generations']:,} generations, {note['per_minute']:.3g} a minute"
+        f"{note['reached']:,}/{note['generations']:,} {note['what']}, {note['per_minute']:.3g} a minute"
         + (f", about {duration(left)} left" if left is not None else "")
     )
     for node in note["nodes"]:

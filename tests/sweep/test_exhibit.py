@@ -10,7 +10,7 @@ import pytest
 
 from search_spaces import Study
 from sweep.engine import connect, open_board, show_stored
-from sweep.exhibit import exhibit
+from sweep.exhibit import exhibit, names
 from sweep.results import stored, tracked, write_report
 from sweep.schema import summary_of
 from sweep.workspace import Workspace, open_workspace, prepare
@@ -28,6 +28,15 @@ def test_growth_is_the_slope_of_the_loss() -> None:
     assert found["growth_ratio"] == pytest.approx(1.5)
     assert summary_of({1: 2.0}) == {}
     assert set(summary_of({1: -2.0, 2: -1.0})) == {"growth"}, "a ratio to a negative loss says nothing"
+
+
+def test_no_file_of_a_generation_takes_the_place_of_another() -> None:
+    assert names(3, ["samples.png"]) == {"samples.png": "generation-0003.png"}
+    assert names(12, ["a/x.png", "b/x.png", "text.txt"]) == {
+        "a/x.png": "generation-0012-a-x.png",
+        "b/x.png": "generation-0012-b-x.png",
+        "text.txt": "generation-0012.txt",
+    }
 
 
 def pictures() -> Study:

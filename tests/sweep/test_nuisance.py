@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from toys import Counting, drain
 
 from search_spaces import Study, StudyError
 from search_spaces.loading import study_from
 from sweep.board import Board
+from sweep.commands.status import status
 from sweep.engine import open_board
 from sweep.findings import findings
 from sweep.nuisance import check_chosen, pending, presumed, settled, tuned
@@ -39,8 +41,8 @@ def fair(samples: int = 5, family: str = "kde") -> Study:
 
 
 def tune(study: Study, store: Store) -> None:
-    for cell in pending(study, store):
-        validate(cell, store)
+    for point in pending(study, store):
+        validate(point.cell, store)
 
 
 def test_the_setting_with_the_least_validation_loss_is_frozen_for_all_policies(tmp_path: Path) -> None:
@@ -81,11 +83,11 @@ def test_the_test_rows_have_no_say_in_what_is_chosen(tmp_path: Path, monkeypatch
 
 def test_tuning_goes_on_where_it_stopped_and_is_extended(tmp_path: Path) -> None:
     study, store = fair(), open_store(str(tmp_path))
-    cells = pending(study, store)
+    cells = [point.cell for point in pending(study, store)]
     assert len(cells) == 10
     for cell in cells[:4]:
         validate(cell, store)
-    assert [cell.key for cell in pending(study, store)] == [cell.key for cell in cells[4:]]
+    assert [point.cell.key for point in pending(study, store)] == [cell.key for cell in cells[4:]]
     assert not any(one.done for one in tuned(study, store)[1:])
     tune(study, store)
     assert pending(study, store) == []
@@ -144,6 +146,26 @@ def test_plan_board_and_report_show_the_tuning(tmp_path: Path) -> None:
     assert len(json.loads(json.dumps(told.plain))["tune_first"]) == 10
     (section,) = told.sections
     assert section.exhibits[0].table["chosen"].sum() == 2
+
+
+def test_status_tells_how_far_the_tuning_is_and_what_was_chosen(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, workspace = tmp_path / "fair.yaml", open_workspace(tmp_path / "w", tracking_uri="none")
+    file.write_text(yaml.safe_dump(fair().canonical()))
+    store = open_store(workspace.storage)
+    for point in pending(fair(), store)[:6]:
+        validate(point.cell, store)
+    assert status(str(file), [], workspace, json=False) == 0
+    said = capsys.readouterr().out
+    assert "fair: tuning first: 6 of 10 fits of generation 1 are done; 4 cells wait for it" in said
+    assert "Tuned first data=moons: bandwidth=" in said
+    assert "Tuned first data=blobs: 1 of 5 settings are known." in said
+    tune(fair(), store)
+    assert status(str(file), [], workspace, json=True) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["tune_first"]["done"], told["tune_first"]["waiting"], len(told["cells"])) == (10, 0, 8)
+    assert all(one["chosen"] for one in told["tune_first"]["sizes"])
 
 
 def _points(study: Study) -> Any:

@@ -11,7 +11,6 @@ from sweep.board import Board
 from sweep.eta import Eta, duration
 from sweep.job import Failure, make_job
 from sweep.progress import HEARTBEAT, LiveProgress, PlainProgress
-from sweep.stored import read_records
 from trainables.store import MemoryStore
 
 
@@ -66,20 +65,15 @@ def test_the_live_view_shows_cells_generations_and_time_left() -> None:
 def test_time_left_counts_what_is_shared_once_and_learns_the_speed() -> None:
     now = 0.0
     eta = Eta(2, lambda: now)
-    store = MemoryStore()
     jobs = [make_job(point.cell, point.values) for point in points(toy(policies=("replace",), seeds=2))]
     twin = [make_job(point.cell, point.values) for point in points(toy(policies=("replace",), seeds=2))]
     for job in [*jobs, *twin]:
         eta.expect(job)
     assert eta.seconds() is None, "nothing was measured yet"
-    board = Board(store)
-    board.admit(points(toy(policies=("replace",), seeds=2)))
-    drain(board, store)
-    records = {record.generation: record for record in read_records(board.jobs[jobs[0].key], store)}
     eta.start(jobs[0])
     for generation in (1, 2, 3):
         now += 10.0
-        eta.learn(jobs[0], records[generation])
+        eta.learn(jobs[0], generation)
     assert eta.seconds() == pytest.approx(30.0 / 2, rel=0.02), "one cell like it, on two workers"
 
 

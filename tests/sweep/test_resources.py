@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import pytest
@@ -13,7 +14,9 @@ from search_spaces.resources import Resources, size
 from sweep.board import Board
 from sweep.errors import UsageError
 from sweep.job import Job, make_job
-from sweep.machines import Machines, ready
+from sweep.likely import likely, wants
+from sweep.machines import Machines, places, ready
+from sweep.nuisance import trials
 from sweep.pool import GIB, Pool, Shape
 from sweep.resources import MOST_SHARING, Needs, Request, Slots, share
 from trainables import Cell
@@ -193,3 +196,54 @@ def test_as_many_trials_are_handed_out_as_a_growing_pool_may_hold() -> None:
         count += 1
     assert count == 32, "the autoscaler sees all of them, and adds nodes for all of them at once"
     assert made.concurrency == 32
+
+
+LATER = {
+    "name": "later",
+    "blocks": [
+        {"name": "first", "cell": {"family": {"kind": "gaussian"}, "policy": {"kind": "replace"}}},
+        {
+            "name": "sought",
+            "cell": {"policy": {"kind": "replace"}},
+            "space": {"family.kind": {"choice": ["linear", "vae"]}},
+            "search": {"kind": "optuna", "num_samples": 4},
+        },
+    ],
+}
+
+
+@pytest.mark.parametrize("wants", [{"gpu": 1}, {"accelerator": "H100"}, {"cpu": 5}, {"memory": "9GiB"}])
+def test_what_a_search_will_ask_for_later_is_refused_at_the_start(wants: dict[str, Any]) -> None:
+    """A grid's cells have room; the search, asked when those are done, would wait for ever."""
+    from search_spaces import expand
+
+    raw = copy.deepcopy(LATER)
+    raw["blocks"][1]["resources"] = wants  # type: ignore[index]
+    study = study_from(raw, "later.yaml")
+    made = Board(MemoryStore())
+    made.admit(expand(study))
+    pool, machines = Pool([CPUS]), Machines(address="auto")
+    ready(made, machines, pool, print)
+    with pytest.raises(UsageError, match=r"^resources: no node has room for a trial with .*; there are 1 × \(CPU 4"):
+        ready(made, machines, pool, print, likely(study))
+    large = Shape(H100.resources | {"memory": 64 * GIB}, gpu_bytes=80 * GIB)
+    ready(made, machines, Pool([CPUS, large]), print, likely(study))
+
+
+def test_trials_of_a_tuning_that_no_node_has_room_for_are_refused() -> None:
+    block = {
+        "name": "b",
+        "cell": {"family": {"kind": "kde"}, "policy": {"kind": "replace"}},
+        "space": {"family.bandwidth": {"loguniform": [0.01, 2.0]}},
+        "tune_first": {"params": ["bandwidth"], "num_samples": 3},
+        "resources": {"cpu": 2},
+    }
+    study = study_from({"name": "tuned", "blocks": [block]}, "t")
+    jobs = [make_job(point.cell, {}, wants(study)(point)) for point in trials(study)]
+    slots, at_a_time = places(jobs, Machines(), Pool([CPUS]), print)
+    assert (len(jobs), at_a_time) == (3, 2), "two cores each, as the block says"
+    assert [slots.take(one).cpu for one in jobs if slots.fits(one)] == [2, 2]
+    greedy = study.model_copy(update={"resources": Resources(gpu=1)})
+    jobs = [make_job(point.cell, {}, wants(greedy)(point)) for point in trials(greedy)]
+    with pytest.raises(UsageError, match="no node has room for a trial with cpu 2, gpu 1"):
+        places(jobs, Machines(), Pool([CPUS]), print)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from pydantic import ValidationError
-from toys import drain, points, toy
+from toys import drain, points, step, toy
 
 from search_spaces import Study
+from search_spaces.loading import study_from
 from search_spaces.study import StudyBudget
 from sweep.board import Board
+from sweep.engine import Outcome
 from sweep.plan import plan
+from sweep.suggestions import OptunaSource
 from trainables.store import MemoryStore, Store
 
 
@@ -73,3 +78,39 @@ def test_wall_time_is_written_as_people_write_it(said: object, seconds: float) -
 def test_what_is_no_duration_is_refused(said: object) -> None:
     with pytest.raises(ValidationError):
         StudyBudget.model_validate({"wall_time": said})
+
+
+SEARCH = {
+    "name": "sought",
+    "cell": {"family": {"kind": "gaussian"}, "generations": 2, "replicates": 5, "policy": {"kind": "replace"}},
+    "space": {"rows": {"lograndint": [5, 500]}},
+    "search": {"kind": "optuna", "num_samples": 6, "seed": 1},
+}
+
+
+@pytest.mark.parametrize(("cells", "unasked"), [(3, 3), (5, 1), (6, 0), (7, 0)])
+def test_a_budget_that_closes_exactly_between_two_suggestions_is_spent_like_any_other(
+    tmp_path: Path, cells: int, unasked: int
+) -> None:
+    study = study_from(SEARCH | {"budget": {"cells": cells}}, "s.yaml")
+    for journal in (tmp_path / "j.log", tmp_path / "j.log"):  # and again when it is spent already
+        board = Board(MemoryStore(), budget=study.budget)
+        board.add_source(OptunaSource(study, 0, journal))
+        drain(board, board._store)
+        assert (len(board.jobs), board.left_out, board.unasked) == (min(cells, 6), {}, unasked)
+        assert Outcome(board, ran=True).over_budget is (unasked > 0)
+
+
+def test_wall_time_that_ends_between_two_suggestions_is_spent_too() -> None:
+    now = [0.0]
+    study = study_from(SEARCH | {"budget": {"wall_time": "10 s"}}, "s.yaml")
+    board = Board(MemoryStore(), budget=study.budget, clock=lambda: now[0])
+    board.add_source(OptunaSource(study, 0, None))
+    job = board.take()
+    assert job is not None
+    now[0] = 11.0
+    while board.holds(job):
+        step(board, job, board._store)
+    assert (board.finished, board.unasked) == (True, 5)
+    assert Outcome(board, ran=True).over_budget
+    assert not Outcome(board, ran=True, stopped=True).over_budget

@@ -11,6 +11,7 @@ from toys import GAUSSIAN, Counting, drain, step
 from search_spaces import Block, Grid, OptunaSearch, Range, Study, StudyError, expand
 from search_spaces.loading import study_from
 from sweep.board import Board
+from sweep.commands.plan import schedulers
 from sweep.job import Job, make_job
 from sweep.stopping import Stopping, cautions
 from sweep.suggestions import OptunaSource
@@ -240,3 +241,10 @@ def test_what_a_scheduler_does_to_a_table_is_said() -> None:
     assert "smallest" in said
     assert "collapse" not in said.partition("Corrected")[0]
     assert list(cautions(Study(name="s", blocks=(Block(cell=GAUSSIAN),)))) == []
+
+
+def test_a_plan_says_that_its_figures_are_upper_bounds() -> None:
+    (said,) = map(str, schedulers(grid({"kind": "asha", "grace": 3})))
+    assert said.startswith("Scheduler asha stops cells from generation 3 on; all figures are upper bounds")
+    plain = grid({"kind": "asha"}).blocks[0].model_copy(update={"scheduler": None})
+    assert schedulers(Study(name="s", blocks=(plain,))) == []

@@ -1,0 +1,108 @@
+"""A run that ends while hyperparameters are tuned first: what was tried is kept, and what is chosen is the same."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from search_spaces import load_study
+from sweep.engine import open_board
+from sweep.nuisance import pending, tuned
+from sweep.workspace import open_workspace
+from trainables import run
+from trainables.store import MemoryStore, open_store
+from trainables.validation import validate
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+
+STUDY = """\
+name: fair
+cell: {family: {kind: kde, held_out: 2000}, rows: 1500, generations: 2}
+space:
+  family.data: {grid: [moons, blobs]}
+  family.bandwidth: {loguniform: [0.01, 2.0]}
+  policy.kind: {grid: [replace, accumulate]}
+tune_first: {params: [bandwidth], num_samples: 16}
+"""
+FITS = 32
+
+
+def start(folder: Path, *more: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "sweep", "run", "fair.yaml", "--workspace", "w", "--cpus", "1", "--no-report"]
+    command += ["--tracking-uri", "none", *more]
+    patience = os.environ | {"COLLAPSE_SWEEP_LEASE_SECONDS": "4"}
+    return subprocess.Popen(
+        command, cwd=folder, env=patience, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
+
+
+def tried(folder: Path) -> dict[str, int]:
+    """When each validation loss was committed."""
+    return {path.stem: path.stat().st_mtime_ns for path in (folder / "w/store/validation").rglob("*.json")}
+
+
+def wait_for(count: int, folder: Path, driver: subprocess.Popen[str]) -> None:
+    deadline = time.monotonic() + 120
+    while len(tried(folder)) < count:
+        assert driver.poll() is None, driver.communicate()[1]
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_a_tuning_that_was_killed_and_stopped_ends_with_the_same_choice_and_repeats_no_trial(tmp_path: Path) -> None:
+    (tmp_path / "fair.yaml").write_text(STUDY)
+    driver = start(tmp_path)
+    wait_for(3, tmp_path, driver)
+    driver.send_signal(signal.SIGKILL)
+    driver.communicate(timeout=60)
+    kept = tried(tmp_path)
+    assert 3 <= len(kept) < FITS
+
+    driver = start(tmp_path)
+    wait_for(len(kept) + 3, tmp_path, driver)
+    command = [sys.executable, "-m", "sweep", "status", "fair.yaml", "--workspace", "w", "--json"]
+    told = json.loads(subprocess.run(command, cwd=tmp_path, capture_output=True, check=True, timeout=60).stdout)
+    driver.send_signal(signal.SIGTERM)
+    _, said = driver.communicate(timeout=60)
+    assert driver.returncode == 1
+    assert said.splitlines()[-1].startswith("stopped: hyperparameters are not tuned yet, what was tried is kept; go on")
+    assert "SIGTERM" not in said
+    assert "Traceback" not in said
+    assert told["tune_first"]["fits"] == FITS
+    assert told["run"]["what"] == "fits of generation 1"
+    assert [node["alive"] for node in told["run"]["nodes"]] == [True]
+
+    driver = start(tmp_path)
+    _, said = driver.communicate(timeout=200)
+    assert driver.returncode == 0, said
+    after = tried(tmp_path)
+    assert len(after) == FITS
+    assert {key: after[key] for key in kept} == kept, "what was tried is not tried again"
+
+    study, alone = load_study(str(tmp_path / "fair.yaml")), MemoryStore()
+    for point in pending(study, alone):
+        validate(point.cell, alone)
+    store = open_store(str(tmp_path / "w" / "store"))
+    assert [one.losses for one in tuned(study, store)] == [one.losses for one in tuned(study, alone)]
+    board = open_board(study, open_workspace(tmp_path / "w", tracking_uri="none"), store)
+    assert len(board.jobs) == 4
+    for job in board.jobs.values():
+        mine = [record.test_loss for record in run(job.cell, store)]
+        assert mine == [record.test_loss for record in run(job.cell)]
+
+
+def test_a_tuning_that_no_machine_has_room_for_is_refused_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "fair.yaml").write_text(STUDY)
+    driver = start(tmp_path, "-o", "resources.gpu=64")
+    _, said = driver.communicate(timeout=100)
+    assert driver.returncode == 2
+    assert "collapse-sweep: resources: no node has room for a trial with cpu 1, gpu 64 (kde / " in said
+    assert "Traceback" not in said
+    assert tried(tmp_path) == {}
