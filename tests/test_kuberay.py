@@ -1,6 +1,7 @@
 """docs/howto/kuberay.yaml, by the names of KubeRay's published API reference.
 
-The schema of the custom resource is in no Python package: types are not checked here, nor by a Kubernetes server.
+The schema of the custom resource is in no package of PyPI, npm or Debian: names are checked here, and the types of the
+fields that the manifest sets; pods' fields are not, nor does a Kubernetes server look at any of it.
 """
 
 from __future__ import annotations
@@ -40,6 +41,15 @@ FIELDS = {
 }  # fmt: skip
 
 
+TYPES: dict[str, type] = {
+    "activeDeadlineSeconds": int, "backoffLimit": int, "enableInTreeAutoscaling": bool, "entrypoint": str,
+    "groupName": str, "idleTimeoutSeconds": int, "maxReplicas": int, "minReplicas": int, "mode": str,
+    "rayStartParams": dict, "rayVersion": str, "replicas": int, "shutdownAfterJobFinishes": bool,
+    "submissionMode": str, "ttlSecondsAfterFinished": int, "version": str,
+}  # fmt: skip
+"""Of KubeRay's fields, by its Go types: int32, string, bool, map[string]string."""
+
+
 @pytest.fixture(scope="module")
 def job() -> dict[str, Any]:
     found: dict[str, Any] = yaml.safe_load((ROOT / "docs/howto/kuberay.yaml").read_text())
@@ -64,6 +74,15 @@ def test_every_field_is_one_of_kuberays(job: dict[str, Any]) -> None:
         assert {"groupName", "maxReplicas", "minReplicas", "template"} <= set(group)
     assert job["spec"]["submissionMode"] in ("K8sJobMode", "HTTPMode", "InteractiveMode", "SidecarMode")
     assert cluster["autoscalerOptions"]["version"] in ("v1", "v2")
+
+
+def test_values_are_of_kuberays_types(job: dict[str, Any]) -> None:
+    cluster = job["spec"]["rayClusterSpec"]
+    parts = [job["spec"], cluster, cluster["autoscalerOptions"], cluster["authOptions"], *groups(job)]
+    held = [(name, value) for part in parts for name, value in part.items()]
+    apart = {"rayClusterSpec", "headGroupSpec", "workerGroupSpecs", "autoscalerOptions", "authOptions", "template"}
+    assert {name for name, _ in held} <= {*TYPES, *apart}
+    assert [name for name, value in held if name in TYPES and type(value) is not TYPES[name]] == []
 
 
 def test_ray_asks_for_a_token_and_is_the_pinned_version(job: dict[str, Any]) -> None:

@@ -32,7 +32,7 @@ def status(reference: str, overrides: Sequence[str], workspace: Workspace, json:
     note = read_note(workspace.running(study.name))
     mark_running(board, store)
     if note is not None:
-        _mark_failed(board, note)
+        _mark_noted(board, note)
     jobs = list(board.jobs.values())
     cells = [describe(job) | {"log": _log(job, workspace)} for job in jobs]
     tuning = standing(study, store)
@@ -66,8 +66,13 @@ def _print_tuning(name: str, tuning: Standing) -> None:
         print(tuned_line(one))
 
 
-def _mark_failed(board: Board, note: dict[str, Any]) -> None:
-    """Cells that failed in the run that is going on, and that the store does not keep as failed."""
+def _mark_noted(board: Board, note: dict[str, Any]) -> None:
+    """Cells that run in the run that is going on, between two leases too, and those that failed in it and that the
+    store does not keep as failed."""
+    for key in note["running"]:
+        job = board.jobs.get(key)
+        if job is not None and job.status == "waiting":
+            job.status = "running"
     for key, reason in note["failures"].items():
         job = board.jobs.get(key)
         if job is not None and job.status == "waiting":

@@ -1,10 +1,12 @@
-"""Ray's own autoscaler, with its provider of nodes on this machine: a study that finds no node makes it add some."""
+"""Ray's own autoscaler, with its provider of nodes on this machine: a study that finds no node makes it add some,
+and when it is over they go."""
 
 from __future__ import annotations
 
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,10 @@ HEAD = f"{'f' * 51}00000"
 """The number that the provider expects the head to have."""
 
 
+IDLE = 15
+"""Seconds after which a node without trials goes."""
+
+
 def settings(address: str) -> dict[str, Any]:
     """A file for `ray start --autoscaling-config`: no workers at first, one of one core at most."""
     worker = {"resources": {"CPU": 1, "object_store_memory": 80_000_000}, "node_config": {}, "max_workers": 1}
@@ -31,9 +37,9 @@ def settings(address: str) -> dict[str, Any]:
     return {
         "cluster_name": "grown",
         "max_workers": 1,
-        "idle_timeout_minutes": 5,
+        "idle_timeout_minutes": IDLE / 60,
         "upscaling_speed": 1.0,
-        "provider": {"type": "fake_multinode", "gcs_address": address, "head_node_id": HEAD},
+        "provider": {"type": "fake_multinode", "gcs_address": address, "head_node_id": HEAD, "use_node_id_as_ip": True},
         "auth": {},
         "available_node_types": {
             "ray.head.default": {"resources": {"CPU": 0}, "node_config": {}, "max_workers": 0},
@@ -86,3 +92,21 @@ def test_what_no_node_type_brings_is_refused_and_what_one_brings_is_waited_for(t
     code, said = call(tmp_path, growing, "--storage", url)
     assert code == 0, said
     assert "[2/2 cells done" in said
+    assert workers(growing) == [True]
+    deadline = time.monotonic() + IDLE + 90
+    while workers(growing) == [True]:
+        assert time.monotonic() < deadline, "a node without trials is kept and paid for"
+        time.sleep(1.0)
+    assert workers(growing) == [False], "it came, and has gone again"
+
+
+def workers(machines: Fleet) -> list[bool]:
+    """Whether each node that was ever added is alive."""
+    script = "import ray, json; ray.init(address='{}', logging_level='ERROR', log_to_driver=False); "
+    script += "print(json.dumps([node['Alive'] for node in ray.nodes() if node['NodeID'] != '{}']))"
+    command = [sys.executable, "-c", script.format(machines.address, HEAD)]
+    done = subprocess.run(
+        command, env=machines.environment, cwd=machines.folder, capture_output=True, text=True, timeout=60, check=True
+    )
+    found: list[bool] = json.loads(done.stdout)
+    return found

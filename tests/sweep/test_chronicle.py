@@ -51,6 +51,9 @@ def run(tmp_path: Path) -> tuple[Workspace, Board, Chronicle, Clock]:
     assert failed is not None
     board.start(failed)
     board.fail(failed, Failure("MemoryError", 2, final=False, details="Traceback: here"))
+    taken = board.take()
+    assert taken is not None
+    board.start(taken)  # and holds no lease, as between two steps
     clock.now = 60.0
     board.tick()
     return workspace, board, chronicle, clock
@@ -73,7 +76,7 @@ def test_the_note_tells_throughput_and_ends_with_the_run(run: tuple[Workspace, B
     note = read_note(workspace.running("toy"))
     assert note is not None
     assert note["per_minute"] == pytest.approx(note["reached"])
-    assert note["headline"].startswith("1/4 cells done, 0 running, 1 failed")
+    assert note["headline"].startswith("1/4 cells done, 1 running, 1 failed")
     assert list(note["failures"].values()) == ["generation 2: MemoryError"]
     assert read_note(workspace.running("toy"), clock=lambda: note["written"] + 31) is None, "a killed run"
     chronicle.close()
@@ -89,14 +92,14 @@ def test_status_in_another_shell_shows_the_run(
     assert status(str(study), [], workspace, json=False) == 1
     said = capsys.readouterr().out
     failed = next(job for job in board.jobs.values() if job.status == "failed")
-    assert "toy: 1 done, 0 running, 1 failed, 2 left" in said
+    assert "toy: 1 done, 1 running, 1 failed, 1 left" in said
     assert f"{workspace.log(failed.key)}: " in said
     assert "failed: generation 2: MemoryError" in said
     assert "running for 60 s as process" in said
     assert status(str(study), [], workspace, json=True) == 1
     told = json.loads(capsys.readouterr().out)
     assert told["run"]["generations"] == 12
-    assert sum(cell["log"] is not None for cell in told["cells"]) == 2
+    assert sum(cell["log"] is not None for cell in told["cells"]) == 3
 
 
 def test_a_full_disk_costs_the_logs_and_not_the_run(tmp_path: Path) -> None:
