@@ -8,7 +8,7 @@ import torch
 
 from trainables.families.language import architecture, sizes
 from trainables.families.language.config import LanguageConfig
-from trainables.families.language.decode import CachedDecoder, Decoder, decoder
+from trainables.families.language.decode import CHUNK, CachedDecoder, Decoder, decoder
 
 PAPER = [("gpt2", "9M", 8_890_880), ("llama", "12M", 12_488_960), ("llama", "42M", 41_755_136)]
 PAPER += [("llama", "126M", 125_553_408)]
@@ -16,8 +16,12 @@ PAPER += [("llama", "126M", 125_553_408)]
 ARCHITECTURES = ["gpt2", "llama", "gpt_neox", "qwen2", "qwen3", "mistral", "mamba", "bloom"]
 
 
+PLACES = CHUNK + 6
+"""Of rows that are decoded: more than keys and values have in one piece."""
+
+
 def tiny(name: str, **fields: Any) -> LanguageConfig:
-    return LanguageConfig(architecture=name, width=16, layers=2, heads=2, context=12, vocabulary=300, **fields)
+    return LanguageConfig(architecture=name, width=16, layers=2, heads=2, context=PLACES, vocabulary=300, **fields)
 
 
 @pytest.mark.parametrize(("name", "size", "count"), PAPER)
@@ -62,7 +66,7 @@ def test_initialisation_follows_its_seed_and_leaves_the_global_generator_alone()
 
 
 def begun(model: Any, rows: int) -> Decoder:
-    grown = decoder(model, 12)
+    grown = decoder(model, PLACES)
     grown.begin(rows)
     return grown
 
@@ -86,7 +90,7 @@ VARIANTS += [
 @pytest.mark.parametrize(("name", "overrides"), VARIANTS)
 def test_decoding_gives_the_models_own_logits(name: str, overrides: dict[str, Any]) -> None:
     model = architecture.create(tiny(name, overrides=overrides), seed=3).eval()
-    tokens = torch.randint(0, 300, (5, 12), generator=torch.Generator().manual_seed(0))
+    tokens = torch.randint(0, 300, (5, PLACES), generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
         expected = model(tokens).logits
         torch.testing.assert_close(step_through(begun(model, 5), tokens), expected, atol=2e-5, rtol=1e-4)
@@ -95,9 +99,9 @@ def test_decoding_gives_the_models_own_logits(name: str, overrides: dict[str, An
 @pytest.mark.parametrize("name", ["gpt2", "llama", "qwen3", "gpt_neox"])
 def test_decoding_in_bfloat16_is_near_the_models_own_logits(name: str) -> None:
     model = architecture.create(tiny(name), seed=3).eval()
-    tokens = torch.randint(0, 300, (5, 12), generator=torch.Generator().manual_seed(0))
+    tokens = torch.randint(0, 300, (5, PLACES), generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
-        grown = decoder(model, 12, torch.bfloat16)
+        grown = decoder(model, PLACES, torch.bfloat16)
         grown.begin(5)
         own, found = model(tokens).logits.double().log_softmax(-1), step_through(grown, tokens).double().log_softmax(-1)
     assert 0 < float((own.exp() * (own - found)).sum(-1).mean()) < 1e-3
@@ -105,7 +109,7 @@ def test_decoding_in_bfloat16_is_near_the_models_own_logits(name: str) -> None:
 
 def test_a_decoder_that_begins_again_has_forgotten() -> None:
     model = architecture.create(tiny("llama"), seed=3).eval()
-    one, other = torch.randint(0, 300, (2, 5, 12), generator=torch.Generator().manual_seed(0))
+    one, other = torch.randint(0, 300, (2, 5, PLACES), generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
         grown = begun(model, 5)
         step_through(grown, one)
@@ -116,14 +120,14 @@ def test_a_decoder_that_begins_again_has_forgotten() -> None:
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_rows_that_leave_the_batch_do_not_change_the_others(name: str) -> None:
     model = architecture.create(tiny(name), seed=3).eval()
-    tokens = torch.randint(0, 300, (5, 12), generator=torch.Generator().manual_seed(0))
+    tokens = torch.randint(0, 300, (5, PLACES), generator=torch.Generator().manual_seed(0))
     kept = torch.tensor([0, 3, 4])
     with torch.inference_mode():
         expected = model(tokens).logits
         grown = begun(model, 5)
         step_through(grown, tokens[:, :6])
         grown.keep(kept)
-        logits = torch.stack([grown.step(tokens[kept, place], place) for place in range(6, 12)], dim=1)
+        logits = torch.stack([grown.step(tokens[kept, place], place) for place in range(6, PLACES)], dim=1)
     torch.testing.assert_close(logits, expected[kept, 6:], atol=2e-5, rtol=1e-4)
 
 

@@ -25,11 +25,11 @@ SPECIAL = 2
 
 MIN_VOCABULARY = 256 + SPECIAL
 
-SIDE_BY_SIDE = {"cpu": (64, 256), "gpu": (64, 4096)}
+SIDE_BY_SIDE = {"cpu": (64, 512), "gpu": (64, 4096)}
 """Fewest and most rows that are sampled together; a GPU's step costs the same time for few rows as for many."""
 
-KEYS_AND_VALUES = {"cpu": 48 * 2**20, "gpu": 8 * 2**30}
-"""Bytes that rows may take between the two; a CPU reads them fast from its last cache alone."""
+KEYS_AND_VALUES = {"cpu": 384 * 2**20, "gpu": 8 * 2**30}
+"""Bytes that rows may take between the two."""
 
 
 class LanguageConfig(FamilyConfig):

@@ -8,12 +8,17 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
+
+
+CHUNK = 16
+"""Places of keys and values that lie side by side."""
 
 
 class Decoder(ABC):
@@ -87,18 +92,24 @@ class Product:
 
 
 class KeyValues:
-    """Keys and values of every layer, in place: [layers, 2, B · H, T, K]."""
+    """Keys and values of every layer, in place: [layers, 2, chunks, B · H, CHUNK, K].
+
+    Places come in chunks of which every one is read whole: a read without gaps is three times as fast on a CPU as one
+    that skips what rows have not filled yet.
+    """
 
     def __init__(self, layers: int, heads: int, length: int, width: int, like: Tensor) -> None:
-        self.layers, self.heads, self.length, self.width = layers, heads, length, width
+        self.layers, self.heads, self.width = layers, heads, width
+        self.chunks = -(-length // CHUNK)
         dtype = torch.float32 if like.device.type == "cpu" else like.dtype  # halves cost a CPU more than they save
         self.held = like.new_empty(0, dtype=dtype)
+        self.unread_CC = like.new_full((CHUNK, CHUNK), float("-inf"), dtype=dtype).triu(1)
 
     def begin(self, rows: int) -> None:
         """Room for so many rows; what an earlier use of it left is overwritten before it is read."""
-        shape = (self.layers, 2, rows * self.heads, self.length, self.width)
+        shape = (self.layers, 2, self.chunks, rows * self.heads, CHUNK, self.width)
         if self.held.shape != shape:
-            self.held = self.held.new_empty(shape)
+            self.held = _zeros(shape, self.held)
 
     def attend(self, layer: int, place: int, q_BHK: Tensor, k_BHK: Tensor, v_BHK: Tensor, scale: float) -> Tensor:
         """Store this place's key and value, and what the queries find, [B, heads · K].
@@ -106,14 +117,28 @@ class KeyValues:
         Queries may have several heads to one of the keys. Plain batched products: for one place at a time
         they take a third of the time of `scaled_dot_product_attention` on a CPU.
         """
+        last, within = divmod(place, CHUNK)
         keys, values = self.held[layer].unbind(0)
-        keys[:, place] = k_BHK.flatten(0, 1)
-        values[:, place] = v_BHK.flatten(0, 1)
-        queries = (q_BHK * scale).to(keys.dtype).reshape(len(keys), -1, self.width)
-        chances = torch.bmm(queries, keys[:, : place + 1].transpose(1, 2)).softmax(dim=-1)
-        return torch.bmm(chances, values[:, : place + 1]).view(len(q_BHK), -1)
+        keys[last, :, within] = k_BHK.flatten(0, 1)
+        values[last, :, within] = v_BHK.flatten(0, 1)
+        rows, used = keys.shape[1], last + 1
+        q_RGK = (q_BHK * scale).to(keys.dtype).reshape(rows, -1, self.width)
+        q_SGK = q_RGK.expand(used, *q_RGK.shape).flatten(0, 1)
+        scores = torch.bmm(q_SGK, keys[:used].flatten(0, 1).transpose(1, 2))
+        scores = scores.view(used, rows, -1, CHUNK)
+        scores[last] += self.unread_CC[within]
+        chances = scores.permute(1, 2, 0, 3).flatten(2).softmax(dim=-1).view(rows, -1, used, CHUNK).permute(2, 0, 1, 3).flatten(0, 1)
+        found = torch.bmm(chances, values[:used].flatten(0, 1))
+        return found.view(used, len(q_BHK), -1).sum(dim=0)
 
     def keep(self, index: Tensor) -> None:
         """Rows at `index` alone."""
-        layers, two, _, *tail = self.held.shape
-        self.held = self.held.view(layers, two, -1, self.heads, *tail)[:, :, index].view(layers, two, -1, *tail)
+        *head, _, chunk, width = self.held.shape
+        self.held = self.held.view(*head, -1, self.heads, chunk, width)[:, :, :, index].flatten(3, 4)
+
+
+def _zeros(shape: tuple[int, ...], like: Tensor) -> Tensor:
+    """Zeros, on a CPU in large pages where the system has them: numpy asks for these, torch does not."""
+    if like.device.type != "cpu":
+        return like.new_zeros(shape)
+    return torch.from_numpy(np.zeros(shape, np.float32))

@@ -114,7 +114,7 @@ def inverse(chances_BV: torch.Tensor, points_B: torch.Tensor) -> torch.Tensor:
     import torch
 
     rows, vocabulary = chances_BV.shape
-    block = math.isqrt(vocabulary)
+    block = _block(vocabulary)
     blocks_BNK = torch.nn.functional.pad(chances_BV, (0, -vocabulary % block)).view(rows, -1, block)
     table_BN = blocks_BNK.sum(dim=-1).cumsum(dim=-1)
     target_B1 = points_B[:, None] * table_BN[:, -1:]
@@ -123,6 +123,12 @@ def inverse(chances_BV: torch.Tensor, points_B: torch.Tensor) -> torch.Tensor:
     inside_BK = blocks_BNK[torch.arange(rows, device=chosen_B.device), chosen_B].cumsum(dim=-1)
     found_B = chosen_B * block + _first_above(inside_BK, target_B1 - before[:, None])
     return found_B.clamp_max(vocabulary - 1)  # only chances that are no numbers lead further
+
+
+def _block(vocabulary: int) -> int:
+    """About √V; a divisor of V where there is one near, which saves a copy of all chances."""
+    root = math.isqrt(vocabulary)
+    return next((size for size in range(root, root // 2, -1) if vocabulary % size == 0), root)
 
 
 def _first_above(table: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
