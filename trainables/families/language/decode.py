@@ -124,11 +124,10 @@ class KeyValues:
         rows, used = keys.shape[1], last + 1
         q_RGK = (q_BHK * scale).to(keys.dtype).reshape(rows, -1, self.width)
         q_SGK = q_RGK.expand(used, *q_RGK.shape).flatten(0, 1)
-        scores = torch.bmm(q_SGK, keys[:used].flatten(0, 1).transpose(1, 2))
-        scores = scores.view(used, rows, -1, CHUNK)
+        scores = torch.bmm(q_SGK, keys[:used].flatten(0, 1).transpose(1, 2)).view(used, rows, -1, CHUNK)
         scores[last] += self.unread_CC[within]
-        chances = scores.permute(1, 2, 0, 3).flatten(2).softmax(dim=-1).view(rows, -1, used, CHUNK).permute(2, 0, 1, 3).flatten(0, 1)
-        found = torch.bmm(chances, values[:used].flatten(0, 1))
+        chances = scores.permute(1, 2, 0, 3).flatten(2).softmax(dim=-1).view(rows, -1, used, CHUNK)
+        found = torch.bmm(chances.permute(2, 0, 1, 3).flatten(0, 1), values[:used].flatten(0, 1))
         return found.view(used, len(q_BHK), -1).sum(dim=0)
 
     def keep(self, index: Tensor) -> None:
