@@ -94,6 +94,7 @@ class VaeConfig(FamilyConfig):
     sampling_fields: ClassVar[frozenset[str]] = frozenset({"pixels"})
     evaluation_fields: ClassVar[frozenset[str]] = frozenset({"elbo_draws", "judged", "neighbours", "feature_steps"})
     evaluation_version: ClassVar[int] = 1
+    fit_version: ClassVar[int] = 1
     judge_fields: ClassVar[frozenset[str]] = frozenset({"reference"})
 
     @model_validator(mode="after")

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from trainables.device import device
 from trainables.families.vae.config import KERNEL, VaeConfig
+from trainables.families.vae.doubling import Doubling
 
 LARGEST_LOG_VARIANCE = 10.0
 
@@ -25,21 +26,41 @@ SLOPE = 0.1
 AnyModule = TypeVar("AnyModule", bound=nn.Module)
 
 
+class Flat(nn.Module):
+    """Maps [rows, channels, height, width] as rows [rows, height · width · channels]: the order of memory."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """A view of maps that lie channels last."""
+        return x.permute(0, 2, 3, 1).flatten(1)
+
+
+class Square(nn.Module):
+    """The inverse of `Flat`: maps of side `side`, channels last in memory."""
+
+    def __init__(self, side: int) -> None:
+        super().__init__()
+        self.side = side
+
+    def forward(self, x: Tensor) -> Tensor:
+        """A view."""
+        return x.view(len(x), self.side, self.side, -1).permute(0, 3, 1, 2)
+
+
 class Network(nn.Module):
     """Encoder and decoder; `log_scale` is the learned scale of a `logistic` observation, [channels], else None."""
 
     def __init__(self, config: VaeConfig) -> None:
         super().__init__()
-        channels, self.side = config.channels, config.side
-        flat = channels[-1] * self.side**2
+        channels = config.channels
+        flat = channels[-1] * config.side**2
         down: list[nn.Module] = []
         for a, b in pairwise(channels):
             down += [nn.Conv2d(a, b, KERNEL, stride=2, padding=1), nn.LeakyReLU(SLOPE)]
         up: list[nn.Module] = []
         for a, b in pairwise(channels[::-1]):
-            up += [nn.LeakyReLU(SLOPE), nn.ConvTranspose2d(a, b, KERNEL, stride=2, padding=1)]
-        self.encoder = nn.Sequential(*down, nn.Flatten(), nn.Linear(flat, 2 * config.latent))
-        self.decoder = nn.Sequential(nn.Linear(config.latent, flat), nn.Unflatten(1, (-1, self.side, self.side)), *up)
+            up += [nn.LeakyReLU(SLOPE), Doubling(a, b)]
+        self.encoder = nn.Sequential(*down, Flat(), nn.Linear(flat, 2 * config.latent))
+        self.decoder = nn.Sequential(nn.Linear(config.latent, flat), Square(config.side), *up)
         learned = config.observation == "logistic"
         self.log_scale = nn.Parameter(torch.full((config.source.channels,), -2.0)) if learned else None
 
@@ -67,7 +88,7 @@ def create(config: VaeConfig, seed: int, mean: np.ndarray) -> Network:
         torch.manual_seed(seed)
         network = Network(config)
     last = network.decoder[-1]
-    assert isinstance(last, nn.ConvTranspose2d)  # by construction
+    assert isinstance(last, Doubling)  # by construction
     assert last.bias is not None
     last.bias.data = torch.logit(torch.from_numpy(mean.astype(np.float32)), eps=1e-3)
     return settle(network)
