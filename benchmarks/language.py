@@ -22,6 +22,9 @@ from trainables.lineage import Stream
 
 ROWS, BATCH, TEST = 256, 16, 64
 ROUNDS = 2
+SEEDS = 3
+"""Rounds of one epoch, whose losses are compared."""
+
 SAMPLED = 1024
 """Rows of both models whose distributions are compared."""
 
@@ -34,7 +37,9 @@ def claims() -> list[Ratio]:
     found = []
     for architecture in ("llama", "gpt2"):
         config = base(architecture)
-        found += [generation(config, epochs, target) for epochs, target in ((1.0, 2.0), (4.0, 1.5))]
+        for precision, epochs, target in (("bfloat16", 1.0, 2.0), ("bfloat16", 4.0, 1.5), ("float32", 1.0, 2.0)):
+            both = {"precision": precision, "sampling_precision": precision}
+            found.append(generation(config.model_copy(update=both), epochs, target))
         found += sampling(config)
     return [*found, *fits()]
 
@@ -52,24 +57,42 @@ def generation(config: LanguageConfig, epochs: float, target: float) -> Ratio:
     train, test = rows(config)
     ours: list[tuple[float, float]] = []
     theirs: list[tuple[float, float]] = []
-    best = peer.best_generation(peer.create(config), SAMPLED // 4, config.context)
+    fastest = peer.best_precision(config, train)
+    way, sampled = peer.best_sampling(config, train.rows)
+    parts: list[list[float]] = []
 
     def product(seed: int) -> float:
+        started = time.perf_counter()
         model = fit(config, Pool((train,)), Stream(f"fit {seed}"))
+        fitted = time.perf_counter()
         loss = cross_entropy(config, model, test)
+        judged = time.perf_counter()
         sample(config, model, train.rows, Stream(f"sample {seed}"))
+        parts.append([fitted - started, judged - fitted, time.perf_counter() - judged])
         return loss
 
-    for seed in range(ROUNDS):
+    for seed in range(SEEDS if epochs == 1 else ROUNDS):
         ours.append(_timed(product, seed))
-        theirs.append(_timed(lambda s: peer.generation(config, train, test, best, s), seed))
-    gap = statistics.mean(a[1] - b[1] for a, b in zip(ours, theirs, strict=True))
-    note = (
-        f"held-out nats per token: product's less peer's {gap:+.3f}, {_losses(ours)} against {_losses(theirs)}; {best}"
+        theirs.append(_timed(lambda s: peer.generation(fastest, train, test, way, sampled, s), seed))
+    shares = " ".join(f"{share:.0%}" for share in np.sum(parts, axis=0) / np.sum(parts))
+    note = f"{_gap(ours, theirs)}; product's time {shares} to fit, judge, sample; peer's: {way}"
+    work = (
+        f"{_name(config)}: one generation, {train.rows} rows of {config.context}, {epochs:g} epochs, {config.precision}"
     )
-    work = f"{_name(config)}: one generation, {train.rows} rows of {config.context}, {epochs:g} epochs"
     times = tuple(t for t, _ in ours), tuple(t for t, _ in theirs)
-    return Ratio(work, "Trainer + generate, float32", target, *times, note)
+    dtype = str(sampled).removeprefix("torch.")
+    return Ratio(work, f"Trainer in {fastest.precision}, generate in {dtype}, its best here", target, *times, note)
+
+
+def _gap(ours: list[tuple[float, float]], theirs: list[tuple[float, float]]) -> str:
+    """Held-out losses beside the spread over seeds."""
+    losses = [[loss for _, loss in side] for side in (ours, theirs)]
+    gap = statistics.mean(losses[0]) - statistics.mean(losses[1])
+    spread = max(statistics.stdev(side) for side in losses)
+    return (
+        f"held-out nats per token: product's less peer's {gap:+.3f}, seeds' standard deviation {spread:.3f}, "
+        f"{_losses(ours)} against {_losses(theirs)}"
+    )
 
 
 def sampling(config: LanguageConfig) -> list[Ratio]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from torch.utils.data import Dataset
 from benchmarks.harness import seconds
 from trainables.families.language import architecture
 from trainables.families.language.config import LanguageConfig
+from trainables.families.language.fit import rate
 from trainables.families.language.rows import Rows
 
 Model = Any
@@ -83,14 +85,32 @@ def create(config: LanguageConfig, seed: int = 0) -> Model:
 
 
 def fit(config: LanguageConfig, rows: Rows, seed: int) -> Model:
-    """As many updates as the product makes, by the same optimiser and schedule."""
+    """As many updates as the product makes, by the same optimiser at the same learning rates.
+
+    `Trainer`'s own warm-up makes its first update at a rate of zero, an update lost; it is given the product's instead.
+    """
+    from torch.optim.lr_scheduler import LambdaLR
     from transformers import Trainer
+
+    class Scheduled(Trainer):
+        def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
+            relative = partial(rate, config, updates=num_training_steps)
+            self.lr_scheduler = LambdaLR(optimizer or self.optimizer, lambda step: relative(step=step))
+            return self.lr_scheduler
 
     model = create(config, seed)
     with tempfile.TemporaryDirectory() as folder:
-        trainer = Trainer(model, arguments(config, rows, seed, folder), train_dataset=Sequences(rows, config.context))
-        trainer.train()
+        chosen = arguments(config, rows, seed, folder)
+        Scheduled(model, chosen, train_dataset=Sequences(rows, config.context)).train()
     return model.eval()
+
+
+def best_precision(config: LanguageConfig, rows: Rows) -> LanguageConfig:
+    """In the precision that `Trainer` fits faster in: the product's, or single."""
+    few = config.model_copy(update={"steps": 3})
+    tried = [few.model_copy(update={"precision": name}) for name in (config.precision, "float32")]
+    fastest = min(tried, key=lambda one: min(seconds(lambda: fit(one, rows, 0)) for _ in range(2)))
+    return config.model_copy(update={"precision": fastest.precision})
 
 
 def arguments(config: LanguageConfig, rows: Rows, seed: int, folder: str) -> Any:
@@ -103,9 +123,6 @@ def arguments(config: LanguageConfig, rows: Rows, seed: int, folder: str) -> Any
         per_device_train_batch_size=config.batch,
         max_steps=updates,
         learning_rate=config.learning_rate,
-        lr_scheduler_type="cosine_with_min_lr",
-        lr_scheduler_kwargs={"min_lr_rate": config.final_learning_rate},
-        warmup_steps=max(1, round(config.warmup * updates)),
         weight_decay=config.weight_decay,
         adam_beta2=0.95,
         max_grad_norm=config.clip,
@@ -120,16 +137,31 @@ def arguments(config: LanguageConfig, rows: Rows, seed: int, folder: str) -> Any
     )
 
 
-def held_out(model: Model, test: Rows, length: int) -> float:
+def held_out(model: Model, test: Rows, length: int, precision: str = "float32") -> float:
     """Mean −log p of a token, in nats."""
+    half = precision == "bfloat16"
     tokens = torch.stack([row["input_ids"] for row in map(Sequences(test, length).__getitem__, range(test.rows))])
-    with torch.inference_mode():
+    with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=half):
         return float(np.mean([float(model(part, labels=part).loss) for part in tokens.split(64)]))
 
 
-def generation(config: LanguageConfig, train: Rows, test: Rows, way: Generation, seed: int) -> float:
-    """Fit, judge, sample; the held-out loss."""
+def generation(
+    config: LanguageConfig, train: Rows, test: Rows, way: Generation, sampled: torch.dtype, seed: int
+) -> float:
+    """Fit, judge, sample with weights in `sampled`; the held-out loss."""
     model = fit(config, train, seed)
-    loss = held_out(model, test, config.context)
-    way(model, train.rows, config.context, seed)
+    loss = held_out(model, test, config.context, config.precision)
+    way(model.to(sampled), train.rows, config.context, seed)
     return loss
+
+
+def best_sampling(config: LanguageConfig, rows: int) -> tuple[Generation, torch.dtype]:
+    """The fastest way to sample, its weights in single precision or, where the product's are, in bfloat16."""
+    few = max(config.context // 4, 2)
+    tried = []
+    for dtype in {torch.float32, getattr(torch, config.sampling_precision)}:
+        model = create(config).eval().to(dtype)
+        way = best_generation(model, rows, config.context)
+        tried.append((seconds(lambda m=model, w=way: w(m, rows, few, 0)), way, dtype))
+    _, way, dtype = min(tried, key=lambda one: one[0])
+    return way, dtype

@@ -23,12 +23,21 @@ BATCH = 64
 
 def token_losses(model: PreTrainedModel, tokens: torch.Tensor) -> torch.Tensor:
     """−log p of every token given BOS and the tokens before it, in nats, [rows, length]."""
+    import torch
     from torch.nn.functional import cross_entropy
 
-    from trainables.families.language.loss import read_after_bos
+    from trainables.families.language.forward import hidden
+    from trainables.families.language.loss import chunk, plain_head, read_after_bos
 
-    logits = model(read_after_bos(tokens), use_cache=False).logits.float()
-    return cross_entropy(logits.flatten(0, 1), tokens.flatten(), reduction="none").view(tokens.shape)
+    if not plain_head(model):
+        logits = model(read_after_bos(tokens), use_cache=False).logits.float()
+        return cross_entropy(logits.flatten(0, 1), tokens.flatten(), reduction="none").view(tokens.shape)
+    size = chunk(model.lm_head.weight)
+    pairs = zip(
+        torch.split(hidden(model, read_after_bos(tokens)), size), torch.split(tokens.flatten(), size), strict=True
+    )
+    found = [cross_entropy(model.lm_head(part).float(), aim, reduction="none") for part, aim in pairs]
+    return torch.cat(found).view(tokens.shape)
 
 
 def row_losses(config: LanguageConfig, model: PreTrainedModel, rows: Rows) -> np.ndarray:

@@ -13,6 +13,7 @@ from torch.nn.functional import cross_entropy
 
 from trainables.families.language.architecture import BOS
 from trainables.families.language.decode_llama import ALIKE
+from trainables.families.language.forward import compute_dtype, hidden
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -35,9 +36,8 @@ def weighted_loss(model: PreTrainedModel, tokens: Tensor, share: Tensor) -> Tens
         logits = model(read_after_bos(tokens), use_cache=False).logits.float()
         losses = cross_entropy(logits.flatten(0, 1), tokens.flatten(), reduction="none")
         return (losses * share.flatten()).sum()
-    hidden = model.base_model(read_after_bos(tokens), use_cache=False).last_hidden_state
     loss: Tensor = _Chunked.apply(  # type: ignore[no-untyped-call]
-        hidden.flatten(0, 1), model.lm_head.weight, tokens.flatten(), share.flatten()
+        hidden(model, read_after_bos(tokens)), model.lm_head.weight, tokens.flatten(), share.flatten()
     )
     return loss
 
@@ -45,6 +45,11 @@ def weighted_loss(model: PreTrainedModel, tokens: Tensor, share: Tensor) -> Tens
 def plain_head(model: PreTrainedModel) -> bool:
     """Whether logits are known to be a product of the last hidden state and a matrix, and nothing else."""
     return model.config.model_type in ALIKE | {"gpt2"}
+
+
+def chunk(head_VD: Tensor) -> int:
+    """Tokens whose logits are held at a time."""
+    return max(CHUNK["cpu" if head_VD.device.type == "cpu" else "cuda"] // len(head_VD), 1)
 
 
 def attend_in_single_precision(model: PreTrainedModel) -> None:
@@ -70,20 +75,19 @@ class _Chunked(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, hidden_ND: Tensor, head_VD: Tensor, tokens_N: Tensor, share_N: Tensor) -> Tensor:
-        where = hidden_ND.device.type
-        dtype = torch.get_autocast_dtype(where) if torch.is_autocast_enabled(where) else hidden_ND.dtype
+        where, dtype = hidden_ND.device.type, compute_dtype(hidden_ND)
         hidden, head = hidden_ND.detach().to(dtype), head_VD.detach().to(dtype)
         by_hidden, by_head = torch.empty_like(hidden_ND), torch.zeros_like(head_VD)
         total = torch.zeros((), device=hidden.device)
-        size = max(CHUNK["cpu" if where == "cpu" else "cuda"] // len(head), 1)
+        size = chunk(head_VD)
         with torch.autocast(where, enabled=False):
             for start in range(0, len(hidden), size):
                 part = slice(start, start + size)
-                loss, slopes = _slopes((hidden[part] @ head.T).float(), tokens_N[part], share_N[part])
-                total += loss
-                slopes = slopes.to(dtype)
-                by_hidden[part] = slopes @ head
-                by_head += slopes.T @ hidden[part]
+                losses_N, slopes = _slopes((hidden[part] @ head.T).float(), tokens_N[part])
+                total += losses_N @ share_N[part]
+                slopes, share_N1 = slopes.to(dtype), share_N[part, None]
+                by_hidden[part] = (slopes @ head) * share_N1
+                by_head += slopes.T @ (hidden[part] * share_N1).to(dtype)
         ctx.save_for_backward(by_hidden, by_head)
         return total
 
@@ -93,13 +97,10 @@ class _Chunked(torch.autograd.Function):
         return by_hidden * slopes[0], by_head * slopes[0], None, None
 
 
-def _slopes(logits_NV: Tensor, tokens_N: Tensor, share_N: Tensor) -> tuple[Tensor, Tensor]:
-    """Σ share · −log p, and its gradient by the logits, whose memory it takes: share · (p − 1{token})."""
+def _slopes(logits_NV: Tensor, tokens_N: Tensor) -> tuple[Tensor, Tensor]:
+    """−log p of each token, and its gradient by the logits: p − 1{token}."""
     here_N1 = tokens_N[:, None]
-    most_N1 = logits_NV.amax(dim=1, keepdim=True)
-    own_N1 = logits_NV.gather(1, here_N1)
-    chances = logits_NV.sub_(most_N1).exp_()
-    mass_N1 = chances.sum(dim=1, keepdim=True)
-    losses_N = (mass_N1.log() + most_N1 - own_N1)[:, 0]
-    chances.mul_(share_N[:, None] / mass_N1).scatter_add_(1, here_N1, -share_N[:, None])
-    return (losses_N * share_N).sum(), chances
+    logs_NV = logits_NV.log_softmax(dim=1)
+    losses_N = -logs_NV.gather(1, here_N1)[:, 0]
+    slopes_NV = logs_NV.exp_()
+    return losses_N, slopes_NV.scatter_add_(1, here_N1, torch.full_like(here_N1, -1, dtype=slopes_NV.dtype))
