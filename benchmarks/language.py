@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -22,9 +22,6 @@ from trainables.lineage import Stream
 
 ROWS, BATCH, TEST = 256, 16, 64
 ROUNDS = 2
-SEEDS = 3
-"""Rounds of one epoch, whose losses are compared."""
-
 SAMPLED = 1024
 """Rows of both models whose distributions are compared."""
 
@@ -34,12 +31,11 @@ LEAST = 1e-3
 
 def claims() -> list[Ratio]:
     """End to end for two architectures, sampling at two batch sizes, and fits at two sizes."""
-    found = []
+    found: list[Ratio] = []
     for architecture in ("llama", "gpt2"):
         config = base(architecture)
-        for precision, epochs, target in (("bfloat16", 1.0, 2.0), ("bfloat16", 4.0, 1.5), ("float32", 1.0, 2.0)):
-            both = {"precision": precision, "sampling_precision": precision}
-            found.append(generation(config.model_copy(update=both), epochs, target))
+        found += generations(config, "bfloat16", ((ROWS, 1.0), (ROWS // 2, 4.0)))
+        found += generations(config, "float32", ((ROWS // 2, 1.0),))
         found += sampling(config)
     return [*found, *fits()]
 
@@ -51,14 +47,20 @@ def base(architecture: str, size: str = "1M") -> LanguageConfig:
     )
 
 
-def generation(config: LanguageConfig, epochs: float, target: float) -> Ratio:
-    """Fit, held-out loss, and as many sampled rows as were fitted on."""
-    config = config.model_copy(update={"epochs": epochs})
+def generations(config: LanguageConfig, precision: str, plans: tuple[tuple[int, float], ...]) -> Iterator[Ratio]:
+    """End to end in one precision, for each number of rows and of epochs."""
+    config = config.model_copy(update={"precision": precision, "sampling_precision": precision})
+    against = peer.rival(config, rows(config)[0])
+    for count, epochs in plans:
+        yield generation(config.model_copy(update={"epochs": epochs}), count, against)
+
+
+def generation(config: LanguageConfig, count: int, against: peer.Rival) -> Ratio:
+    """Fit on `count` rows, held-out loss, and as many sampled rows."""
     train, test = rows(config)
+    train = train.take(np.arange(count))
     ours: list[tuple[float, float]] = []
     theirs: list[tuple[float, float]] = []
-    fastest = peer.best_precision(config, train)
-    way, sampled = peer.best_sampling(config, train.rows)
     parts: list[list[float]] = []
 
     def product(seed: int) -> float:
@@ -71,24 +73,22 @@ def generation(config: LanguageConfig, epochs: float, target: float) -> Ratio:
         parts.append([fitted - started, judged - fitted, time.perf_counter() - judged])
         return loss
 
-    for seed in range(SEEDS if epochs == 1 else ROUNDS):
+    for seed in range(ROUNDS):
         ours.append(_timed(product, seed))
-        theirs.append(_timed(lambda s: peer.generation(fastest, train, test, way, sampled, s), seed))
+        theirs.append(_timed(lambda s: against.generation(config, train, test, s), seed))
     shares = " ".join(f"{share:.0%}" for share in np.sum(parts, axis=0) / np.sum(parts))
-    note = f"{_gap(ours, theirs)}; product's time {shares} to fit, judge, sample; peer's: {way}"
-    work = (
-        f"{_name(config)}: one generation, {train.rows} rows of {config.context}, {epochs:g} epochs, {config.precision}"
-    )
+    note = f"{_gap(ours, theirs)}; product's time {shares} to fit, judge, sample; peer's: {against.way}"
+    work = f"{_name(config)}: one generation, {count} rows of {config.context}, {config.epochs:g} epochs"
     times = tuple(t for t, _ in ours), tuple(t for t, _ in theirs)
-    dtype = str(sampled).removeprefix("torch.")
-    return Ratio(work, f"Trainer in {fastest.precision}, generate in {dtype}, its best here", target, *times, note)
+    target = 2.0 if config.epochs == 1 else 1.5
+    return Ratio(f"{work}, {config.precision}", str(against), target, *times, note)
 
 
 def _gap(ours: list[tuple[float, float]], theirs: list[tuple[float, float]]) -> str:
     """Held-out losses beside the spread over seeds."""
     losses = [[loss for _, loss in side] for side in (ours, theirs)]
     gap = statistics.mean(losses[0]) - statistics.mean(losses[1])
-    spread = max(statistics.stdev(side) for side in losses)
+    spread = statistics.mean(statistics.variance(side) for side in losses) ** 0.5
     return (
         f"held-out nats per token: product's less peer's {gap:+.3f}, seeds' standard deviation {spread:.3f}, "
         f"{_losses(ours)} against {_losses(theirs)}"
