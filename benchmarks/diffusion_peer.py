@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader
 from trainables.families.diffusion.config import ATOM_TYPES, EDGE_TYPES, TIME_FEATURES, DiffusionConfig
 from trainables.families.diffusion.denoiser import NEAR, NEIGHBOURS, REACH, Denoiser, time_features
 from trainables.families.diffusion.dense import atom_types, edge_types
-from trainables.families.diffusion.process import scheduler, stepped
+from trainables.families.diffusion.process import scheduler, stepped, steps
 from trainables.sources.molecules_rows import Conformers
 
 Graphs = dict[str, torch.Tensor]
@@ -154,11 +154,9 @@ def sample(config: DiffusionConfig, model: SparseDenoiser, data: list[Graphs], b
     """Coordinates for every graph by the product's sampler, `batch` graphs at once."""
     found: list[torch.Tensor] = []
     for graphs in DataLoader(data, batch, collate_fn=collate):  # type: ignore[arg-type]
-        process = scheduler(config)
         x = centred(torch.randn_like(graphs["x"]), graphs)
-        for t in process.timesteps.tolist():
-            eps = model(graphs, x, torch.full((len(graphs["sizes"]),), t))
-            fresh = centred(torch.randn_like(x), graphs)
-            x = stepped(config, process, eps, t, x, fresh)
+        for step in steps(config):
+            eps = model(graphs, x, torch.full((len(graphs["sizes"]),), step.t))
+            x = stepped(step, eps, x, centred(torch.randn_like(x), graphs))
         found += torch.split(x, graphs["sizes"].tolist())
     return found

@@ -15,6 +15,7 @@ from torch import nn
 from torch.nn import functional
 
 from trainables.families.diffusion.config import ATOM_TYPES, EDGE_TYPES, TIME_FEATURES, DiffusionConfig
+from trainables.families.diffusion.messages import pull_and_sum
 
 NEIGHBOURS = 8.0
 """Messages are summed and divided by this, so that states neither vanish nor grow with the molecule."""
@@ -24,6 +25,11 @@ NEAR = 1e-6
 
 REACH = 4.0
 """Centre of the last Gaussian, in units of the noise."""
+
+
+NOTHING = -60.0
+"""Least exponent of a Gaussian: smaller ones would give numbers below the normal range, which processors take a hundred
+times as long to work with."""
 
 
 @dataclass(frozen=True)
@@ -51,13 +57,13 @@ class Prepared:
 
     Attributes:
         states_BNW: of the atoms.
-        edges_BNNE: edge types, one-hot.
+        edges_EP: edge types of all B·N·N pairs, one-hot.
         pairs_BNN: 1 where two different atoms are.
         mask_BN: 1 where an atom is.
     """
 
     states_BNW: torch.Tensor
-    edges_BNNE: torch.Tensor
+    edges_EP: torch.Tensor
     pairs_BNN: torch.Tensor
     mask_BN: torch.Tensor
 
@@ -91,19 +97,22 @@ class Layer(nn.Module):
         nn.init.normal_(self.move.weight, std=0.01)
 
     def forward(
-        self, h_BNW: torch.Tensor, x_BN3: torch.Tensor, features_BNNF: torch.Tensor, pairs_BNN: torch.Tensor
+        self,
+        h_BNW: torch.Tensor,
+        x_BN3: torch.Tensor,
+        d2_BNN: torch.Tensor,
+        features_FP: torch.Tensor,
+        pairs_BNN: torch.Tensor,
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """New states and coordinates. Sums are made in place: none of the summands is needed again."""
-        d2_BNN = squared_distances(x_BN3)
-        m_BNNM = self.pair(features_BNNF).addcmul_(d2_BNN[..., None], self.distance_M)
-        m_BNNM = m_BNNM.add_(self.target(h_BNW)[:, :, None]).add_(self.source(h_BNW)[:, None])
-        m_BNNM = silu(self.message(silu(m_BNNM)))
-        pull_BNN = self.move(m_BNNM).squeeze(-1) * pairs_BNN / (1 + (d2_BNN + NEAR).sqrt())
-        x_BN3 = x_BN3 * (1 + pull_BNN.sum(2, keepdim=True)) - pull_BNN @ x_BN3
-        if self.last:
+        """New states and coordinates."""
+        ends = self.target(h_BNW), self.source(h_BNW)
+        maps = self.pair.weight, self.distance_M, self.message.weight, self.message.bias, self.move.weight[0]
+        pull_BNN, heard_BNM = pull_and_sum(*ends, features_FP, d2_BNN, *maps, pairs_BNN, summed=not self.last)
+        x_BN3 = moved(x_BN3, pull_BNN, d2_BNN, pairs_BNN)
+        if heard_BNM is None:
             return h_BNW, x_BN3
-        heard_BNM = (pairs_BNN[:, :, None] @ m_BNNM).squeeze(2) / NEIGHBOURS
-        return h_BNW + self.update(functional.silu(self.mix(torch.cat([h_BNW, heard_BNM], -1)))), x_BN3
+        mixed = self.mix(torch.cat([h_BNW, heard_BNM / NEIGHBOURS], -1))
+        return h_BNW + self.update(functional.silu(mixed)), x_BN3
 
 
 class Denoiser(nn.Module):
@@ -120,32 +129,37 @@ class Denoiser(nn.Module):
         rounds = [Layer(*shape, last=number + 1 == config.layers) for number in range(config.layers)]
         self.layers: list[Layer] = nn.ModuleList(rounds)  # type: ignore[assignment]
         self.radial = config.radial
+        self.centres_R1: torch.Tensor
+        self.register_buffer("centres_R1", torch.linspace(0.0, REACH, config.radial)[:, None], persistent=False)
 
     def prepare(self, graphs: Dense) -> Prepared:
         """What does not depend on coordinates or time."""
         pairs_BNN = graphs.mask_BN[:, :, None] * graphs.mask_BN[:, None] * (graphs.edges_BNN > 0)
-        edges_BNNE = functional.one_hot(graphs.edges_BNN.long(), EDGE_TYPES).float()
-        return Prepared(self.atom(graphs.types_BN), edges_BNNE, pairs_BNN, graphs.mask_BN)
+        kinds_E = torch.arange(EDGE_TYPES, dtype=torch.uint8, device=graphs.edges_BNN.device)
+        edges_EP = (graphs.edges_BNN.flatten() == kinds_E[:, None]).to(pairs_BNN.dtype)
+        return Prepared(self.atom(graphs.types_BN), edges_EP, pairs_BNN, graphs.mask_BN)
 
     def forward(self, given: Prepared, x_BN3: torch.Tensor, t_B: torch.Tensor) -> torch.Tensor:
         """Noise predicted in x_BN3 (in units of the noise, centroid 0) at integer timesteps t_B."""
         h_BNW = given.states_BNW + self.time(time_features(t_B / self.timesteps))[:, None]
-        features_BNNF = torch.cat([given.edges_BNNE, self._radial(x_BN3)], -1)
+        d2_BNN = squared_distances(x_BN3)
+        features_FP = torch.cat([given.edges_EP, self._radial(d2_BNN)])
         y_BN3 = x_BN3
-        for layer in self.layers:
-            h_BNW, y_BN3 = layer(h_BNW, y_BN3, features_BNNF, given.pairs_BNN)
+        for number, layer in enumerate(self.layers):
+            d2_BNN = squared_distances(y_BN3) if number else d2_BNN
+            h_BNW, y_BN3 = layer(h_BNW, y_BN3, d2_BNN, features_FP, given.pairs_BNN)
         return centred(y_BN3 - x_BN3, given.mask_BN)
 
-    def _radial(self, x_BN3: torch.Tensor) -> torch.Tensor:
-        """Gaussians of the noisy distances, [B, N, N, R]."""
-        d_BNN = (squared_distances(x_BN3) + NEAR).sqrt()
-        centres_R = torch.linspace(0.0, REACH, self.radial, device=x_BN3.device)
-        return torch.exp(-((d_BNN[..., None] - centres_R) * ((self.radial - 1) / REACH)).square())
+    def _radial(self, d2_BNN: torch.Tensor) -> torch.Tensor:
+        """Gaussians of the noisy distances, [R, B·N·N]."""
+        d_P = (d2_BNN + NEAR).sqrt_().flatten()
+        return (d_P - self.centres_R1).mul_((self.radial - 1) / REACH).square_().neg_().clamp_(min=NOTHING).exp_()
 
 
-def silu(x: torch.Tensor) -> torch.Tensor:
-    """x · σ(x), in place where no gradient needs x."""
-    return functional.silu(x, inplace=not torch.is_grad_enabled())
+def moved(x_BN3: torch.Tensor, pull_BNN: torch.Tensor, d2_BNN: torch.Tensor, pairs_BNN: torch.Tensor) -> torch.Tensor:
+    """x_i + Σ_j pull_ij (x_i − x_j) / (1 + d_ij) over real pairs (Hoogeboom et al. 2022, equation 12)."""
+    pull_BNN = pull_BNN * pairs_BNN / (1 + (d2_BNN + NEAR).sqrt())
+    return x_BN3 * (1 + pull_BNN.sum(2, keepdim=True)) - pull_BNN @ x_BN3
 
 
 def squared_distances(x_BN3: torch.Tensor) -> torch.Tensor:

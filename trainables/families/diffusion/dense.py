@@ -25,35 +25,34 @@ class Featured:
         self.rows = rows
         self.sizes = rows.sizes
         self._scale = scale
-        self._features: list[tuple[torch.Tensor, torch.Tensor]] = []
+        self._features: list[tuple[np.ndarray, np.ndarray]] = []
         self._of = np.empty(len(rows), dtype=np.int64)
         known: dict[bytes, int] = {}
         for row in range(len(rows)):
             graph = rows.graph(row)
             if graph.key not in known:
                 known[graph.key] = len(self._features)
-                self._features.append((torch.from_numpy(atom_types(graph)), torch.from_numpy(edge_types(graph))))
+                self._features.append((atom_types(graph), edge_types(graph)))
             self._of[row] = known[graph.key]
 
     def graphs(self, index: np.ndarray) -> Dense:
         """The graphs of the rows at `index`, padded to the largest of them."""
-        size = int(self.sizes[index].max())
-        types_BN = torch.zeros(len(index), size, dtype=torch.int64)
-        edges_BNN = torch.zeros(len(index), size, size, dtype=torch.uint8)
-        mask_BN = torch.zeros(len(index), size)
-        for slot, row in enumerate(index):
-            types, edges = self._features[self._of[row]]
-            n = len(types)
-            types_BN[slot, :n], edges_BNN[slot, :n, :n], mask_BN[slot, :n] = types, edges, 1.0
-        return Dense(types_BN, edges_BNN, mask_BN)
+        sizes = self.sizes[index]
+        rows, size = len(index), int(sizes.max())
+        types_BN = np.zeros((rows, size), dtype=np.int64)
+        edges_BNN = np.zeros((rows, size, size), dtype=np.uint8)
+        mask_BN = (np.arange(size) < sizes[:, None]).astype(np.float32)
+        for slot, (row, n) in enumerate(zip(index.tolist(), sizes.tolist(), strict=True)):
+            types_BN[slot, :n], edges_BNN[slot, :n, :n] = self._features[self._of[row]]
+        return Dense(*map(torch.from_numpy, (types_BN, edges_BNN, mask_BN)))
 
     def places(self, index: np.ndarray) -> torch.Tensor:
         """Their coordinates in units of the noise, padded with 0."""
-        x_BN3 = torch.zeros(len(index), int(self.sizes[index].max()), 3)
-        for slot, row in enumerate(index):
+        x_BN3 = np.zeros((len(index), int(self.sizes[index].max()), 3), dtype=np.float32)
+        for slot, row in enumerate(index.tolist()):
             place = self.rows.place(row)
-            x_BN3[slot, : len(place)] = torch.from_numpy(np.divide(place, self._scale, dtype=np.float32))
-        return x_BN3
+            np.divide(place, self._scale, out=x_BN3[slot, : len(place)], dtype=np.float32)
+        return torch.from_numpy(x_BN3)
 
     def by_size(self, rows: int) -> Iterator[np.ndarray]:
         """All row numbers in blocks of `rows`, of similar size, in an order that depends on sizes alone."""

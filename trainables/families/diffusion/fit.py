@@ -41,7 +41,8 @@ def fit(config: DiffusionConfig, rows: Chain, weights: np.ndarray, stream: Strea
     """
     model = create(config, stream.integer("init")).to(device())
     updates = config.steps or max(1, math.ceil(config.epochs * len(rows) / config.batch))
-    optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate, fused=device().type in ("cpu", "cuda"))
+    together = joined(model)
+    optimizer = torch.optim.Adam([together], lr=config.learning_rate, fused=device().type in ("cpu", "cuda"))
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate(config, step, updates))
     featured, weight = Featured(rows, config.scale), torch.from_numpy(weights.astype(np.float32))
     batches = shuffled(featured.sizes, config.batch, stream.numpy("order"))
@@ -50,14 +51,14 @@ def fit(config: DiffusionConfig, rows: Chain, weights: np.ndarray, stream: Strea
     for step in range(updates):
         index = next(batches)
         loss = _loss(config, model, featured, index, levels_T, generator, weight[index])
-        optimizer.zero_grad(set_to_none=True)
+        optimizer.zero_grad(set_to_none=False)  # parameters keep views of it
         torch.autograd.backward(loss)
-        torch.nn.utils.clip_grad_norm_(model.parameters(), config.clip)
+        torch.nn.utils.clip_grad_norm_(together, config.clip)
         optimizer.step()
         schedule.step()
         if (step + 1) % CHECK_EVERY == 0 or step + 1 == updates:
             _require_finite(loss.detach(), step + 1)
-    _require_finite(sum(p.detach().double().abs().sum() for p in model.parameters()), updates)
+    _require_finite(together.detach().double().abs().sum(), updates)
     return model
 
 
@@ -66,6 +67,19 @@ def create(config: DiffusionConfig, seed: int) -> Denoiser:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return Denoiser(config)
+
+
+def joined(model: Denoiser) -> torch.nn.Parameter:
+    """All parameters as one, of which each, and its gradient, becomes a view: an update is then one of a single tensor,
+    not of three dozen small ones."""
+    together = torch.nn.Parameter(torch.cat([p.detach().flatten() for p in model.parameters()]))
+    together.grad = torch.zeros_like(together)
+    start = 0
+    for p in model.parameters():
+        part = slice(start, start + p.numel())
+        p.data, p.grad = together.data[part].view_as(p), together.grad[part].view_as(p)
+        start = part.stop
+    return together
 
 
 def load(config: DiffusionConfig, tensors: Mapping[str, np.ndarray]) -> Denoiser:

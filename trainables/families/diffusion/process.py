@@ -6,7 +6,9 @@ section 4.3), so all noise is projected there.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -138,30 +140,53 @@ def _denoised(
 
 def _reversed(config: DiffusionConfig, model: Denoiser, graphs: Dense, draws: list[torch.Tensor]) -> torch.Tensor:
     """The reverse process from the first draw on; the others are the noise of its steps."""
-    process = scheduler(config)
     given = model.prepare(graphs)
     x_BN3 = draws[0]
-    for number, t in enumerate(process.timesteps.tolist()):
-        eps_BN3 = model(given, x_BN3, torch.full(x_BN3.shape[:1], t, device=x_BN3.device))
-        fresh_BN3 = draws[number + 1] if number + 1 < len(draws) else torch.zeros_like(x_BN3)
-        x_BN3 = stepped(config, process, eps_BN3, t, x_BN3, fresh_BN3)
+    for number, step in enumerate(steps(config)):
+        eps_BN3 = model(given, x_BN3, torch.tensor([step.t], device=x_BN3.device))
+        x_BN3 = stepped(step, eps_BN3, x_BN3, draws[number + 1] if number + 1 < len(draws) else None)
     return x_BN3
 
 
-def stepped(
-    config: DiffusionConfig,
-    process: DDIMScheduler,
-    eps_BN3: torch.Tensor,
-    t: int,
-    x_BN3: torch.Tensor,
-    fresh_BN3: torch.Tensor,
-) -> torch.Tensor:
-    """x at the next lower timestep; the noise predicted is what agrees with the bounded x_0."""
-    eta = 1.0 if config.sampler == "ddpm" else 0.0
-    found: torch.Tensor = process.step(
-        eps_BN3, t, x_BN3, eta=eta, use_clipped_model_output=True, variance_noise=fresh_BN3, return_dict=False
-    )[0]
+@dataclass(frozen=True)
+class Step:
+    """One step of the reverse process; its x is a weighted sum.
+
+    Attributes:
+        t: timestep that it starts from.
+        noisy, noise: weights of x_t and of the predicted noise in the predicted x_0.
+        clean, kept, fresh: weights of the bounded x_0, of x_t and of new noise in the next x.
+    """
+
+    t: int
+    noisy: float
+    noise: float
+    clean: float
+    kept: float
+    fresh: float
+
+
+def steps(config: DiffusionConfig) -> list[Step]:
+    """Of `scheduler(config)`: Song et al. 2021, equations 12 and 16, the noise predicted being what agrees with the
+    bounded x_0, put in for ε. Worked out once, where `DDIMScheduler.step` does so at every call.
+    """
+    process, gap = scheduler(config), config.timesteps // config.sampling_steps
+    levels = process.alphas_cumprod.double().tolist()
+    found = []
+    for t in process.timesteps.tolist():
+        here, next_ = levels[t], levels[t - gap] if t >= gap else 1.0
+        spread = math.sqrt((1 - next_) / (1 - here) * (1 - here / next_)) if config.sampler == "ddpm" else 0.0
+        kept = math.sqrt(max(0.0, 1 - next_ - spread**2) / (1 - here))
+        clean = math.sqrt(next_) - kept * math.sqrt(here)
+        found.append(Step(t, here**-0.5, math.sqrt((1 - here) / here), clean, kept, spread))
     return found
+
+
+def stepped(step: Step, eps_BN3: torch.Tensor, x_BN3: torch.Tensor, fresh_BN3: torch.Tensor | None) -> torch.Tensor:
+    """x at the next lower timestep; new noise is None where none is wanted."""
+    clean_BN3 = (x_BN3 * step.noisy).sub_(eps_BN3, alpha=step.noise).clamp_(-BOX, BOX)
+    next_BN3 = clean_BN3.mul_(step.clean).add_(x_BN3, alpha=step.kept)
+    return next_BN3 if fresh_BN3 is None else next_BN3.add_(fresh_BN3, alpha=step.fresh)
 
 
 def parts(sizes: np.ndarray) -> Iterator[slice]:
