@@ -12,6 +12,7 @@ import torch
 
 from benchmarks import language_peer as peer
 from benchmarks.harness import Ratio, matrix_rate, native_bfloat16, seconds
+from benchmarks.language_sampling import sampling
 from trainables.families.language.config import LanguageConfig
 from trainables.families.language.data import prepare
 from trainables.families.language.evaluate import cross_entropy
@@ -22,11 +23,6 @@ from trainables.lineage import Stream
 
 ROWS, BATCH, TEST = 256, 16, 64
 ROUNDS = 2
-SAMPLED = 1024
-"""Rows of both models whose distributions are compared."""
-
-LEAST = 1e-3
-"""Smallest p-value at which two samples count as one distribution's."""
 
 
 def claims() -> list[Ratio]:
@@ -36,8 +32,13 @@ def claims() -> list[Ratio]:
         config = base(architecture)
         found += generations(config, "bfloat16", ((ROWS, 1.0), (ROWS // 2, 4.0)))
         found += generations(config, "float32", ((ROWS // 2, 1.0),))
-        found += sampling(config)
+        found += sampling(config, fit(shaped(config), Pool((rows(config)[0],)), Stream("fit")))
     return [*found, *fits()]
+
+
+def shaped(config: LanguageConfig) -> LanguageConfig:
+    """Fitted enough for its distribution to have a shape."""
+    return config.model_copy(update={"epochs": 4.0})
 
 
 def base(architecture: str, size: str = "1M") -> LanguageConfig:
@@ -93,47 +94,6 @@ def _gap(ours: list[tuple[float, float]], theirs: list[tuple[float, float]]) -> 
         f"held-out nats per token: product's less peer's {gap:+.3f}, seeds' standard deviation {spread:.3f}, "
         f"{_losses(ours)} against {_losses(theirs)}"
     )
-
-
-def sampling(config: LanguageConfig) -> list[Ratio]:
-    """Both at batch 256 and 1,024, of a model fitted enough to have a shape; the peer by its best cache."""
-    config = config.model_copy(update={"epochs": 4.0})
-    model = fit(config, Pool((rows(config)[0],)), Stream("fit"))
-    found = []
-    for precision in ("float32", "bfloat16"):
-        chosen = config.model_copy(update={"sampling_precision": precision})
-        likeness = same_distribution(chosen, model)
-        for batch in (256, 1024) if precision == "float32" else (256,):
-            ours, theirs = [], []
-            best = peer.best_generation(model, batch, config.context)
-            for seed in range(ROUNDS):
-                ours.append(seconds(lambda c=chosen, b=batch, s=seed: sample(c, model, b, Stream(f"{s}"))))
-                theirs.append(seconds(lambda b=batch, s=seed, g=best: g(model, b, config.context, s)))
-            work = f"{_name(config)}: {batch} rows of {config.context} sampled in {precision}"
-            found.append(Ratio(work, f"generate, {best}", 4.0, tuple(ours), tuple(theirs), likeness))
-    return found
-
-
-def same_distribution(config: LanguageConfig, model: peer.Model) -> str:
-    """Tokens by chi-square, whole rows by their log-likelihood (Kolmogorov and Smirnov), both over rows of 16.
-
-    Tokens of one row depend on each other, so the chi-square is of one token of each row, the last.
-    """
-    from scipy.stats import chi2_contingency, ks_2samp
-
-    from trainables.families.language.evaluate import row_losses
-
-    short = config.model_copy(update={"context": 16})
-    ours = sample(short, model, SAMPLED, Stream("compare"))
-    theirs = Rows.fixed(peer.Generation(None)(model, SAMPLED, 16, 1).ravel(), 16)
-    last = [np.bincount(r.tokens.reshape(-1, 16)[:, -1], minlength=config.vocabulary) for r in (ours, theirs)]
-    table = np.stack(last)
-    often = table.sum(axis=0) >= 10
-    counted = np.column_stack([table[:, often], table[:, ~often].sum(axis=1)])
-    tokens = chi2_contingency(counted[:, counted.sum(axis=0) > 0]).pvalue
-    whole = ks_2samp(row_losses(short, model, ours), row_losses(short, model, theirs)).pvalue
-    verdict = "one distribution" if min(tokens, whole) > LEAST else "DISTRIBUTIONS DIFFER"
-    return f"{verdict}: p = {tokens:.2g} (chi-square, next tokens), {whole:.2g} (two samples of sequences)"
 
 
 def fits() -> list[Ratio]:
