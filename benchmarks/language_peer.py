@@ -122,8 +122,9 @@ def fit(config: LanguageConfig, rows: Rows, seed: int) -> Model:
     model = create(config, seed)
     with tempfile.TemporaryDirectory() as folder:
         chosen = arguments(config, rows, seed, folder)
-        Scheduled(model, chosen, train_dataset=Sequences(rows, config.context)).train()
-    return model.eval()
+        trainer = Scheduled(model, chosen, train_dataset=Sequences(rows, config.context))
+        trainer.train()
+    return trainer.accelerator.unwrap_model(model, keep_fp32_wrapper=False).eval()  # else autocast slows `generate`
 
 
 def arguments(config: LanguageConfig, rows: Rows, seed: int, folder: str) -> Any:
