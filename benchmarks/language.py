@@ -106,13 +106,14 @@ def fits() -> list[Ratio]:
         for seed in range(ROUNDS):
             ours.append(seconds(lambda s=seed, c=config, t=train: fit(c, Pool((t,)), Stream(f"{s}"))))
             theirs.append(seconds(lambda s=seed, c=config, t=train: peer.fit(c, t, s)))
+        floor = _operations(config) / matrix_rate(precision)
         ratio = Ratio(
             f"{_name(config)}: {updates} updates of {BATCH} rows in {precision}",
             f"Trainer, {precision}, fused AdamW",
             1.3,
             tuple(ours),
             tuple(theirs),
-            native_bfloat16(),
+            f"{native_bfloat16()}; {floor:.2g} s at the matrix rate",
         )
         found.append(ratio)
         if size == "5M":
@@ -121,15 +122,19 @@ def fits() -> list[Ratio]:
 
 
 def _utilisation(config: LanguageConfig, fitted: Ratio) -> Ratio:
-    """Model FLOPs a second beside half the ceiling: 6 a parameter and token, and attention's (Kaplan et al. 2020)."""
-    assert config.steps is not None  # fits are of a given number of updates
-    attention = 6 * config.shape.layers * config.shape.width * config.context
-    work = (6 * config.parameters + attention) * BATCH * config.context * config.steps
-    top = matrix_rate("bfloat16")
+    """Model FLOPs a second beside half the ceiling."""
+    work, top = _operations(config), matrix_rate("bfloat16")
     took = tuple(work / t / 1e9 for t in fitted.ours)
     note = f"{statistics.median(took):.0f} of {top / 1e9:.0f} GFLOP/s; ratio 1 is half of the ceiling"
     at_half = replace(fitted, theirs=(work / (top / 2),) * len(took), peer="half of the bfloat16 matrix rate")
     return replace(at_half, work=f"{_name(config)}: model FLOPs of the fit", target=1.0, note=note)
+
+
+def _operations(config: LanguageConfig) -> float:
+    """Of a fit by a number of updates: 6 a parameter and token, and causal attention's (Kaplan et al. 2020)."""
+    assert config.steps is not None
+    attention = 6 * config.shape.layers * config.shape.width * config.context
+    return float((6 * config.parameters + attention) * BATCH * config.context * config.steps)
 
 
 def rows(config: LanguageConfig) -> tuple[Rows, Rows]:
