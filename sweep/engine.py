@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from search_spaces import FalsifySearch, OptunaSearch, Study, StudyError, expand
@@ -14,7 +16,7 @@ from sweep import speeds
 from sweep.background import Background
 from sweep.board import Board, Listener
 from sweep.chronicle import Chronicle
-from sweep.errors import UsageError
+from sweep.errors import TrackingError, UsageError
 from sweep.falsification import FalsifySource
 from sweep.findings import findings
 from sweep.job import Job
@@ -163,18 +165,18 @@ def run_study(
             pruner.finish(board.jobs.values())
         return Outcome(board, ran=False)
     _check_supply(study, board)
-    tracker = Guarded(_beside(connect(asked, workspace), workspace), lambda trouble: warn(f"{trouble}; {KEPT}"))
-    listeners.insert(0, tracker)
-    show_stored(board, store, tracker)
+    tracked = _connecting(asked, workspace, warn)
     chronicle = Chronicle(study.name, workspace, progress)
     listeners.append(chronicle)
     try:
-        stopped = _run(board, workspace, store, machines, listeners, progress, warn, likely(study))
+        stopped = _run(board, workspace, store, machines, listeners, tracked, progress, warn, likely(study))
     except UsageError:
-        tracker.close("stopped")
+        with suppress(TrackingError):
+            tracked().close("stopped")
         raise
     finally:
         chronicle.close()
+    tracker = tracked()
     outcome = Outcome(board, ran=True, stopped=stopped, tracking=tracker.trouble)
     with suppress(OSError):  # a full disk here would hide how the run ended
         speeds.learn(workspace.speeds, board.jobs.values(), store)
@@ -188,6 +190,23 @@ def run_study(
     if board.refused is not None:
         raise StudyError(f"{study.name}: {board.refused}")
     return outcome
+
+
+def _connecting(study: Study, workspace: Workspace, warn: Callable[[str], None]) -> Callable[[], Guarded]:
+    """The tracker, once it is asked for; it connects while Ray starts, since either takes seconds.
+
+    Raises:
+        TrackingError: from the function that is returned, if the server can't be used.
+    """
+    aside = ThreadPoolExecutor(1, "collapse-sweep connecting")
+    connecting = aside.submit(connect, study, workspace)
+    aside.shutdown(wait=False)
+
+    @cache
+    def tracked() -> Guarded:
+        return Guarded(_beside(connecting.result(), workspace), lambda trouble: warn(f"{trouble}; {KEPT}"))
+
+    return tracked
 
 
 def _beside(tracker: Tracker, workspace: Workspace) -> Tracker:
@@ -236,6 +255,7 @@ def _run(
     store: Store,
     machines: Machines,
     listeners: list[Listener],
+    tracked: Callable[[], Tracker],
     progress: Progress,
     warn: Callable[[str], None],
     likely: Iterable[Job],
@@ -249,7 +269,8 @@ def _run(
             pool = ray_nodes.survey(machines, workspace.storage, store)
             slots = ready(board, machines, pool, warn, likely)
             progress.eta.concurrency = board.concurrency
-            listeners.append(slots)
+            listeners[:] = [tracked(), *listeners, slots]
+            show_stored(board, store, tracked())
             with heeded(stop):  # after Ray has set handlers of its own
                 tuning.run_trials(board, workspace.storage, stop, slots, warn)
     except KeyboardInterrupt:

@@ -70,3 +70,42 @@ def test_a_scheduler_stops_cells_through_tune_and_they_stay_in_the_study(tmp_pat
         "done",
         "stopped early",
     }
+
+
+EARLIER = """\
+name: earlier
+cell: {family: {kind: gaussian}, generations: 2, replicates: 200}
+space:
+  rows: {grid: [8, 16, 32, 64, 128]}
+  policy.kind: {grid: [replace, accumulate]}
+"""
+LATER = """\
+name: later
+cell: {family: {kind: gaussian}, generations: 2, replicates: 200, seed: 1}
+space:
+  rows: {lograndint: [5, 200]}
+  policy.kind: {grid: [replace, accumulate]}
+search: {kind: optuna, sampler: {kind: tpe, n_startup_trials: 5}, num_samples: 3, warm_start: [earlier], seed: 3}
+"""
+
+
+def test_a_search_learns_from_an_earlier_study_and_runs_none_of_it_again(tmp_path: Path) -> None:
+    for name, text in (("earlier", EARLIER), ("later", LATER)):
+        (tmp_path / f"{name}.yaml").write_text(text)
+    alone = [sys.executable, "-m", "sweep", "run", "later.yaml", "--workspace", "empty", "--cpus", "1"]
+    done = subprocess.run(alone, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=100)
+    assert done.returncode == 2
+    assert "search.warm_start: " in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    call(tmp_path, "run", "earlier.yaml", "--cpus", "1", "--no-report")
+    models = {path: path.stat().st_mtime_ns for path in (tmp_path / "w" / "store" / "model").rglob("*.json")}
+    told, _ = call(tmp_path, "run", "later.yaml", "--cpus", "1", "--no-report")
+    (search,) = told["searches"]
+    assert search["suggestions"] == 3, "what was learned is not counted as suggested"
+    assert len(told["cells"]) == 6
+    tried = {int(row["hyperparameters"].removeprefix("rows=")) for row in told["robustness"]}
+    assert sorted(tried)[1] > 128, "five earlier values stand for its random start-up, and more rows are better"
+    assert {path: path.stat().st_mtime_ns for path in models} == models
+    again, said = call(tmp_path, "run", "later.yaml", "--no-report")
+    assert "nothing was trained" in said
+    assert again["searches"] == told["searches"]
