@@ -16,7 +16,10 @@ _QUERY = re.compile(
     r"[\w-]*=)[^&;\s'\"<>#]+",
     re.IGNORECASE,
 )
-_SECRET_NAME = re.compile(r"(^|_)(SECRET|SECRETS|PASSWORD|PASSWD|TOKEN|API_?KEY|ACCESS_KEY|PRIVATE_KEY)(_|$)")
+_SECRET_NAME = re.compile(
+    r"(^|_)(PG|MYSQL_)?(SECRETS?|PASSWORD|PASSWD|PASSPHRASE|TOKENS?|CONNECTION_STRING|(API|ACCESS|ACCOUNT|PRIVATE|STORAGE)_?KEY)"
+    r"(_|$)|^MYSQL_PWD$"
+)
 _SHORT = 8
 """Characters below which an environment's value is a word like `true` rather than a secret."""
 

@@ -53,15 +53,16 @@ class Fleet:
     def head(self, cpus: int = 0, dashboard: bool = False, *more: str) -> None:
         """Start the head; it runs no trials."""
         page = ["--include-dashboard=true", "--dashboard-host=127.0.0.1", f"--dashboard-port={self.ports['dashboard']}"]
-        options = ["--head", f"--port={self.ports['gcs']}", f"--temp-dir={self._temporary('head')}"]
+        options = ["--head", "--num-gpus=0", f"--port={self.ports['gcs']}", f"--temp-dir={self._temporary('head')}"]
         options += page if dashboard else ["--include-dashboard=false"]
         self._start("head", cpus, [*options, *more], apart=False)
         self._wait_for("head")
 
-    def join(self, *names: str, cpus: int = 1) -> None:
+    def join(self, *names: str, cpus: int = 1, gpus: int = 0, apart: bool = True) -> None:
         """Let machines join."""
         for name in names:
-            self._start(name, cpus, [f"--address={self.address}"], apart=can_be_apart())
+            options = [f"--address={self.address}", f"--num-gpus={gpus}"]
+            self._start(name, cpus, options, apart=apart and can_be_apart())
         for name in names:
             self._wait_for(name)
 
@@ -94,7 +95,6 @@ class Fleet:
             "start",
             "--block",
             f"--num-cpus={cpus}",
-            "--num-gpus=0",
         ]
         command += ["--node-ip-address=127.0.0.1", "--object-store-memory=80000000", *options]
         command += [f"--dashboard-agent-listen-port={free_port()}"]  # whose default other clusters here may hold

@@ -60,6 +60,29 @@ def test_secrets_of_the_environment_are_masked_and_ordinary_settings_are_not(mon
     assert redact(f"a {SECRET} b {SECRET}-longer definitely true") == "a *** b *** definitely true"
 
 
+@pytest.mark.parametrize(
+    ("name", "masked"),
+    [
+        ("PGPASSWORD", True),
+        ("MYSQL_PWD", True),
+        ("AZURE_STORAGE_KEY", True),
+        ("AZURE_STORAGE_CONNECTION_STRING", True),
+        ("AZURE_CLIENT_SECRET", True),
+        ("WANDB_API_KEY", True),
+        ("HF_TOKEN", True),
+        ("SSH_PASSPHRASE", True),
+        ("PWD", False),
+        ("TOKENIZERS_CACHE", False),
+        ("KEYBOARD_LAYOUT", False),
+    ],
+)
+def test_secrets_are_told_by_the_names_that_tools_give_them(
+    monkeypatch: pytest.MonkeyPatch, name: str, masked: bool
+) -> None:
+    monkeypatch.setenv(name, SECRET)
+    assert redact(f"it said {SECRET}.") == ("it said ***." if masked else f"it said {SECRET}.")
+
+
 def test_an_unexpected_failure_is_kept_without_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
     try:
