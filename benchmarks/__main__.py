@@ -10,6 +10,7 @@ from benchmarks.harness import HEADER, Ratio, ceiling, pin
 
 CLAIMS = (
     "toys",
+    "growth",
     "language",
     "vae",
     "diffusion",

@@ -109,11 +109,11 @@ class Stages:
         return Watched()
 
 
-def simulate(board: Board) -> None:
+def simulate(board: Board, workers: int = WORKERS) -> None:
     """Run a board to its end; a generation takes between 1 and 3 seconds of a clock that does not wait."""
     rng, events, number = random.Random(0), [], 0
     while not board.finished:
-        while len(events) < WORKERS and (job := board.take()) is not None:
+        while len(events) < workers and (job := board.take()) is not None:
             board.start(job)
             number += 1
             heapq.heappush(events, (_now(events) + rng.uniform(1, 3), number, job))
