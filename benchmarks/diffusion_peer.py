@@ -17,6 +17,7 @@ from torch.utils.data import DataLoader
 from trainables.families.diffusion.config import ATOM_TYPES, EDGE_TYPES, TIME_FEATURES, DiffusionConfig
 from trainables.families.diffusion.denoiser import NEAR, NEIGHBOURS, REACH, Denoiser, time_features
 from trainables.families.diffusion.dense import atom_types, edge_types
+from trainables.families.diffusion.fit import create, rate
 from trainables.families.diffusion.process import scheduler, stepped, steps
 from trainables.sources.molecules_rows import Conformers
 
@@ -129,27 +130,58 @@ class SparseDenoiser(nn.Module):
                 mine.first.bias.copy_(theirs.target.bias)
         return self
 
+    def paste(self, dense: Denoiser) -> Denoiser:
+        """The parameters of this model, in the product's."""
+        held = dict(self.named_parameters())
+        with torch.no_grad():
+            for name, value in dense.named_parameters():
+                if name in held:
+                    value.copy_(held[name])
+            for mine, theirs in zip(self.rounds, dense.layers, strict=True):
+                width = theirs.target.weight.shape[1]
+                parts = torch.split(mine.first.weight, [width, width, theirs.pair.weight.shape[1], 1], 1)
+                for part, into in zip(parts, (theirs.target, theirs.source, theirs.pair), strict=False):
+                    into.weight.copy_(part)
+                theirs.distance_M.copy_(parts[3][:, 0])
+                theirs.target.bias.copy_(mine.first.bias)
+        return dense
 
-def fit(config: DiffusionConfig, data: list[Graphs]) -> SparseDenoiser:
-    """Adam on shuffled graphs, with the product's number of updates, rate and clipping."""
-    torch.manual_seed(0)
-    model, levels = SparseDenoiser(config), scheduler(config).alphas_cumprod
-    optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate)
+
+def fit(config: DiffusionConfig, data: list[Graphs], seed: int = 0) -> SparseDenoiser:
+    """Adam on shuffled graphs, with the product's number of updates, learning rates, timesteps and clipping."""
+    torch.manual_seed(seed)
+    model, levels = SparseDenoiser(config).copy(create(config, seed)), scheduler(config).alphas_cumprod
+    optimizer = torch.optim.Adam(model.parameters(), lr=config.learning_rate, fused=True)
     loader: DataLoader[Graphs] = DataLoader(data, config.batch, shuffle=True, collate_fn=collate)  # type: ignore[arg-type]
-    for _ in range(math.ceil(config.epochs)):
+    passes = math.ceil(config.epochs)
+    updates = passes * len(loader)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate(config, step, updates))
+    for _ in range(passes):
         for graphs in loader:
-            t = torch.randint(0, config.timesteps, (len(graphs["sizes"]),))
-            kept, eps = levels[t][graphs["owner"]][:, None], centred(torch.randn_like(graphs["x"]), graphs)
-            error = (model(graphs, kept.sqrt() * graphs["x"] + (1 - kept).sqrt() * eps, t) - eps).square().sum(-1)
-            each = torch.zeros(len(t)).index_add(0, graphs["owner"], error) / (3 * graphs["sizes"])
-            optimizer.zero_grad()
-            torch.autograd.backward(each.mean())
-            torch.nn.utils.clip_grad_norm_(model.parameters(), config.clip)
-            optimizer.step()
+            _update(config, model, optimizer, levels, graphs)
+            schedule.step()
     return model
 
 
-@torch.no_grad()
+def _update(
+    config: DiffusionConfig,
+    model: SparseDenoiser,
+    optimizer: torch.optim.Optimizer,
+    levels: torch.Tensor,
+    graphs: Graphs,
+) -> None:
+    rows, sizes = len(graphs["sizes"]), graphs["sizes"]
+    t = ((torch.randperm(rows) + torch.rand(rows)) / rows * config.timesteps).long().clamp(max=config.timesteps - 1)
+    kept, eps = levels[t][graphs["owner"]][:, None], centred(torch.randn_like(graphs["x"]), graphs)
+    error = (model(graphs, kept.sqrt() * graphs["x"] + (1 - kept).sqrt() * eps, t) - eps).square().sum(-1)
+    each = torch.zeros(rows).index_add(0, graphs["owner"], error) / (3 * sizes)
+    optimizer.zero_grad()
+    torch.autograd.backward(each.mean())
+    torch.nn.utils.clip_grad_norm_(model.parameters(), config.clip)
+    optimizer.step()
+
+
+@torch.inference_mode()
 def sample(config: DiffusionConfig, model: SparseDenoiser, data: list[Graphs], batch: int) -> list[torch.Tensor]:
     """Coordinates for every graph by the product's sampler, `batch` graphs at once."""
     found: list[torch.Tensor] = []
