@@ -38,7 +38,7 @@ def claims() -> list[Ratio]:
 
 def shaped(config: LanguageConfig) -> LanguageConfig:
     """Fitted enough for its distribution to have a shape."""
-    return config.model_copy(update={"epochs": 4.0})
+    return config.model_copy(update={"epochs": 2.0})
 
 
 def base(architecture: str, size: str = "1M") -> LanguageConfig:

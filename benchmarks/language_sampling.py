@@ -25,7 +25,7 @@ from trainables.lineage import Stream
 ROUNDS = {256: 2, 1024: 1}
 """Rounds by rows that are sampled."""
 
-COMPARED, SHORT = 4096, 16
+COMPARED, SHORT = 2048, 16
 """Rows of both models whose distributions are compared, and their length."""
 
 LEAST = 1e-3
