@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import copy
+import os
+import socket
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +119,32 @@ def test_nothing_listens_to_the_world(cluster: dict[str, Any]) -> None:
     assert cluster["file_mounts"]["~/.ray/auth_token"] == "~/.ray/auth_token", "all nodes ask for the same token"
     assert "--dashboard-host=127.0.0.1" in commands
     assert "--host 127.0.0.1" in commands
+
+
+def _tracking(cluster: dict[str, Any], folder: Path, port: int) -> subprocess.CompletedProcess[bytes]:
+    """The head's command that starts MLflow, with an `mlflow` that only notes how it was called."""
+    (command,) = [line for line in cluster["head_start_ray_commands"] if "mlflow server" in line]
+    (folder / "tracking").mkdir(exist_ok=True)
+    (folder / "mlflow").write_text('#!/bin/sh\necho "$@" >>"$HOME/called"\n')
+    (folder / "mlflow").chmod(0o755)
+    home = {"HOME": str(folder), "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}"}
+    script = f"{command.replace('5000', str(port))}\nwait"
+    return subprocess.run(["bash", "-c", script], env=os.environ | home, capture_output=True, timeout=30, check=True)
+
+
+def test_the_head_starts_its_tracking_server_and_no_second_one(cluster: dict[str, Any], tmp_path: Path) -> None:
+    """A look for processes by name would find the very shell that looks."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        said = _tracking(cluster, tmp_path, port)  # bound, but nobody listens yet
+        called = (tmp_path / "called").read_text()
+        assert f"server --host 127.0.0.1 --port {port} " in called
+        assert "--backend-store-uri postgresql:///mlflow?host=/var/run/postgresql " in called
+        assert (said.stdout, said.stderr) == (b"", b""), "nothing holds the terminal that `ray up` waits for"
+        taken.listen()
+        _tracking(cluster, tmp_path, port)
+    assert (tmp_path / "called").read_text() == called
 
 
 def test_every_mounted_source_exists_and_installs_are_constrained(cluster: dict[str, Any]) -> None:
