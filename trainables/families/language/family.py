@@ -39,6 +39,7 @@ class Language(Family):
         self.text = prepare(config)
         self._order = self.truth.numpy("rows").permutation(self.text.train.rows)
         self._tail = tail(np.bincount(self.text.train.tokens, minlength=config.vocabulary))
+        self._judged: tuple[Payload, tuple[str, ...], Rows] | None = None
 
     def real(self, start: int, rows: int) -> Payload:
         held = self.text.train.rows
@@ -60,7 +61,7 @@ class Language(Family):
         metrics |= {f"source_{why}": float(count) for why, count in self.text.skipped.items()}
         if not config.sample_rows:
             return Evaluation(loss, metrics)
-        sampled = sample(config, fitted, config.sample_rows, stream)
+        sampled = self._samples(model, stream)
         metrics |= statistics(sampled, test, self._tail)
         return Evaluation(loss, metrics, files={"samples.txt": self._shown(sampled)})
 
@@ -73,7 +74,7 @@ class Language(Family):
         """`perplexity_under_first`: of the samples that were judged, under model 1 (Shumailov et al. 2024)."""
         if not self.config.sample_rows:
             return {}
-        sampled = sample(self.config, self._load(model), self.config.sample_rows, stream)
+        sampled = self._samples(model, stream)
         loss = cross_entropy(self.config, self._load(first), sampled)
         return {"perplexity_under_first": math.exp(min(loss, 700.0))}
 
@@ -95,6 +96,13 @@ class Language(Family):
 
     def take(self, batch: Payload, index: np.ndarray) -> Payload:
         return self._batch(read(batch).take(index))
+
+    def _samples(self, model: Payload, stream: Stream) -> Rows:
+        """The samples that metrics are taken on: `compare` asks for those that `evaluate` has just drawn."""
+        name = (stream.key, *stream.path)
+        if self._judged is None or self._judged[0] is not model or self._judged[1] != name:
+            self._judged = (model, name, sample(self.config, self._load(model), self.config.sample_rows, stream))
+        return self._judged[2]
 
     def _batch(self, rows: Rows, **meta: object) -> Payload:
         return rows.payload(self.config.vocabulary, **meta)
