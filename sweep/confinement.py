@@ -47,6 +47,16 @@ def confined() -> Iterator[None]:
             os.environ[SWITCH] = held
 
 
+def send_token() -> None:
+    """Let a client of this process send Ray's token where there is one, unless the user has said otherwise.
+
+    Ray's own client of jobs sends it only where it is told to; a head that asks for none takes no notice of it. To be
+    called before Ray is imported.
+    """
+    if any(os.environ.get(name) for name in TOKENS) or (Path.home() / ".ray" / "auth_token").is_file():
+        os.environ.setdefault("RAY_AUTH_MODE", "token")
+
+
 def guard_token() -> None:
     """Make Ray's token file, or take other people's right to read it. A read-only home keeps the file it has."""
     if any(os.environ.get(name) for name in TOKENS):

@@ -94,7 +94,8 @@ def _join(address: str, stack: contextlib.ExitStack) -> None:
         reason = str(problem).strip().splitlines() or [type(problem).__name__]
         raise UsageError(
             f"--address {address}: no Ray cluster can be joined from here ({reason[0]}); start one with "
-            "`ray start --head`, or send the study to the head of one with `collapse-sweep submit`"
+            "`ray start --head`, say RAY_AUTH_MODE=token before the command where it asks for a token, or send the "
+            "study to its head with `collapse-sweep submit`"
         ) from None
 
 

@@ -15,6 +15,7 @@ import yaml
 
 from search_spaces import Study, load_study
 from sweep.commands.outcome import DONE, INCOMPLETE, say
+from sweep.confinement import send_token
 from sweep.errors import UsageError
 from sweep.machines import Machines
 from sweep.parcel import packed
@@ -97,11 +98,18 @@ def _add(study: Study, parcel: Path) -> None:
 def _client(address: str) -> JobSubmissionClient:
     if urlsplit(address).scheme not in ("http", "https"):
         raise UsageError(f"--address {address}: the head's page is needed, as in http://127.0.0.1:8265")
+    send_token()
+    from ray.exceptions import AuthenticationError
     from ray.job_submission import JobSubmissionClient
 
     logging.getLogger("ray").setLevel(logging.ERROR)
     try:
         return JobSubmissionClient(address)
+    except AuthenticationError:
+        raise UsageError(
+            f"--address {address}: the head asks for the cluster's token; copy it to ~/.ray/auth_token, or name "
+            "its file in RAY_AUTH_TOKEN_PATH"
+        ) from None
     except (ConnectionError, RuntimeError, ImportError) as problem:
         reason = (str(problem).strip().splitlines() or [type(problem).__name__])[0]
         raise UsageError(

@@ -134,9 +134,14 @@ def test_a_submitted_study_runs_on_the_head_and_is_followed_to_its_end(undisturb
     page = f"http://127.0.0.1:{machines.ports['dashboard']}"
     places = ["--workspace", str(undisturbed / "sent"), "--storage", f"s3://{bucket()}/store"]
     command = [sys.executable, "-m", "sweep", "submit", "nodes.yaml", "-o", "generations=3", "--address", page, *places]
+    plain = {name: value for name, value in machines.environment.items() if name != "RAY_AUTH_MODE"}  # a user's shell
+    stranger = plain | {"RAY_AUTH_TOKEN": "f" * 64}
     done = subprocess.run(
-        command, cwd=undisturbed, env=machines.environment, capture_output=True, text=True, timeout=400, check=False
+        command, cwd=undisturbed, env=stranger, capture_output=True, text=True, timeout=100, check=False
     )
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert done.stderr.splitlines()[-1].startswith(f"collapse-sweep: --address {page}: the head asks for the cluster's")
+    done = subprocess.run(command, cwd=undisturbed, env=plain, capture_output=True, text=True, timeout=400, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.startswith("raysubmit_")
     assert "[6/6 cells done" in done.stdout, "what the job says is printed here"
