@@ -196,6 +196,7 @@ class _Reports(_Unpickled, Callback):  # type: ignore[misc]  # Ray is untyped
 
 
 def _last_words(trial: Any) -> str:
+    """The end of what Ray says, which begins with a heading and a traceback."""
     error = trial.get_error() if hasattr(trial, "get_error") else None
     lines = [line.strip() for line in str(error or "").splitlines() if line.strip()]
-    return lines[0] if lines else "no reason was given"
+    return lines[-1][:300] if lines else "no reason was given"
