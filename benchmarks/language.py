@@ -52,6 +52,7 @@ def generations(config: LanguageConfig, precision: str, plans: tuple[tuple[int, 
     """End to end in one precision, for each number of rows and of epochs."""
     config = config.model_copy(update={"precision": precision, "sampling_precision": precision})
     against = peer.rival(config, rows(config)[0])
+    warm(config, rows(config)[0])
     for count, epochs in plans:
         yield generation(config.model_copy(update={"epochs": epochs}), count, against)
 
@@ -102,6 +103,7 @@ def fits() -> list[Ratio]:
     for size, precision, updates in (("1M", "bfloat16", 8), ("1M", "float32", 8), ("5M", "bfloat16", 3)):
         config = base("llama", size).model_copy(update={"precision": precision, "steps": updates})
         train, _ = rows(config)
+        warm(config, train)
         ours, theirs = [], []
         for seed in range(ROUNDS):
             ours.append(seconds(lambda s=seed, c=config, t=train: fit(c, Pool((t,)), Stream(f"{s}"))))
@@ -128,6 +130,13 @@ def _utilisation(config: LanguageConfig, fitted: Ratio) -> Ratio:
     note = f"{statistics.median(took):.0f} of {top / 1e9:.0f} GFLOP/s; ratio 1 is half of the ceiling"
     at_half = replace(fitted, theirs=(work / (top / 2),) * len(took), peer="half of the bfloat16 matrix rate")
     return replace(at_half, work=f"{_name(config)}: model FLOPs of the fit", target=1.0, note=note)
+
+
+def warm(config: LanguageConfig, train: Rows) -> None:
+    """One unmeasured update of both sides, which loads what they need."""
+    one = config.model_copy(update={"steps": 1})
+    fit(one, Pool((train,)), Stream("warm"))
+    peer.fit(one, train, 0)
 
 
 def _operations(config: LanguageConfig) -> float:
