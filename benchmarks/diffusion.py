@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from benchmarks import diffusion_peer as peer
-from benchmarks.harness import Ratio, matrix_rate, seconds
+from benchmarks.harness import Ratio, seconds
 from trainables.families.diffusion.config import DiffusionConfig
 from trainables.families.diffusion.data import prepare
 from trainables.families.diffusion.dense import Featured
@@ -126,7 +127,7 @@ def _share(config: DiffusionConfig, found: dict[str, list[float]], rows: int) ->
     `silu` in cache. A fit passes each message forward and back.
     """
     cost, edges = config.cost(rows), config.source.typical_atoms**2 * config.layers
-    products = rows * (cost.fit_flops + cost.sample_flops) / matrix_rate()
+    products = rows * (cost.fit_flops + cost.sample_flops) * _multiplication()
     activations = 2 * config.messages * edges * rows * (config.sampling_steps + 2 * config.epochs) * _silu()
     took = [a + b for a, b in zip(found["fit"], found["sample"], strict=True)]
     floor = products + activations
@@ -143,8 +144,25 @@ def _share(config: DiffusionConfig, found: dict[str, list[float]], rows: int) ->
 
 def _silu() -> float:
     """Seconds of one activation, from a core's cache."""
-    x = torch.randn(2**16)
-    return min(seconds(lambda: torch.nn.functional.silu(x)) for _ in range(50)) / len(x)
+    x = torch.randn(2**14)
+    return _least(lambda: [torch.nn.functional.silu(x) for _ in range(50)]) / (50 * len(x))
+
+
+def _multiplication(size: int = 1024) -> float:
+    """Seconds of one floating-point operation in a large product."""
+    a = torch.randn(size, size)
+    return _least(lambda: a @ a) / (2.0 * size**3)
+
+
+def _least(work: Callable[[], object], rounds: int = 10) -> float:
+    """Processor seconds of a call, the clock of the times that they are held against."""
+
+    def once() -> float:
+        started = time.process_time()
+        work()
+        return time.process_time() - started
+
+    return min(once() for _ in range(rounds))
 
 
 def _source(rows: int) -> dict[str, object]:
