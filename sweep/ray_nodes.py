@@ -38,11 +38,13 @@ DRIVER = {
     "RAY_AIR_NEW_OUTPUT": "0",
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "TUNE_DISABLE_SIGINT_HANDLER": "1",
+    "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
     "TUNE_GLOBAL_CHECKPOINT_S": "1e9",
     "TUNE_WARN_INSUFFICENT_RESOURCE_THRESHOLD_S": "1e9",
     "TUNE_MAX_PENDING_TRIALS_PG": "100000",
 }
-"""Environment of the driver. Tune neither limits nor warns of waiting trials: `Slots` and `Watch` do."""
+"""Environment of the driver. Tune neither limits nor warns of waiting trials: `Slots` and `Watch` do; and it keeps
+tracebacks to itself: a failure is one line of ours."""
 
 
 @contextlib.contextmanager
@@ -55,6 +57,7 @@ def started(machines: Machines) -> Iterator[None]:
     for name, value in (TRIALS | DRIVER).items():
         os.environ.setdefault(name, value)
     logging.getLogger("ray").setLevel(logging.ERROR)
+    logging.getLogger("ray.tune.tune").setLevel(logging.CRITICAL)  # names failed trials by numbers of Tune's own
     with contextlib.ExitStack() as stack:
         stack.callback(ray.shutdown)
         if machines.address is None:

@@ -8,6 +8,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from ray import tune
@@ -18,6 +19,7 @@ from sweep.board import Board
 from sweep.confinement import hold_secrets
 from sweep.errors import Interrupted
 from sweep.job import Failure, Job
+from sweep.memory_monitor import kills_are_deaths, reason
 from sweep.ray_nodes import KILLED, lost
 from sweep.resources import Slots, as_config
 from sweep.watch import Watch
@@ -61,7 +63,8 @@ def run_trials(board: Board, store: str, stop: threading.Event, slots: Slots, wa
                 verbose=0,
             ),
         )
-        tuner.fit()
+        with kills_are_deaths():
+            tuner.fit()
 
 
 def _place(config: dict[str, Any]) -> tune.PlacementGroupFactory:
@@ -191,12 +194,12 @@ class _Reports(_Unpickled, Callback):  # type: ignore[misc]  # Ray is untyped
         """Its worker died too often."""
         job: Job = self._board.jobs[trial.config["key"]]
         if self._board.holds(job):
-            reason = f"the worker process died {WORKER_DEATHS + 1} times: {_last_words(trial)}"
-            self._board.fail(job, Failure(redact(reason), job.done + 1, final=False))
+            ended = f"the worker process died {WORKER_DEATHS + 1} times: {_last_words(trial)}"
+            self._board.fail(job, Failure(redact(ended), job.done + 1, final=False))
 
 
 def _last_words(trial: Any) -> str:
     """The end of what Ray says, which begins with a heading and a traceback."""
-    error = trial.get_error() if hasattr(trial, "get_error") else None
-    lines = [line.strip() for line in str(error or "").splitlines() if line.strip()]
-    return lines[-1][:300] if lines else "no reason was given"
+    said = Path(trial.error_file).read_text() if trial.error_file else ""
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    return reason(said) or (lines[-1][:300] if lines else "no reason was given")

@@ -99,13 +99,14 @@ def test_whatever_goes_wrong_is_reported(
         assert found == value
 
 
-def test_of_what_ray_says_of_a_dead_worker_the_reason_is_kept() -> None:
+def test_of_what_ray_says_of_a_dead_worker_the_reason_is_kept(tmp_path: Path) -> None:
     from types import SimpleNamespace
 
     from sweep.tuning import _last_words
 
-    said = (
+    said = tmp_path / "error.txt"
+    said.write_text(
         "Failure # 1 (occurred at 2026-11-23_16-09-00)\nThe actor died unexpectedly.\n\tits worker was killed (OOM).\n"
     )
-    assert _last_words(SimpleNamespace(get_error=lambda: said)) == "its worker was killed (OOM)."
-    assert _last_words(SimpleNamespace(get_error=lambda: None)) == "no reason was given"
+    assert _last_words(SimpleNamespace(error_file=str(said))) == "its worker was killed (OOM)."
+    assert _last_words(SimpleNamespace(error_file=None)) == "no reason was given"

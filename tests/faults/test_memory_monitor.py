@@ -1,0 +1,58 @@
+"""Ray's memory monitor kills every worker, again and again: cells fail in one line, and the study ends."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from ray.air.execution._internal.actor_manager import RayActorManager
+from ray.exceptions import OutOfMemoryError, RayActorError
+
+from sweep.memory_monitor import kills_are_deaths, reason
+
+STUDY = """\
+name: long
+cell: {family: {kind: gaussian, dim: 10}, rows: 40, generations: 4, replicates: 100000}
+space: {policy.kind: {grid: [replace]}}
+"""
+SAID = """\
+2 worker(s) were killed due to the node running low on memory. Memory on the node (IP: 127.0.0.1, ID: 91) was \
+22.56GB used / 23.54GB limit (0.958408)
+OOM kill reason: Memory usage 24014462976B exceeded threshold of 24012677120B (95.0% of 25276502016B limit)
+Refer to the documentation on how to address the out of memory issue
+"""
+ALWAYS = {"RAY_memory_usage_threshold": "0.001", "RAY_memory_monitor_refresh_ms": "100"}
+
+
+@pytest.mark.slow
+def test_workers_killed_for_memory_fail_their_cells_and_not_the_study(tmp_path: Path) -> None:
+    (tmp_path / "long.yaml").write_text(STUDY)
+    command = [sys.executable, "-m", "sweep", "run", "long.yaml", "--workspace", "w", "--cpus", "1", "--no-report"]
+    run = subprocess.run(command, cwd=tmp_path, env=os.environ | ALWAYS, capture_output=True, text=True, timeout=300)
+    assert run.returncode == 1, run.stderr
+    assert "Traceback" not in run.stderr + run.stdout
+    assert "the worker process died 3 times" in run.stderr + run.stdout
+    assert "times: its machine ran low on memory" in run.stderr + run.stdout
+
+
+def test_a_kill_within_a_task_reaches_tune_as_a_dead_worker() -> None:
+    told: list[Exception] = []
+    actor = SimpleNamespace(_on_error=None, actor_id=1)
+    task = SimpleNamespace(_tracked_actor=actor, _on_error=lambda _, exception: told.append(exception))
+    manager = SimpleNamespace(_failed_actor_ids=set(), _cleanup_actor=lambda tracked_actor: None)
+    unexpected = OutOfMemoryError(SAID)
+    with pytest.raises(RuntimeError):  # what Tune does with it
+        RayActorManager._actor_task_failed(manager, task, unexpected)
+    with kills_are_deaths():
+        RayActorManager._actor_task_failed(manager, task, unexpected)
+    (death,) = told
+    assert isinstance(death, RayActorError)
+    assert reason(str(death)) == "its machine ran low on memory, 22.56GB of 23.54GB were used"
+
+
+def test_other_deaths_have_other_reasons() -> None:
+    assert reason("The actor died because its node has died.") is None
