@@ -22,9 +22,9 @@ def kills_are_deaths() -> Iterator[None]:
     """Within the block, Tune restarts the trials of workers that were killed for their node's memory."""
     told = RayActorManager._actor_task_failed
 
-    def tell(manager: RayActorManager, task: Any, exception: Exception) -> None:
+    def tell(manager: RayActorManager, tracked_actor_task: Any, exception: Exception) -> None:
         dead = RayActorError(error_msg=str(exception)) if isinstance(exception, OutOfMemoryError) else exception
-        told(manager, task, dead)
+        told(manager, tracked_actor_task, dead)
 
     RayActorManager._actor_task_failed = tell
     try:

@@ -18,7 +18,7 @@ from trainables import Cell
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
-TINY = {"kind": "vae", "source": {"kind": "digits"}, "width": 4, "depth": 2, "latent": 2, "epochs": 20.0}
+TINY = {"kind": "vae", "source": {"kind": "digits"}, "width": 4, "depth": 2, "latent": 2, "epochs": 120.0}
 STUDY = """\
 name: mixed
 blocks:

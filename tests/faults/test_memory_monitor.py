@@ -46,9 +46,9 @@ def test_a_kill_within_a_task_reaches_tune_as_a_dead_worker() -> None:
     manager = SimpleNamespace(_failed_actor_ids=set(), _cleanup_actor=lambda tracked_actor: None)
     unexpected = OutOfMemoryError(SAID)
     with pytest.raises(RuntimeError):  # what Tune does with it
-        RayActorManager._actor_task_failed(manager, task, unexpected)
+        RayActorManager._actor_task_failed(manager, tracked_actor_task=task, exception=unexpected)
     with kills_are_deaths():
-        RayActorManager._actor_task_failed(manager, task, unexpected)
+        RayActorManager._actor_task_failed(manager, tracked_actor_task=task, exception=unexpected)
     (death,) = told
     assert isinstance(death, RayActorError)
     assert reason(str(death)) == "its machine ran low on memory, 22.56GB of 23.54GB were used"
