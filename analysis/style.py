@@ -97,12 +97,17 @@ def svg(made: Figure) -> str:
     return text.getvalue()
 
 
+def _rounded(attribute: re.Match[str]) -> str:
+    """Coordinates to hundredths."""
+    return re.sub(r"(?<=\d\.\d\d)\d+(?=[\s\"LMz,)])", "", attribute[0])
+
+
 def inline(text: str, label: str) -> str:
     """SVG fit to stand inside a page: theme variables for colours, no ids but referenced ones, a spoken label."""
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>", "", text, flags=re.DOTALL)
     text = re.sub(r'<g id="[^"]*">', "<g>", text)
-    text = re.sub(r"(?<=\d\.\d\d)\d+(?=[\s\"LMz,)])", "", text)
+    text = re.sub(r'="[^"]*"', _rounded, text)
     text = re.sub(r'width="[^"]*pt"|height="[^"]*pt"', "", text, count=2)
     for number, color in enumerate((INK, MUTED, GRID, *SERIES)):
         text = text.replace(color, f"var(--c{number})")

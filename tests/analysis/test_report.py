@@ -165,3 +165,11 @@ def test_intervals_are_printed_with_fitting_digits() -> None:
     assert tables.interval(1e-7, 0.5e-7, 1.5e-7) == "+1.00e−07 [+5.00e−08, +1.50e−07]"
     assert tables.interval(0.5, float("nan"), float("nan")) == "0.5"
     assert tables.number(1234567.0) == "1.23e+06"
+
+
+def test_only_coordinates_are_rounded_in_a_page_and_sizes_of_models_are_not() -> None:
+    with style.figure("x") as made:
+        made.subplots().set_title("vae · 0.0060M")
+        page = style.inline(style.svg(made), "x")
+    assert ">vae · 0.0060M<" in page
+    assert not re.search(r' d="[^"]*\d\.\d{3}', page)
