@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.harness import HEADER, Ratio, ceiling, pin
@@ -34,10 +35,14 @@ def main(names: list[str]) -> None:
         for claim in importlib.import_module(f"benchmarks.{name}").claims():
             print(claim.row(), flush=True)
             rows.append(claim)
-    if not names:
-        table = "\n".join([HEADER, *(row.row() for row in rows)])
-        text = f"# Benchmarks\n\n`make bench`, alternating in one run.\n\nCeiling of the machine: {top}.\n\n{table}\n"
-        Path(__file__).with_name("results.md").write_text(text)
+        if not names:
+            Path(__file__).with_name("results.md").write_text(page(top, rows))
+
+
+def page(top: str, rows: Sequence[Ratio]) -> str:
+    """What `make bench` leaves behind."""
+    table = "\n".join([HEADER, *(row.row() for row in rows)])
+    return f"# Benchmarks\n\n`make bench`, alternating in one run.\n\nCeiling of the machine: {top}.\n\n{table}\n"
 
 
 if __name__ == "__main__":
