@@ -48,14 +48,13 @@ LOAD_AND_REPORT = """
 import json, sys, time
 import analysis
 from analysis import report
+from benchmarks.harness import peak
 began = time.process_time()
 frame = analysis.load(sys.argv[1])
 loaded = time.process_time()
 report.build(frame, f"{sys.argv[1]}/report", "benchmark")
 spent = time.process_time() - loaded
-# getrusage would count what the process that started this one held
-peak = next(line for line in open("/proc/self/status") if line.startswith("VmHWM")).split()[1]
-print(json.dumps([loaded - began, spent, int(peak) / 2**20]))
+print(json.dumps([loaded - began, spent, peak()]))
 """
 
 

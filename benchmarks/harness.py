@@ -99,6 +99,13 @@ def compare(
     return Ratio(work, peer, target, tuple(mine), tuple(other), note)
 
 
+def peak() -> float:
+    """GiB that this process held at most; `getrusage` would count what its parent held too."""
+    with open("/proc/self/status") as file:
+        (line,) = (line for line in file if line.startswith("VmHWM"))
+    return int(line.split()[1]) / 2**20
+
+
 def matrix_rate(dtype: str = "float32", size: int = 1024, rounds: int = 5) -> float:
     """Floating-point operations a second of a square matrix product: the machine's ceiling, best of `rounds`."""
     import torch

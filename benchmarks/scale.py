@@ -12,13 +12,15 @@ import json
 import multiprocessing
 import random
 import resource
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.harness import Ratio
+from benchmarks.harness import Ratio, peak
 from search_spaces import Block, Grid, Study, expand
 from sweep.board import Board
 from sweep.engine import connect
@@ -35,7 +37,6 @@ WORKERS = 256
 CELLS, GENERATIONS = 10_000, 4
 SHOWN = 300
 """Cells for which MLflow's part is measured; it takes minutes for thousands."""
-GIB = 2**20  # ru_maxrss counts KiB
 CLAIMING = 5.0
 """Seconds for which claims are counted."""
 
@@ -80,7 +81,7 @@ def drive(cells: int, generations: int, mlflow: bool = True) -> dict[str, float]
             "plan_ms_per_cell": 1000 * found["plan"] / cells,
             "admit_ms_per_cell": 1000 * found["admit"] / cells,
             "grown_gib": resident() - start,
-            "peak_gib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / GIB,
+            "peak_gib": peak(),
         }
 
 
@@ -186,9 +187,16 @@ def settling(cells: int, generations: int) -> float:
         return took
 
 
+def apart(cells: int) -> dict[str, float]:
+    """`drive` without MLflow, in a process of its own."""
+    command = [sys.executable, "-m", "benchmarks.scale", str(cells), str(GENERATIONS), "--no-mlflow"]
+    found: dict[str, float] = json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
+    return found
+
+
 def claims() -> list[Ratio]:
     """Overhead of the driver against the limit of 150 ms a generation; growth from a tenth of the cells to all."""
-    small, large = (drive(cells, GENERATIONS, mlflow=False) for cells in (CELLS // 10, CELLS))
+    small, large = (apart(cells) for cells in (CELLS // 10, CELLS))
     shown = drive(SHOWN, GENERATIONS)["tracking_ms_per_generation"]
     name = f"{CELLS:,} cells × {GENERATIONS} generations"
     few, many = (found["driver_ms_per_generation"] for found in (small, large))
