@@ -21,3 +21,9 @@ def compiled(function: Callable[P, R]) -> Callable[P, R]:
     """A function of arrays and numbers as machine code for this processor; it holds no interpreter lock."""
     kernel: Callable[P, R] = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=REORDERED)(function)
     return kernel
+
+
+def compiled_as_written(function: Callable[P, R]) -> Callable[P, R]:
+    """The same with every operation rounded as it stands, where other processors must draw the same numbers."""
+    kernel: Callable[P, R] = numba.njit(cache=True, nogil=True, error_model="numpy")(function)
+    return kernel

@@ -17,6 +17,7 @@ COMMIT = "commit.json"
 PACKAGES = (
     "collapse-sweep",
     "numpy",
+    "numba",
     "scipy",
     "scikit-learn",
     "torch",

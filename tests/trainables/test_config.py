@@ -140,7 +140,7 @@ def test_canonical_json_is_one_text():
 
 
 def test_parsing_every_config_loads_no_heavy_library():
-    heavy = ["torch", "transformers", "datasets", "ray", "mlflow", "pandas", "matplotlib"]
+    heavy = ["torch", "transformers", "datasets", "ray", "mlflow", "pandas", "matplotlib", "numba"]
     code = (
         "import sys; from trainables import Cell; from trainables.families import FAMILIES; "
         f"[FAMILIES.get(kind) for kind in FAMILIES]; print([m for m in {heavy} if m in sys.modules])"

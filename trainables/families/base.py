@@ -108,6 +108,8 @@ class FamilyConfig(Config, ABC):
     evaluation_fields: ClassVar[frozenset[str]] = frozenset()
     evaluation_version: ClassVar[int] = 0
     """Raised when evaluation measures something more, so that stored models are judged again, not fitted again."""
+    data_version: ClassVar[int] = 0
+    """Raised when the same config draws other real rows."""
     fit_version: ClassVar[int] = 0
     """Raised when fitting or sampling gives other numbers, so that this family alone is computed again."""
     judge_fields: ClassVar[frozenset[str]] = frozenset()
@@ -122,7 +124,8 @@ class FamilyConfig(Config, ABC):
 
     def declared_data(self) -> dict[str, Any]:
         """What the config alone says of the real rows; nothing is read. Names no data, and so no artifact."""
-        return {"kind": self.kind} | self._part(self.data_fields)
+        version = {"version": self.data_version} if self.data_version else {}
+        return {"kind": self.kind} | self._part(self.data_fields) | version
 
     def fit_identity(self) -> dict[str, Any]:
         """What, besides the corpus (whose key holds the data's identity), decides a model."""

@@ -53,6 +53,8 @@ class DiscreteConfig(FamilyConfig):
     default_rows: ClassVar[int] = 200
     default_generations: ClassVar[int] = 20
     data_fields: ClassVar[frozenset[str]] = frozenset({"categories", "start", "exponent"})
+    data_version: ClassVar[int] = 1
+    fit_version: ClassVar[int] = 1
 
     @property
     def probabilities(self) -> np.ndarray:
@@ -206,8 +208,10 @@ class Discrete(Family):
 
 
 def _draw(frequencies: np.ndarray, rows: int, stream: Stream) -> Payload:
-    counts = stream.numpy("counts").multinomial(rows, frequencies)
-    return Payload({"rows": rows, "stream": [stream.key, *stream.path]}, {"counts": counts.astype(np.int64)})
+    from trainables.families.toys.multinomial import multinomial
+
+    counts = multinomial(stream.numpy("counts"), rows, frequencies)
+    return Payload({"rows": rows, "stream": [stream.key, *stream.path]}, {"counts": counts})
 
 
 def _count(rows: np.ndarray, weights: np.ndarray, categories: int) -> np.ndarray:
