@@ -176,7 +176,7 @@ def _uniform(state: np.ndarray, i: int) -> float:
 def _word(state: np.ndarray, i: int) -> np.uint64:
     """64 random bits of xoshiro256++ (Blackman & Vigna 2021, "Scrambled linear pseudorandom number generators")."""
     s0, s1, s2, s3 = state[i, 0], state[i, 1], state[i, 2], state[i, 3]
-    found = _turned(s0 + s3, 23) + s0
+    found: np.uint64 = _turned(s0 + s3, 23) + s0
     state[i, 0], state[i, 1] = s0 ^ s3 ^ s1, s1 ^ s2 ^ s0
     state[i, 2], state[i, 3] = s2 ^ s0 ^ (s1 << np.uint64(17)), _turned(s3 ^ s1, 45)
     return found
