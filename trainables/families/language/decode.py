@@ -30,7 +30,7 @@ class Decoder(ABC):
 
     @abstractmethod
     def step(self, tokens_B: Tensor, place: int) -> Tensor:
-        """Logits of the next token, [B, V], after reading the token at `place`."""
+        """Logits of the next token, [B, V], after reading the token at `place`; the next step may overwrite them."""
 
     @abstractmethod
     def keep(self, index: Tensor) -> None:
@@ -46,9 +46,12 @@ def decoder(model: PreTrainedModel, length: int, dtype: torch.dtype = torch.floa
         dtype: of the blocks' matrix products; the residual stream, norms, the product that gives logits and, on
             a CPU, attention are in single precision whatever it is.
     """
+    from trainables.families.language.decode_fused import FusedDecoder
     from trainables.families.language.decode_gpt2 import Gpt2Decoder
     from trainables.families.language.decode_llama import LlamaDecoder
 
+    if FusedDecoder.fits(model):
+        return FusedDecoder.of(model, length, dtype)
     for lean in (Gpt2Decoder, LlamaDecoder):
         if lean.fits(model):
             return lean(model, length, dtype)

@@ -63,12 +63,11 @@ def _grow(config: LanguageConfig, grown: Decoder, points_BT: torch.Tensor, tempe
     tokens = torch.full((rows, length), EOS, device=points_BT.device)
     alive = torch.arange(rows, device=points_BT.device)
     latest = torch.full((rows,), BOS, device=points_BT.device)
-    firsts = torch.zeros((), device=points_BT.device)
+    checks = torch.zeros((), device=points_BT.device)
     grown.begin(rows)
     for place in range(length):
-        chances = tempered(grown.step(latest, place), temperature)
-        firsts += chances[:, 0].sum()  # a softmax with one logit that is no number has no number anywhere
-        latest = inverse(cut(config, chances), points_BT[alive, place])
+        latest, check = drawn(config, grown.step(latest, place), points_BT[alive, place], temperature)
+        checks += check
         tokens[alive, place] = latest
         if config.sequences == "documents" and (place + 1) % COMPACT_EVERY == 0:
             unfinished = (tokens[alive, : place + 1] != EOS).all(dim=1).nonzero()[:, 0]
@@ -77,9 +76,27 @@ def _grow(config: LanguageConfig, grown: Decoder, points_BT: torch.Tensor, tempe
             if len(unfinished) < SPARSE * len(alive):
                 alive, latest = alive[unfinished], latest[unfinished]
                 grown.keep(unfinished)
-    if not math.isfinite(float(firsts)):
+    if not math.isfinite(float(checks)):
         raise Diverged("sampling: the model's probabilities are not finite")
     return tokens.cpu().numpy()
+
+
+def drawn(
+    config: LanguageConfig, logits_BV: torch.Tensor, points_B: torch.Tensor, temperature: float
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Tokens, [B], and a sum that is finite if the logits were, which may be overwritten."""
+    import torch
+
+    if logits_BV.device.type == "cpu" and config.top_p == 1.0 and not 0 < config.top_k < logits_BV.shape[-1]:
+        from trainables.families.language.decode_kernels import drawn as by_kernel
+
+        tokens_B = torch.empty(len(logits_BV), dtype=torch.int64)
+        logits = logits_BV.float().contiguous().numpy()
+        check = by_kernel(logits, points_B.numpy(), np.float32(1 / temperature), tokens_B.numpy())
+        return tokens_B, torch.tensor(check)
+    chances_BV = tempered(logits_BV, temperature)
+    # a softmax with one logit that is no number has no number anywhere
+    return inverse(cut(config, chances_BV), points_B), chances_BV[:, 0].sum()
 
 
 def tempered(logits_BV: torch.Tensor, temperature: float) -> torch.Tensor:
