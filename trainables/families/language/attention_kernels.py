@@ -106,7 +106,7 @@ def _answer(
     """The sum of values by exponents of scores; returns what it must be multiplied by."""
     padded, used = len(query), place // LANES + 1
     side = padded * LANES
-    ahead = pieces * 2 * side  # the next head
+    ahead = 2 * pieces * 2 * side  # the head after the next: memory takes longer than one head
     scores[: used * LANES] = ZERO
     for piece in range(used):
         weigh(query, 0, flat, start + piece * 2 * side, padded, ahead, scores, piece * LANES)
