@@ -22,6 +22,7 @@ from trainables.families.diffusion.data import prepare
 from trainables.families.diffusion.dense import Featured
 from trainables.families.diffusion.evaluate import loss
 from trainables.families.diffusion.fit import create, fit
+from trainables.families.diffusion.lanes import predictor
 from trainables.families.diffusion.process import sample
 from trainables.lineage import Stream
 from trainables.sources.molecules_rows import Chain, Conformers
@@ -81,7 +82,7 @@ def _round(
 
 
 def check_same(config: DiffusionConfig, rows: Conformers) -> None:
-    """Both models compute one function of one set of parameters.
+    """Both models compute one function of one set of parameters; and loops are compiled before they are timed.
 
     Raises:
         AssertionError: they do not.
@@ -92,8 +93,10 @@ def check_same(config: DiffusionConfig, rows: Conformers) -> None:
     index, t = np.arange(8), torch.arange(8) * 100
     with torch.no_grad():
         padded = featured.graphs(index)
-        ours = dense(dense.prepare(padded), featured.places(index), t)[padded.mask_BN > 0]
-        torch.testing.assert_close(ours, sparse(graphs, graphs["x"], t), rtol=1e-3, atol=1e-4)
+        theirs = sparse(graphs, graphs["x"], t)
+        for model in (dense, predictor(dense)):
+            ours = model(model.prepare(padded), featured.places(index), t)[padded.mask_BN > 0]
+            torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-4)
 
 
 def _best_batch(config: DiffusionConfig, graphs: list[peer.Graphs]) -> int:

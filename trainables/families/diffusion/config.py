@@ -75,7 +75,7 @@ class DiffusionConfig(FamilyConfig):
     cov_threshold: float = Field(default=0.5, gt=0)
 
     validates: ClassVar[bool] = True
-    fit_version: ClassVar[int] = 1
+    fit_version: ClassVar[int] = 2
     default_rows: ClassVar[int] = 500
     default_generations: ClassVar[int] = 5
     accelerated: ClassVar[bool] = True

@@ -11,8 +11,8 @@ from trainables.device import device
 from trainables.families.base import Diverged
 from trainables.families.diffusion import geometry
 from trainables.families.diffusion.config import DiffusionConfig
-from trainables.families.diffusion.denoiser import Denoiser
 from trainables.families.diffusion.dense import Featured
+from trainables.families.diffusion.lanes import Predictor, predictor
 from trainables.families.diffusion.process import errors, noise, parts, sample, scheduler
 from trainables.lineage import Stream
 from trainables.sources.molecules_rows import Conformers, Graph, stack
@@ -25,20 +25,20 @@ PER_REFERENCE = 2
 
 
 @torch.no_grad()
-def denoising_errors(config: DiffusionConfig, model: Denoiser, rows: Conformers, stream: Stream) -> np.ndarray:
+def denoising_errors(config: DiffusionConfig, model: Predictor, rows: Conformers, stream: Stream) -> np.ndarray:
     """Squared error per coordinate of each row at each noise level, [levels, rows].
 
     Levels are evenly spaced timesteps. Noise comes from the stream and the rows' sizes alone, so that models
     judged on one stream see the same noisy coordinates.
     """
-    featured = Featured(rows, config.scale)
+    model, featured = predictor(model), Featured(rows, config.scale)
     levels_T = scheduler(config).alphas_cumprod.to(device())
     found = np.empty((config.noise_levels, len(rows)))
     for number, block in enumerate(featured.by_size(BLOCK)):
         generator = torch.Generator().manual_seed(stream.integer("noise", str(number)))
         mask_BN, x_BN3 = featured.graphs(block).mask_BN, featured.places(block)
         draws = [noise(x_BN3.shape, mask_BN, generator) for _ in range(config.noise_levels)]
-        for part in parts(featured.sizes[block]):
+        for part in parts(len(block)):
             graphs = featured.graphs(block[part]).to(device())
             size = graphs.mask_BN.shape[1]
             given = model.prepare(graphs)
@@ -55,7 +55,7 @@ def timesteps(config: DiffusionConfig) -> list[int]:
     return [int((k + 0.5) * config.timesteps / config.noise_levels) for k in range(config.noise_levels)]
 
 
-def loss(config: DiffusionConfig, model: Denoiser, test: Conformers, stream: Stream) -> dict[str, float]:
+def loss(config: DiffusionConfig, model: Predictor, test: Conformers, stream: Stream) -> dict[str, float]:
     """`test_loss`: the mean error per coordinate over held-out rows and noise levels; and what a model that
     predicts no noise would have.
 
@@ -88,7 +88,7 @@ def references(config: DiffusionConfig, test: Conformers) -> list[np.ndarray]:
     return chosen
 
 
-def judged(config: DiffusionConfig, model: Denoiser, test: Conformers, stream: Stream) -> list[Judged]:
+def judged(config: DiffusionConfig, model: Predictor, test: Conformers, stream: Stream) -> list[Judged]:
     """The molecules to judge, sampled twice for each real conformer."""
     chosen = references(config, test)
     asked = test.take(np.concatenate([np.repeat(rows, PER_REFERENCE) for rows in chosen]))

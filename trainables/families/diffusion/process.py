@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -17,8 +17,9 @@ import torch
 from trainables.device import device
 from trainables.families.base import Diverged
 from trainables.families.diffusion.config import DiffusionConfig
-from trainables.families.diffusion.denoiser import Denoiser, Dense, Prepared, centred
+from trainables.families.diffusion.denoiser import Dense, centred
 from trainables.families.diffusion.dense import Featured, ragged
+from trainables.families.diffusion.lanes import Predictor, predictor
 from trainables.lineage import Stream
 from trainables.sources.molecules_rows import Conformers
 
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
 BLOCK = 256
 """Rows of similar size that share a random stream; whatever the device, so that devices sample alike."""
 
-EDGES = {"cpu": 6_000}
-"""Pairs of atoms denoised at once: a few molecules keep the processor's cache; other devices take a whole block."""
+SIDE_BY_SIDE = {"cpu": 16}
+"""Molecules denoised at once: as many as fill the widest vectors of a processor; other devices take a whole block."""
 
 REMAINDER = 0.05
 """Share of the variance that may be data when the forward process ends (GeoDiff leaves 0.007, DDPM 0.00004)."""
@@ -84,19 +85,22 @@ def noised(levels_T: torch.Tensor, x_BN3: torch.Tensor, eps_BN3: torch.Tensor, t
 
 
 def errors(
-    model: Denoiser,
-    given: Prepared,
+    model: Predictor,
+    given: Any,
     x_BN3: torch.Tensor,
     eps_BN3: torch.Tensor,
     t_B: torch.Tensor,
     levels_T: torch.Tensor,
 ) -> torch.Tensor:
     """Squared error of the predicted noise, a mean over each molecule's 3n coordinates, [B]."""
-    found_BN3: torch.Tensor = model(given, noised(levels_T, x_BN3, eps_BN3, t_B), t_B)
-    return (found_BN3 - eps_BN3).square().sum((1, 2)) / (3 * given.mask_BN.sum(1))
+    found_BN3 = model(given, noised(levels_T, x_BN3, eps_BN3, t_B), t_B)
+    error_B: torch.Tensor = (found_BN3 - eps_BN3).square().sum((1, 2)) / (3 * given.mask_BN.sum(1))
+    return error_B
 
 
-def sample(config: DiffusionConfig, model: Denoiser, rows: Conformers, stream: Stream, bias: float = 1.0) -> Conformers:
+def sample(
+    config: DiffusionConfig, model: Predictor, rows: Conformers, stream: Stream, bias: float = 1.0
+) -> Conformers:
     """New coordinates for the graphs of `rows`.
 
     Args:
@@ -105,7 +109,7 @@ def sample(config: DiffusionConfig, model: Denoiser, rows: Conformers, stream: S
     Raises:
         Diverged: a coordinate is not finite.
     """
-    featured = Featured(rows, config.scale)
+    model, featured = predictor(model), Featured(rows, config.scale)
     made: list[tuple[np.ndarray, np.ndarray]] = []
     for number, block in enumerate(featured.by_size(BLOCK)):
         generator = torch.Generator().manual_seed(stream.integer("block", str(number)))
@@ -119,7 +123,7 @@ def sample(config: DiffusionConfig, model: Denoiser, rows: Conformers, stream: S
 @torch.no_grad()
 def _denoised(
     config: DiffusionConfig,
-    model: Denoiser,
+    model: Predictor,
     featured: Featured,
     block: np.ndarray,
     generator: torch.Generator,
@@ -130,7 +134,7 @@ def _denoised(
     count = config.sampling_steps if config.sampler == "ddpm" else 1
     draws = [spread * noise(torch.Size([*mask_BN.shape, 3]), mask_BN, generator) for _ in range(count)]
     places = np.zeros((*mask_BN.shape, 3), dtype=np.float32)
-    for part in parts(featured.sizes[block]):
+    for part in parts(len(block)):
         graphs = featured.graphs(block[part])
         size = graphs.mask_BN.shape[1]
         x_BN3 = _reversed(config, model, graphs.to(device()), [draw[part, :size].to(device()) for draw in draws])
@@ -138,7 +142,7 @@ def _denoised(
     return places
 
 
-def _reversed(config: DiffusionConfig, model: Denoiser, graphs: Dense, draws: list[torch.Tensor]) -> torch.Tensor:
+def _reversed(config: DiffusionConfig, model: Predictor, graphs: Dense, draws: list[torch.Tensor]) -> torch.Tensor:
     """The reverse process from the first draw on; the others are the noise of its steps."""
     given = model.prepare(graphs)
     x_BN3 = draws[0]
@@ -189,11 +193,8 @@ def stepped(step: Step, eps_BN3: torch.Tensor, x_BN3: torch.Tensor, fresh_BN3: t
     return next_BN3 if fresh_BN3 is None else next_BN3.add_(fresh_BN3, alpha=step.fresh)
 
 
-def parts(sizes: np.ndarray) -> Iterator[slice]:
-    """A block of ascending sizes, cut so that each part has as many pairs of atoms as suit the device."""
-    limit = EDGES.get(device().type)
-    start = 0
-    while start < len(sizes):
-        rows = len(sizes) if limit is None else max(1, limit // int(sizes[start]) ** 2)
-        yield slice(start, min(start + rows, len(sizes)))
-        start += rows
+def parts(rows: int) -> Iterator[slice]:
+    """A block of rows, cut so that each part has as many as suit the device."""
+    length = SIDE_BY_SIDE.get(device().type, rows)
+    for start in range(0, rows, length):
+        yield slice(start, min(start + length, rows))

@@ -1,0 +1,49 @@
+"""Compiled functions against double precision."""
+
+import numpy as np
+import pytest
+
+from trainables import fast_math
+from trainables.compiled import compiled
+
+
+def applied(function, x: np.ndarray) -> np.ndarray:
+    """In a compiled loop, as it is used."""
+
+    @compiled
+    def every(x, out):
+        for n in range(len(x)):
+            out[n] = function(x[n])
+
+    out = np.empty_like(x)
+    every(x, out)
+    return out
+
+
+WIDE = np.linspace(-87, 87, 1_000_003, dtype=np.float32)
+EXACT = {
+    "exp": np.exp,
+    "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
+    "silu": lambda x: x / (1 + np.exp(-x)),
+}
+
+
+@pytest.mark.parametrize(("name", "error"), [("exp", 1e-7), ("sigmoid", 2e-7), ("silu", 2e-7)])
+def test_functions_are_as_near_as_they_say(name, error):
+    exact = EXACT[name](WIDE.astype(np.float64))
+    found = applied(getattr(fast_math, name), WIDE)
+    assert (np.abs(found - exact) <= error * np.abs(exact)).all()
+
+
+def test_far_arguments_end_near_their_limits():
+    far = np.array([-1e30, -200, 200, 1e30, np.nan, 0], dtype=np.float32)
+    exp, sigmoid, silu = (applied(getattr(fast_math, name), far) for name in EXACT)
+    assert (exp[:2] > 0).all()
+    assert (exp[:2] < 2e-38).all()
+    assert (exp[2:4] > 6e37).all()
+    assert np.isfinite(exp[2:4]).all()
+    assert (sigmoid[:2] < 2e-38).all()
+    assert sigmoid[[2, 3, 5]].tolist() == [1, 1, 0.5]
+    assert abs(silu[1]) < 1e-35
+    assert silu[[2, 5]].tolist() == [200, 0]
+    assert all(np.isnan(found[4]) for found in (exp, sigmoid, silu))
