@@ -76,6 +76,9 @@ def suggest(word: str, known: Sequence[str] | Mapping[str, Any] | Iterator[str])
     return f"{hint} (known: {', '.join(names)})"
 
 
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=True)
+
+
 def canonical_json(value: Any) -> str:
     """The one JSON text of plain data: sorted keys, no spaces, no NaN.
 
@@ -83,7 +86,7 @@ def canonical_json(value: Any) -> str:
         ValueError: a number is not finite.
         TypeError: something has no JSON form.
     """
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=True)
+    return _ENCODER.encode(value)
 
 
 def explain(error: ValidationError, root: type[BaseModel]) -> str:

@@ -48,7 +48,7 @@ class Part:
     index: np.ndarray | None
     weight: float
 
-    @property
+    @cached_property
     def rows(self) -> int:
         """Rows this part adds to the corpus (of each replicate)."""
         return sum(b.rows for b in self.batches) if self.index is None else int(self.index.shape[-1])
@@ -91,20 +91,23 @@ class Corpus:
 
     def rows_by_batch(self) -> dict[int, float]:
         """Rows by batch number, over all parts."""
-        total: dict[int, float] = {}
-        for part in self.parts:
-            for number, rows in part.rows_by_batch.items():
-                total[number] = total.get(number, 0.0) + rows
-        return dict(sorted(total.items()))
+        return self._by_batch([1.0] * len(self.parts))
 
     def weight_by_batch(self) -> dict[int, float]:
         """Share of the loss that each batch carries; sums to 1."""
-        total: dict[int, float] = {}
-        for part in self.parts:
-            for number, rows in part.rows_by_batch.items():
-                total[number] = total.get(number, 0.0) + rows * part.weight
+        total = self._by_batch([part.weight for part in self.parts])
         whole = sum(total.values())
-        return {number: weight / whole for number, weight in sorted(total.items())}
+        return {number: weight / whole for number, weight in total.items()}
+
+    def _by_batch(self, weights: list[float]) -> dict[int, float]:
+        total: dict[int, float] = {}
+        for part, weight in zip(self.parts, weights, strict=True):
+            if not total:
+                total = {number: 0.0 + rows * weight for number, rows in part.rows_by_batch.items()}
+                continue
+            for number, rows in part.rows_by_batch.items():
+                total[number] = total.get(number, 0.0) + rows * weight
+        return dict(sorted(total.items()))
 
     def effective_rows(self) -> float:
         """Kish's effective size (Σw)²/Σw²: rows of equal weight that would count as much."""

@@ -157,13 +157,14 @@ class Recursion:
 
     def corpus(self, step: Step) -> Corpus:
         """What a generation is fitted on."""
-        rng = Stream(step.model).numpy("corpus")
+        whole = all(draw.how == "all" for draw in step.draws)
+        rng = None if whole else Stream(step.model).numpy("corpus")
         return Corpus(tuple(self._part(step, number, rng) for number in range(len(step.draws))))
 
-    def _part(self, step: Step, number: int, rng: np.random.Generator) -> Part:
+    def _part(self, step: Step, number: int, rng: np.random.Generator | None) -> Part:
         draw = step.draws[number]
         batches = [self._handle(b) for b in self.steps.drawn(draw)]
-        if draw.batches == (FRESH,):
+        if draw.batches == (FRESH,) or rng is None:
             return Part(tuple(batches), None, draw.weight)
         scores = None
         if draw.how == "scored":

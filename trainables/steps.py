@@ -75,7 +75,8 @@ class Steps:
         """The batches that a draw names."""
         if draw.batches == (FRESH,):
             return [self.real(self.cell.rows + draw.start, draw.rows or 0, FRESH)]
-        return [self.batch(number) for number in draw.batches]
+        known = self._batches
+        return [known.get(number) or self.batch(number) for number in draw.batches]
 
     def step(self, generation: int) -> Step:
         """Generation `generation` (1, 2, …)."""
@@ -175,6 +176,9 @@ class Steps:
 
 def _spread(batches: tuple[int, ...], layers: list[set[int]]) -> None:
     """Add whole batches to draws of equal weight, each batch at most once a draw."""
+    if layers[0].isdisjoint(batches):
+        layers[0].update(batches)
+        return
     for number in batches:
         free = next((layer for layer in layers if number not in layer), None)
         if free is None:

@@ -11,6 +11,7 @@ What `get` and `once` return may lie in a file mapped into memory: treat arrays 
 from __future__ import annotations
 
 import json
+import math
 import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -221,12 +222,35 @@ def settled(payload: Payload) -> Payload:
         ValueError: `meta` is not finite, plain JSON.
     """
     try:
-        meta = json.loads(canonical_json(dict(payload.meta)))
+        meta = _plain(dict(payload.meta))
     except (TypeError, ValueError) as error:
         raise ValueError(f"meta: an artifact's meta must be plain JSON with finite numbers: {error}") from error
     tensors = {name: np.asarray(value, order="C") for name, value in payload.tensors.items()}
     table = None if payload.table is None else payload.table.with_format(None)
     return Payload(meta, tensors, table, dict(payload.files))
+
+
+_ATOMS = {str, int, bool, type(None)}
+
+
+def _plain(value: Any) -> Any:
+    """What comes back from JSON text, without writing it where nothing can come back changed.
+
+    Raises:
+        ValueError: a number is not finite.
+        TypeError: something has no JSON form.
+    """
+    kind = type(value)
+    if kind in _ATOMS or (kind is float and math.isfinite(value)):
+        return value
+    if kind is list or kind is tuple:
+        return [_plain(item) for item in value]
+    if kind is dict and set(map(type, value)) <= {str}:
+        within = set(map(type, value.values()))
+        if within <= _ATOMS or (within == {float} and all(map(math.isfinite, value.values()))):
+            return dict(sorted(value.items()))
+        return {name: _plain(value[name]) for name in sorted(value)}
+    return json.loads(canonical_json(value))
 
 
 def _bytes(payload: Payload) -> int:

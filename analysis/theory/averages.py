@@ -20,7 +20,7 @@ from typing import Literal
 
 import numpy as np
 
-from analysis.theory.history import REAL, History, Share, Source
+from analysis.theory.history import History, Share, Source
 
 Spread = Literal["biased", "unbiased", "known"]
 
@@ -61,6 +61,15 @@ def averages(
     return Averages(tuple(recursion.error[1:]), tuple(recursion.spread[1:]))
 
 
+@dataclass(frozen=True)
+class _Sum:
+    """Rows of some sources: coefficients of the sum of their means, and their expected sum of squares."""
+
+    terms: tuple[tuple[Source, int], ...]
+    mean: np.ndarray
+    second: float
+
+
 class _Recursion:
     """State: coefficients of each model's mean on the innovations so far; index 0 is the truth."""
 
@@ -78,12 +87,13 @@ class _Recursion:
         self._variance = np.zeros(width)
         self._used = 0
         self._innovations: dict[tuple[Source, int], int] = {}
+        self._sums: dict[int, _Sum] = {}
 
     def advance(self, shares: tuple[Share, ...]) -> None:
         """One more generation."""
         loads = np.array([share.rows * share.weight for share in shares])
         alphas = loads / loads.sum()
-        found = [self._share(share) for share in shares]
+        found = [self._share(share, place) for place, share in enumerate(shares)]
         mean = np.sum([a * m for a, (m, _) in zip(alphas, found, strict=True)], axis=0)
         error = float(mean**2 @ self._variance)
         second = sum(a * s for a, (_, s) in zip(alphas, found, strict=True))
@@ -100,23 +110,31 @@ class _Recursion:
             biased /= 1 - squares / total**2
         return biased + self.widen
 
-    def _share(self, share: Share) -> tuple[np.ndarray, float]:
+    def _share(self, share: Share, place: int) -> tuple[np.ndarray, float]:
         """Coefficients of a share's mean, and the expected square of one of its rows."""
         sizes = [self.past.sizes[source] for source in share.sources]
         taken = _from_the_front(sizes, share.rows) if share.how == "first" else sizes
-        models, own = np.zeros(len(self._means)), np.zeros_like(self._variance)
-        second = 0.0
-        for source, rows in zip(share.sources, taken, strict=True):
-            if rows:
-                models[source if isinstance(source, int) else REAL] += rows
-                own[self._batch(source, rows)] += rows
-                second += rows * self._second(source)
-        known = slice(self._used)
-        own[known] += models @ self._means[:, known]
-        mean, second = own / sum(taken), second / sum(taken)
+        total = self._sum(tuple(zip(share.sources, taken, strict=True)), place)
+        mean, second = total.mean / sum(taken), total.second / sum(taken)
         if share.how in ("subsample", "bootstrap"):
             mean[self._chance(share, sum(sizes), self._within(share, mean, second))] = 1.0
         return mean, second
+
+    def _sum(self, terms: tuple[tuple[Source, int], ...], place: int) -> _Sum:
+        """Over sources and the rows taken of each. Where the share at this place of the last corpus was its first part,
+        as in a pool that grows, it goes on from there."""
+        total = self._sums.get(place)
+        if total is None or terms[: len(total.terms)] != total.terms:
+            total = _Sum((), np.zeros_like(self._variance), 0.0)
+        mean, second = total.mean.copy(), total.second
+        for source, rows in terms[len(total.terms) :]:
+            if rows:
+                mean[self._batch(source, rows)] += rows
+                second += rows * self._second(source)
+                if isinstance(source, int):
+                    mean += rows * self._means[source]
+        self._sums[place] = _Sum(terms, mean, second)
+        return self._sums[place]
 
     def _within(self, share: Share, mean: np.ndarray, second: float) -> float:
         """Expected variance of the rows of a share's union."""

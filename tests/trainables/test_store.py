@@ -19,7 +19,7 @@ from hypothesis.extra import numpy as hnp
 from trainables import Cell, run
 from trainables.artifacts import FsspecStore
 from trainables.lineage import make_key
-from trainables.store import Payload, Store, StoreError, open_store
+from trainables.store import Payload, Store, StoreError, open_store, settled
 
 KEY = make_key("test", part=1)
 
@@ -287,3 +287,23 @@ def test_only_what_is_dear_is_forced_onto_the_disk(tmp_path, monkeypatch):
     assert synced == []
     store.once("model", "dear", lambda: time.sleep(0.3) or large)
     assert len(synced) == 3  # the tensors, the manifest, the folder that names them
+
+
+@pytest.mark.parametrize(
+    "meta",
+    [
+        {"z": 1, "a": {"y": [1.5, (2, None)], "b": {"10": 0.1, "9": -0.0}}, "text": "\u00e9\ud800", "yes": True},
+        {"numbers": {3: 1.0, 2: "two"}, "numpy": np.float64(0.1), "many": {"x": np.float64(2), "w": 10**30}},
+        {"mixed": {"a": 1.0, "b": 1}, "empty": [{}, [], ()]},
+    ],
+)
+def test_meta_comes_back_as_from_its_text(meta):
+    """Values, their types and the order of names, whichever way they take."""
+    kept = settled(Payload(meta=meta)).meta
+    assert repr(kept) == repr(json.loads(json.dumps(meta, sort_keys=True)))
+
+
+@pytest.mark.parametrize("bad", [float("nan"), [float("inf")], {"a": {"b": np.int64(1)}}, {"a": {1, 2}}, b"x"])
+def test_meta_that_has_no_text_is_refused(bad):
+    with pytest.raises(ValueError, match="meta: an artifact's meta must be plain JSON with finite numbers"):
+        settled(Payload(meta={"x": bad}))

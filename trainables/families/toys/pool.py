@@ -45,7 +45,8 @@ class RunningSum(Generic[T]):
     def total(self, items: list[tuple[Batch, float]]) -> T:
         """The sum over (batch, row weight) pairs, at least one."""
         names = tuple((batch.key, weight) for batch, weight in items)
-        done = max((len(k) for k in self._known if names[: len(k)] == k), default=0)
+        lengths = sorted(map(len, self._known), reverse=True)
+        done = next((n for n in lengths if names[:n] in self._known), 0)
         total = self._known[names[:done]] if done else self._load(*items[0])
         for batch, weight in items[max(done, 1) :]:
             total = self._add(total, self._load(batch, weight))
