@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote
 
@@ -33,7 +34,8 @@ def read(path: Path, study: str | None, config_of: Callable[[str], str | None]) 
         ValueError: the file is not an MLflow database.
     """
     try:
-        with sqlite3.connect(f"file:{quote(str(path.resolve()))}?mode=ro", uri=True, timeout=30) as database:
+        where = f"file:{quote(str(path.resolve()))}?mode=ro"
+        with closing(sqlite3.connect(where, uri=True, timeout=30)) as database:
             rows = database.execute(_TAGS).fetchall()
             values = database.execute(_METRICS, (study, study)).fetchall()
     except sqlite3.DatabaseError as problem:

@@ -64,10 +64,19 @@ def guard_token() -> None:
     path = Path.home() / ".ray" / "auth_token"
     with contextlib.suppress(OSError):
         path.parent.mkdir(mode=0o700, exist_ok=True)
-        try:
-            descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-        except FileExistsError:
-            path.chmod(0o600)
-            return
+        if not path.exists():
+            _make(path)
+        path.chmod(0o600)
+
+
+def _make(path: Path) -> None:
+    """The first token of this user, whole from its first moment on: another process may read it in the next."""
+    own = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
+    descriptor = os.open(own, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    try:
         with open(descriptor, "w", encoding="ascii") as file:
             file.write(secrets.token_hex(32))
+        with contextlib.suppress(FileExistsError):
+            os.link(own, path)  # where another process was quicker, its token counts
+    finally:
+        os.unlink(own)

@@ -49,14 +49,16 @@ def run_trials(board: Board, store: str, stop: threading.Event, slots: Slots, wa
         Interrupted: `stop` was set, or the store is broken; running generations are lost, all others kept.
     """
     hold_secrets()
+    pulse = _Pulse(board, stop, warn)
+    trials = _Next(board, store, pulse, slots)
     with tempfile.TemporaryDirectory(prefix="collapse-sweep-tune-") as scratch:
         tuner = tune.Tuner(
             tune.with_resources(CellTrial, _place),
-            tune_config=tune.TuneConfig(search_alg=_Next(board, store, stop, slots), num_samples=-1, reuse_actors=True),
+            tune_config=tune.TuneConfig(search_alg=trials, num_samples=-1, reuse_actors=True),
             run_config=tune.RunConfig(
                 name="study",
                 storage_path=scratch,
-                callbacks=[_Reports(board, stop, slots, Watch(board, warn), warn)],
+                callbacks=[_Reports(board, pulse, slots)],
                 stop=_Stops(board),
                 failure_config=tune.FailureConfig(max_failures=WORKER_DEATHS),
                 checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
@@ -79,17 +81,50 @@ class _Unpickled:
         return {}
 
 
+class _Pulse:
+    """What is looked at now and then while a study runs, and where it can end cleanly: on the main thread, between two
+    events."""
+
+    def __init__(self, board: Board, stop: threading.Event, warn: Callable[[str], None]) -> None:
+        self._board, self._stop, self._watch, self._warn = board, stop, Watch(board, warn), warn
+        self._looked = time.monotonic()
+
+    def beat(self) -> None:
+        """Let listeners know that time has passed.
+
+        Raises:
+            Interrupted: the run is to end, or can't go on.
+        """
+        self._board.tick()
+        self._watch.look()
+        if self._stop.is_set() or self._board.broken or self._lost():
+            raise Interrupted
+
+    def _lost(self) -> bool:
+        """Whether Ray itself has died, looked at now and then; Tune would wait for it for ever."""
+        if time.monotonic() - self._looked < LOOK:
+            return False
+        self._looked = time.monotonic()
+        if not lost():
+            return False
+        self._warn(KILLED)
+        return True
+
+
 class _Next(_Unpickled, Searcher):  # type: ignore[misc]  # Ray is untyped
     """Tune asks here for the next trial."""
 
-    def __init__(self, board: Board, store: str, stop: threading.Event, slots: Slots) -> None:
+    def __init__(self, board: Board, store: str, pulse: _Pulse, slots: Slots) -> None:
         super().__init__()
-        self._board, self._store, self._stop, self._slots = board, store, stop, slots
+        self._board, self._store, self._pulse, self._slots = board, store, pulse, slots
 
     def suggest(self, trial_id: str) -> Any:
-        """The config of a trial, None to be asked again, or that there are no more."""
-        if self._stop.is_set():
-            raise Interrupted
+        """The config of a trial, None to be asked again, or that there are no more.
+
+        While all cells wait for what other drivers compute, Tune asks again and again, and does nothing else.
+        """
+        if not self._board.running:
+            self._pulse.beat()
         job = self._board.take(self._slots.fits)
         if job is not None:
             config = {"cell": canonical_json(job.cell.canonical()), "store": self._store, "key": job.key}
@@ -130,28 +165,12 @@ class _Stops(_Unpickled, tune.Stopper):  # type: ignore[misc]  # Ray is untyped
 class _Reports(_Unpickled, Callback):  # type: ignore[misc]  # Ray is untyped
     """Tune tells here what trials report."""
 
-    def __init__(
-        self, board: Board, stop: threading.Event, slots: Slots, watch: Watch, warn: Callable[[str], None]
-    ) -> None:
-        self._board, self._stop, self._slots, self._watch, self._warn = board, stop, slots, watch, warn
-        self._looked = time.monotonic()
+    def __init__(self, board: Board, pulse: _Pulse, slots: Slots) -> None:
+        self._board, self._pulse, self._slots = board, pulse, slots
 
     def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
-        """The place where a run can end cleanly: between two events, on the main thread."""
-        self._board.tick()
-        self._watch.look()
-        if self._stop.is_set() or self._board.broken or self._lost():
-            raise Interrupted
-
-    def _lost(self) -> bool:
-        """Whether Ray itself has died, looked at now and then; Tune would wait for it for ever."""
-        if time.monotonic() - self._looked < LOOK:
-            return False
-        self._looked = time.monotonic()
-        if not lost():
-            return False
-        self._warn(KILLED)
-        return True
+        """Tune has dealt with an event, or waited for one."""
+        self._pulse.beat()
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         """A worker has taken up a cell."""

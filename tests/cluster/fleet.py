@@ -9,7 +9,6 @@ import logging
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -19,17 +18,10 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from ports import free_port
 
 APART = ["unshare", "--pid", "--fork", "--kill-child", "--mount", "--mount-proc"]
 """A process namespace and a mount namespace of its own: what happens there is seen by nobody else."""
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
 
 
 def can_be_apart() -> bool:
@@ -73,7 +65,7 @@ class Fleet:
         for member in family:
             with contextlib.suppress(psutil.NoSuchProcess):
                 member.send_signal(signal.SIGKILL)
-        process.wait(timeout=30)
+        process.wait(timeout=120)
 
     def close(self) -> None:
         """End every node."""
@@ -105,7 +97,7 @@ class Fleet:
             self.nodes[name] = subprocess.Popen(command, env=self.environment, stdout=log, stderr=log, cwd=self.folder)
 
     def _wait_for(self, name: str) -> None:
-        deadline = time.monotonic() + 200
+        deadline = time.monotonic() + 300
         while "Ray runtime started" not in self.log(name):
             assert self.nodes[name].poll() is None, self.log(name)[-2000:]
             assert time.monotonic() < deadline, self.log(name)[-2000:]

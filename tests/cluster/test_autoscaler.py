@@ -15,7 +15,7 @@ import pytest
 from fleet import Fleet, bucket, fleet, s3
 
 pytest.importorskip("s3fs", reason="the extra `s3` is not installed")
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.filterwarnings("ignore::DeprecationWarning")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900), pytest.mark.filterwarnings("ignore::DeprecationWarning")]
 
 STUDY = """\
 name: grown
@@ -75,7 +75,7 @@ def call(folder: Path, machines: Fleet, *more: str) -> tuple[int, str]:
     command = [sys.executable, "-m", "sweep", "run", "grown.yaml", "--address", machines.address, "--no-report", *more]
     command += ["--tracking-uri", "none"]
     done = subprocess.run(
-        command, cwd=folder, env=machines.environment, capture_output=True, text=True, timeout=400, check=False
+        command, cwd=folder, env=machines.environment, capture_output=True, text=True, timeout=600, check=False
     )
     return done.returncode, done.stderr
 
@@ -92,12 +92,11 @@ def test_what_no_node_type_brings_is_refused_and_what_one_brings_is_waited_for(t
     code, said = call(tmp_path, growing, "--storage", url)
     assert code == 0, said
     assert "[2/2 cells done" in said
-    assert workers(growing) == [True]
-    deadline = time.monotonic() + IDLE + 90
-    while workers(growing) == [True]:
+    deadline = time.monotonic() + IDLE + 300
+    while any(alive := workers(growing)):
         assert time.monotonic() < deadline, "a node without trials is kept and paid for"
         time.sleep(1.0)
-    assert workers(growing) == [False], "it came, and has gone again"
+    assert alive == [False], "it came, and has gone again"
 
 
 def workers(machines: Fleet) -> list[bool]:
@@ -106,7 +105,7 @@ def workers(machines: Fleet) -> list[bool]:
     script += "print(json.dumps([node['Alive'] for node in ray.nodes() if node['NodeID'] != '{}']))"
     command = [sys.executable, "-c", script.format(machines.address, HEAD)]
     done = subprocess.run(
-        command, env=machines.environment, cwd=machines.folder, capture_output=True, text=True, timeout=60, check=True
+        command, env=machines.environment, cwd=machines.folder, capture_output=True, text=True, timeout=300, check=True
     )
     found: list[bool] = json.loads(done.stdout)
     return found

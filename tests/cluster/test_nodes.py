@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from fleet import Fleet, bucket, can_be_apart, fleet, s3
+from gates import unfinished
 
 from trainables.store import Store, open_store
 
@@ -32,7 +33,7 @@ FITS = 6 * 10 - 3
 @pytest.fixture(scope="module")
 def environment() -> Iterator[dict[str, str]]:
     with s3() as found, pytest.MonkeyPatch.context() as patch:
-        found |= {"COLLAPSE_SWEEP_LEASE_SECONDS": "8"}
+        found |= {"COLLAPSE_SWEEP_LEASE_SECONDS": "15"}
         for name, value in found.items():
             patch.setenv(name, value)
         yield found
@@ -85,10 +86,11 @@ def test_a_machine_dies_and_another_joins_and_the_table_is_that_of_an_undisturbe
     undisturbed: Path, machines: Fleet
 ) -> None:
     name = bucket()
-    process = run(undisturbed, machines, "--workspace", "c", "--storage", f"s3://{name}/store")
-    wait_for(lambda: fitted(name) >= 8, process)
-    machines.kill("first")
-    at_death = fitted(name)
+    with unfinished(undisturbed / "nodes.yaml", f"s3://{name}/store"):
+        process = run(undisturbed, machines, "--workspace", "c", "--storage", f"s3://{name}/store")
+        wait_for(lambda: fitted(name) >= 8, process)
+        machines.kill("first")
+        at_death = fitted(name)
     machines.join("third")
     _, said = process.communicate(timeout=400)
     assert process.returncode == 0, said
@@ -137,7 +139,7 @@ def test_a_submitted_study_runs_on_the_head_and_is_followed_to_its_end(undisturb
     plain = {name: value for name, value in machines.environment.items() if name != "RAY_AUTH_MODE"}  # a user's shell
     stranger = plain | {"RAY_AUTH_TOKEN": "f" * 64}
     done = subprocess.run(
-        command, cwd=undisturbed, env=stranger, capture_output=True, text=True, timeout=100, check=False
+        command, cwd=undisturbed, env=stranger, capture_output=True, text=True, timeout=300, check=False
     )
     assert done.returncode == 2, done.stdout + done.stderr
     assert done.stderr.splitlines()[-1].startswith(f"collapse-sweep: --address {page}: the head asks for the cluster's")

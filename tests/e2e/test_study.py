@@ -13,10 +13,14 @@ from typing import Any
 
 import psutil
 import pytest
+from gates import unfinished
 
 from trainables.store import open_store
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(280)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+PATIENCE = 600
+"""Seconds that a command may take; no claim about it, but the end of a test that hangs."""
 
 TOY = """\
 name: toy
@@ -41,7 +45,7 @@ def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
 
 def call(folder: Path, *arguments: str, code: int = 0) -> tuple[str, str]:
     process = start(folder, *arguments)
-    out, err = process.communicate(timeout=240)
+    out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == code, err
     assert "Traceback" not in err
     return out, err
@@ -118,13 +122,19 @@ def test_trial_gives_the_records_of_the_trial_run_by_ray(undisturbed: Path) -> N
     assert [record["metrics"]["trace_ratio"] for record in alone] == cell["trace_ratio"].tolist()
 
 
+def store_of(folder: Path, workspace: str) -> str:
+    return str(folder / workspace / "store")
+
+
 def test_a_killed_driver_goes_on_and_ends_with_the_same_table(undisturbed: Path) -> None:
-    process = start(undisturbed, "run", "toy.yaml", "--workspace", "killed", "--cpus", "2")
-    wait_for(lambda: len(models(undisturbed, "killed")) >= 6, process)
-    process.send_signal(signal.SIGKILL)
-    process.communicate(timeout=30)
-    time.sleep(2.0)  # workers notice that their driver is gone
-    kept = models(undisturbed, "killed")
+    with unfinished(undisturbed / "toy.yaml", store_of(undisturbed, "killed")):
+        process = start(undisturbed, "run", "toy.yaml", "--workspace", "killed", "--cpus", "2")
+        wait_for(lambda: len(models(undisturbed, "killed")) >= 6, process)
+        workers = trials(process)
+        process.send_signal(signal.SIGKILL)
+        process.communicate(timeout=PATIENCE)
+        assert psutil.wait_procs(workers, timeout=PATIENCE)[1] == [], "workers notice that their driver is gone"
+        kept = models(undisturbed, "killed")
     assert len(kept) < 22, "it was killed in the middle"
     call(undisturbed, "run", "toy.yaml", "--workspace", "killed", "--cpus", "2")
     after = models(undisturbed, "killed")
@@ -144,24 +154,32 @@ def trials(process: subprocess.Popen[str]) -> list[psutil.Process]:
 
 
 def test_a_killed_worker_is_started_again_and_the_records_are_the_same(undisturbed: Path) -> None:
-    process = start(undisturbed, "run", "toy.yaml", "--workspace", "worker", "--cpus", "1", "--no-report")
-    wait_for(lambda: len(models(undisturbed, "worker")) >= 3, process)
-    workers: list[psutil.Process] = []
-    wait_for(lambda: bool(workers.extend(trials(process)) or workers), process)
-    for worker in workers:
-        worker.kill()
-    _, err = process.communicate(timeout=200)
+    with unfinished(undisturbed / "toy.yaml", store_of(undisturbed, "worker")):
+        process = start(undisturbed, "run", "toy.yaml", "--workspace", "worker", "--cpus", "1", "--no-report")
+        wait_for(lambda: len(models(undisturbed, "worker")) >= 3, process)
+        wait_for(lambda: kill(trials(process)) > 0, process)
+    _, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, err
     assert records(undisturbed, "worker") == records(undisturbed, "w")
 
 
+def kill(found: list[psutil.Process]) -> int:
+    """How many of these processes were there to be killed."""
+    killed = 0
+    for each in found:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            each.kill()
+            killed += 1
+    return killed
+
+
 def test_a_stopped_run_says_how_to_go_on(undisturbed: Path) -> None:
-    process = start(undisturbed, "run", "toy.yaml", "--workspace", "stopped", "--cpus", "1")
-    wait_for(lambda: len(models(undisturbed, "stopped")) >= 2, process)
-    started = time.monotonic()
-    process.send_signal(signal.SIGTERM)
-    _, err = process.communicate(timeout=60)
-    assert time.monotonic() - started < 10
+    """It ends at once, which is to say: while a cell that it would wait for is not done."""
+    with unfinished(undisturbed / "toy.yaml", store_of(undisturbed, "stopped")):
+        process = start(undisturbed, "run", "toy.yaml", "--workspace", "stopped", "--cpus", "1")
+        wait_for(lambda: len(models(undisturbed, "stopped")) >= 2, process)
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=120)
     assert process.returncode == 1
     assert "Traceback" not in err
     assert "go on with: collapse-sweep run toy.yaml --workspace" in err
@@ -177,7 +195,7 @@ def test_an_optuna_study_runs_and_is_not_run_again(undisturbed: Path) -> None:
 
 
 def wait_for(condition: Any, process: subprocess.Popen[str]) -> None:
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + PATIENCE
     while not condition():
         assert process.poll() is None, process.communicate()[1]
         assert time.monotonic() < deadline

@@ -53,7 +53,7 @@ class Crew:
     def run(self, cells: list[dict[str, Any]], **orders: Any) -> tuple[int, list[str], str]:
         """A worker's exit status, records, and what it said on stderr."""
         worker = self.start(cells, **orders)
-        out, err = worker.communicate(timeout=120)
+        out, err = worker.communicate(timeout=600)
         return worker.returncode, out.splitlines(), err
 
     @property

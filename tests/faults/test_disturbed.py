@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from gates import unfinished
 
 from trainables.store import open_store
 
@@ -83,12 +84,14 @@ def same(folder: Path, workspace: str) -> bool:
 
 
 def test_a_locked_tracking_database_stops_nothing_and_is_written_again(folder: Path) -> None:
-    process = start(folder, "run", "toy.yaml", "--workspace", "locked", "--cpus", "2")
-    wait_for(lambda: len(models(folder, "locked")) >= 1, process)
-    with contextlib.closing(sqlite3.connect(folder / "locked" / "mlflow.db", timeout=60)) as held:
-        held.execute("begin exclusive")
+    with contextlib.ExitStack() as stack:
+        with unfinished(folder / "toy.yaml", str(folder / "locked" / "store")):
+            process = start(folder, "run", "toy.yaml", "--workspace", "locked", "--cpus", "2")
+            wait_for(lambda: len(models(folder, "locked")) >= 1, process)
+            database = sqlite3.connect(folder / "locked" / "mlflow.db", timeout=200)
+            stack.callback(database.close)  # and with it the lock
+            database.execute("begin exclusive")
         _, err = process.communicate(timeout=600)
-        held.rollback()
     assert process.returncode == 0, err
     assert "warning: --tracking-uri" in err
     assert "`relog`" in err
@@ -109,11 +112,13 @@ def test_a_deleted_tracking_database_is_written_again(folder: Path) -> None:
 
     import analysis
 
-    process = start(folder, "run", "toy.yaml", "--workspace", "deleted", "--cpus", "2")
-    wait_for(lambda: len(models(folder, "deleted")) >= 4, process)
-    for path in (folder / "deleted").glob("mlflow.db*"):
-        path.unlink()
-    process.communicate(timeout=600)
+    with unfinished(folder / "toy.yaml", str(folder / "deleted" / "store")):
+        process = start(folder, "run", "toy.yaml", "--workspace", "deleted", "--cpus", "2")
+        wait_for(lambda: len(models(folder, "deleted")) >= 4, process)
+        for path in (folder / "deleted").glob("mlflow.db*"):
+            path.unlink(missing_ok=True)  # a journal comes and goes
+    _, err = process.communicate(timeout=600)
+    assert process.returncode == 0, err
     assert records(folder, "deleted") == records(folder, "w")
     relogged(folder, "deleted")
     call(folder, "report", "toy.yaml", "--workspace", "deleted")

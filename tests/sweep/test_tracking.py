@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -43,7 +44,7 @@ def board_of(store: Any, *listeners: Any) -> Board:
 
 
 def rows(workspace: Workspace, query: str) -> list[tuple[Any, ...]]:
-    with sqlite3.connect(workspace.root / "mlflow.db") as database:
+    with contextlib.closing(sqlite3.connect(workspace.root / "mlflow.db")) as database:
         return database.execute(query).fetchall()
 
 

@@ -6,7 +6,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -16,7 +15,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
+from ports import free_port
+
 PASSWORD = "planted-Xq7-database-password"
+_RUNNING: dict[str, int] = {}
+"""MLflow servers by address."""
 
 
 def postgres_home() -> Path | None:
@@ -26,14 +30,6 @@ def postgres_home() -> Path | None:
         [Path(found).resolve().parent] if found else sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
     )
     return next((place for place in places if (place / "postgres").exists()), None)
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @contextmanager
@@ -57,7 +53,7 @@ def postgres(home: Path) -> Iterator[str]:
         yield uri
     finally:
         server.send_signal(signal.SIGINT)
-        server.wait(30)
+        server.wait(120)
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -110,21 +106,36 @@ def mlflow(backend: str, artifacts: str, folder: Path, **environment: str) -> It
         )
         try:
             _until(lambda: _answers(f"{address}/health"))
+            _RUNNING[address] = server.pid
             yield address
         finally:
             os.killpg(server.pid, signal.SIGTERM)
-            server.wait(30)
+            server.wait(120)
+
+
+@contextmanager
+def asleep(address: str) -> Iterator[None]:
+    """For the block, an MLflow server takes connections and answers nobody."""
+    members = [psutil.Process(_RUNNING[address])]
+    members += members[0].children(recursive=True)
+    for member in members:
+        member.suspend()
+    try:
+        yield
+    finally:
+        for member in members:
+            member.resume()
 
 
 def _answers(url: str) -> bool:
     try:
-        with urllib.request.urlopen(url, timeout=5) as answer:
+        with urllib.request.urlopen(url, timeout=30) as answer:
             return bool(answer.status == 200)
     except OSError:
         return False
 
 
-def _until(true: object, seconds: float = 120.0) -> None:
+def _until(true: object, seconds: float = 250.0) -> None:
     deadline = time.monotonic() + seconds
     while not true():  # type: ignore[operator]
         if time.monotonic() > deadline:

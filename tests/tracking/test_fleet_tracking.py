@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -68,28 +67,27 @@ def made_up(job: Job, generation: int) -> Record:
     )
 
 
-def run(board: Board) -> list[float]:
-    """64 trials side by side, a generation each in turn; seconds for which each report kept the driver."""
+def run(board: Board) -> int:
+    """64 trials side by side, a generation each in turn; how many generations were reported."""
     running = []
     while (job := board.take()) is not None:
         board.start(job)
         running.append(job)
     assert len(running) > TRIALS / 4
-    waits = []
+    reports = 0
     while running:
         for job in list(running):
             record = made_up(job, job.done + 1)
-            began = time.perf_counter()
             board.record(job, record)
             if job.done == GENERATIONS:
                 board.finish(job)
-            waits.append(time.perf_counter() - began)
+            reports += 1
             if not board.holds(job):
                 running.remove(job)
         while (job := board.take()) is not None:
             board.start(job)
             running.append(job)
-    return waits
+    return reports
 
 
 def admitted(name: str = "fleet") -> Board:
@@ -103,15 +101,14 @@ def comparable(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def test_64_trials_at_once_lose_nothing_and_wait_for_nothing(fleet: tuple[str, str, Path]) -> None:
+    """While they report, the server is stopped: who waited for its answer would wait for ever."""
     address, _, _ = fleet
     board = admitted()
     tracker = Background(MlflowTracker(address, study()), WRITERS)
     board._listeners = [tracker]
-    waits = run(board)
+    with servers.asleep(address):
+        assert run(board) == TRIALS * GENERATIONS
     tracker.close("done")
-    assert len(waits) == TRIALS * GENERATIONS
-    waits.sort()
-    assert waits[len(waits) // 2] < 0.005, "the server takes ten times as long for one"
     frame = analysis.load("", study="fleet", tracking_uri=address)
     assert len(frame) == TRIALS * GENERATIONS
     assert set(frame["status"]) == {"done"}

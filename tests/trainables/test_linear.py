@@ -189,9 +189,22 @@ def test_bias_scales_the_noise():
 
 @pytest.mark.slow
 def test_ten_thousand_replicates_take_seconds():
-    """10,000 recursions of dimension 10, 100 rows, 100 generations in under 10 s."""
+    """10,000 recursions of dimension 10, 100 rows, 100 generations, each in a third of the processor time that a
+    loop of numpy's solutions takes beside them: a wide bound, benchmarks say how fast it is."""
     asked = cell(family={"dim": 10, "noise": 1.0}, rows=100, generations=100, replicates=10_000)
-    started = time.perf_counter()
+    started = time.process_time()
     last = list(run(asked))[-1]
-    assert time.perf_counter() - started < 10
+    took = (time.process_time() - started) / 10_000
+    assert took < plain_recursion() / 3
     assert last.test_loss == pytest.approx(last.metrics["theory_test_loss"], abs=4 * last.metrics["test_loss_se"])
+
+
+def plain_recursion() -> float:
+    """Seconds of processor time of such a recursion, solved anew each generation by the normal equations."""
+    rng, count = np.random.default_rng(0), 20
+    started = time.process_time()
+    for _ in range(count):
+        x, w = rng.standard_normal((100, 10)), np.zeros(10)
+        for _ in range(100):
+            w = np.linalg.solve(x.T @ x, x.T @ (x @ w + rng.standard_normal(100)))
+    return (time.process_time() - started) / count

@@ -8,7 +8,7 @@ import pickle
 import secrets
 import subprocess
 import sys
-import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from trainables import Cell, run
+from trainables import Cell, artifacts, run
 from trainables.artifacts import FsspecStore
 from trainables.lineage import make_key
 from trainables.store import Payload, Store, StoreError, open_store, settled
@@ -278,14 +278,22 @@ def test_reading_small_records_loads_no_library_of_data(tmp_path):
 
 
 def test_only_what_is_dear_is_forced_onto_the_disk(tmp_path, monkeypatch):
+    now = 0.0
+
+    def takes(seconds: float) -> Payload:
+        nonlocal now
+        now += seconds
+        return large
+
     store = open_store(str(tmp_path))
     store.put("record", "first", Payload())
     synced: list[int] = []
     monkeypatch.setattr(os, "fsync", synced.append)
     large = Payload(tensors={"x": np.ones(6000)})
-    store.once("model", "cheap", lambda: large)
+    monkeypatch.setattr(artifacts, "time", SimpleNamespace(monotonic=lambda: now))
+    store.once("model", "cheap", lambda: takes(0.9 * artifacts.CHEAP))
     assert synced == []
-    store.once("model", "dear", lambda: time.sleep(0.3) or large)
+    store.once("model", "dear", lambda: takes(1.1 * artifacts.CHEAP))
     assert len(synced) == 3  # the tensors, the manifest, the folder that names them
 
 

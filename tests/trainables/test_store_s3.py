@@ -120,9 +120,12 @@ def test_a_damaged_copy_is_fetched_again_and_a_damaged_object_set_aside(url, tmp
 
 def compute(url: str, log: str, number: int) -> None:
     def once() -> Payload:
-        with open(log, "a") as file:
+        with open(log, "a+") as file:
             file.write(f"{number}\n")
-        time.sleep(1.0)
+            file.flush()
+            file.seek(0)
+            first = len(file.readlines()) == 1
+        time.sleep(600.0 if first else 0.0)  # the first one is killed in the middle
         return Payload(meta={"by": number})
 
     FsspecStore(url).once("model", KEY, once)
@@ -134,7 +137,8 @@ def test_processes_on_s3_compute_a_key_once_and_take_over_from_a_killed_one(url,
     workers = [context.Process(target=compute, args=(url, str(log), number)) for number in range(3)]
     for worker in workers:
         worker.start()
-    while not log.exists():
+    while not (log.exists() and log.read_text().endswith("\n")):
+        assert any(worker.is_alive() for worker in workers)
         time.sleep(0.02)
     first = int(log.read_text())
     workers[first].kill()
