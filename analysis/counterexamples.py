@@ -3,9 +3,9 @@
 A claim is one of three assertions about a policy's held-out loss, and each has a contrast per recursion that is above 0
 on average only where the assertion is false. L₁ is a recursion's first loss, G its generations:
 
-- `bounded`: refuted where the loss grows by more than `margin`·|L₁| per generation *and* its rise in the second half is
-  a larger share of the whole rise than a bounded law leaves. Both must show, so the p-value is the larger one
-  (intersection–union test; Berger 1982).
+- `bounded`: refuted where the loss grows by more than what counts as none (`Thresholds.tolerated`) *and* its rise in
+  the second half is a larger share of the whole rise than a bounded law leaves. Both must show, so the p-value is the
+  larger one (intersection–union test; Berger 1982).
 - `diverges`: refuted where the loss grows by less than that margin *or* its late rise is a smaller share than a
   diverging law leaves. Either will do, so the p-value is twice the smaller one (Bonferroni).
 - `beats`: refuted where the policy's slope is above its rival's on the same seeds.
@@ -57,14 +57,14 @@ def contrasts(
         assertion: which one.
         values: the policy's losses, [runs, generations], all finite.
         rival: of `beats`, the rival's on the same seeds.
-        limits: whose `margin` counts as no growth.
+        limits: what growth counts as none.
     """
     generations = values.shape[1]
     number = np.arange(1, generations + 1)
     if assertion == "beats":
         assert rival is not None
         return [slope(values - rival, number) * (generations - 1)]
-    margin = (limits or Thresholds()).margin * (generations - 1) * np.abs(values[:, 0])
+    margin = (limits or Thresholds()).tolerated(generations) * (generations - 1) * np.abs(values[:, 0])
     rise = slope(values, number) * (generations - 1) - margin
     late = late_excess(values, late_share(generations))
     return [rise, late] if assertion == "bounded" else [-rise, -late]

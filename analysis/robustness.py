@@ -132,17 +132,27 @@ def gather(group: Curves, worse: int, limits: Thresholds) -> tuple[Evidence, str
     if growth.runs < limits.min_runs and not heavy and np.isfinite(group.errors).any():
         growth, late = _bounded(group, values, growth, late, limits)
         basis = BOUND
+    if heavy:
+        share = intervals.median_interval(ratio(group.values), limits.confidence)
+    else:
+        share = intervals.ratio_interval(last(group.values), first(group.values), limits.confidence)
     evidence = Evidence(
         growth=growth,
-        ratio=intervals.median_interval(ratio(group.values), limits.confidence)
-        if heavy
-        else intervals.ratio_interval(last(group.values), first(group.values), limits.confidence),
+        ratio=share,
+        fold=_fold(share, worse),
         late=late,
         scale=abs(_mean(first(group.values))),
         generations=int(reached.sum()),
         levels_off=levels_off((np.median if heavy else np.mean)(values[whole][:, reached], axis=0)),
     )
     return evidence, basis
+
+
+def _fold(share: Interval, worse: int) -> float:
+    """Lower bound of the factor by which the last value is worse than the first, from the interval of last/first."""
+    if worse > 0:
+        return share.low
+    return np.inf if share.high <= 0 else 1 / share.high
 
 
 def _theory_slope(group: Curves) -> Array:

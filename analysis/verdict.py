@@ -3,13 +3,16 @@
 All figures are turned so that growth is for the worse (`Metric.worse`). L₁ is the mean first value.
 
 1. Fewer than `min_runs` independent recursions, or no interval: undecided.
-2. The upper bound of growth is at most `margin`·|L₁| per generation: stable (it does not grow).
-3. The lower bound of growth is above 0, there are at least `min_generations`, and either the mean curve does not
-   level off, or the lower bound of last/first is above `factor`: collapses.
-4. The mean curve levels off, and the upper bound of "rise in the second half less `late_share` of the whole rise" is
+2. The lower bound of growth is above 0, there are at least `min_generations`, and the last value is more than `factor`
+   times as bad as the first (lower bound of last/first, or of first/last where falling is for the worse): collapses.
+3. The upper bound of growth is at most `margin`·|L₁| per generation, and `whole`·|L₁| over all: stable (it does not
+   grow).
+4. The lower bound of growth is above 0, there are at least `min_generations`, and the mean curve does not level off:
+   collapses.
+5. The mean curve levels off, and the upper bound of "rise in the second half less `late_share` of the whole rise" is
    at most 0: stable (it rose to a bound).
-5. The lower bound of growth is above 0: rises (it grows; whether to a bound can't be told from these generations).
-6. Anything else: undecided.
+6. The lower bound of growth is above 0: rises (it grows; whether to a bound can't be told from these generations).
+7. Anything else: undecided.
 
 A mean curve levels off when a + b·Σ1/i², the law of accumulation, fits it better (least squares, equal number of
 parameters) than a + b·n and a + b·Σ1/i, the laws of replacement at fixed and at growing corpus size.
@@ -39,8 +42,10 @@ class Thresholds:
         min_runs: independent recursions (seeds, or replicates) below which nothing is decided.
         min_generations: below this a rise can't be told from one that levels off.
         margin: growth per generation, as a share of the first loss, that counts as none.
+        whole: growth over all generations, as a share of the first loss, beyond which the margin shrinks: over hundreds
+            of generations half a per cent of each would let a loss treble, and a variance vanish.
         late_share: a curve has levelled off if the second half of its generations made at most this share of its rise.
-        factor: last/first (ratio of means) beyond which a rise is a collapse even if it levels off; far above
+        factor: by how many times as bad (ratio of means) makes a collapse even if the curve levels off; far above
             π²/2 − 2 ≈ 2.93, the largest of the policies known to be bounded (accumulate_subsample; Kazdan et al. 2024).
     """
 
@@ -48,8 +53,13 @@ class Thresholds:
     min_runs: int = 3
     min_generations: int = 6
     margin: float = 0.005
+    whole: float = 0.1
     late_share: float = 0.2
     factor: float = 10.0
+
+    def tolerated(self, generations: int) -> float:
+        """Growth per generation over so many generations, as a share of the first loss, that counts as none."""
+        return min(self.margin, self.whole / max(generations - 1, 1))
 
 
 @dataclass(frozen=True)
@@ -59,6 +69,7 @@ class Evidence:
     Attributes:
         growth: per generation.
         ratio: last over first; without interval where the first value is not positive.
+        fold: how many times as bad the last value is as the first, at least; NaN where the first is not positive.
         late: `curves.late_excess`.
         scale: |L₁|.
         generations: that the curves have.
@@ -67,6 +78,7 @@ class Evidence:
 
     growth: Interval
     ratio: Interval
+    fold: float
     late: Interval
     scale: float
     generations: int
@@ -88,15 +100,15 @@ def judge(evidence: Evidence, thresholds: Thresholds) -> Verdict:
         return Verdict(UNDECIDED, f"too few seeds ({growth.runs} of {limits.min_runs})")
     if not np.isfinite(growth.low):
         return Verdict(UNDECIDED, "no interval")
-    if growth.high <= limits.margin * evidence.scale:
+    long = evidence.generations >= limits.min_generations
+    if growth.low > 0 and long and evidence.fold > limits.factor:
+        return Verdict(COLLAPSES, f"ends more than {limits.factor:g} times as bad as it began")
+    if growth.high <= limits.tolerated(evidence.generations) * evidence.scale:
         return Verdict(STABLE, "does not grow")
-    if growth.low > 0:
-        if evidence.generations < limits.min_generations:
-            return Verdict(RISES, "too few generations to tell whether it levels off")
-        if not evidence.levels_off:
-            return Verdict(COLLAPSES, "rises and does not level off")
-        if evidence.ratio.low > limits.factor:
-            return Verdict(COLLAPSES, f"levels off above {limits.factor:g} times the first loss")
+    if growth.low > 0 and not long:
+        return Verdict(RISES, "too few generations to tell whether it levels off")
+    if growth.low > 0 and not evidence.levels_off:
+        return Verdict(COLLAPSES, "rises and does not level off")
     if evidence.levels_off and evidence.late.high <= 0:
         return Verdict(STABLE, "rises to a bound")
     if growth.low > 0:

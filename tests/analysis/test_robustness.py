@@ -98,6 +98,33 @@ def test_three_generations_cannot_tell_a_bound() -> None:
     assert "too few generations" in found.loc["replace", "reason"]
 
 
+@pytest.mark.parametrize(("rows", "reason"), [(1000, "does not level off"), (50, "10 times"), (5, "10 times")])
+def test_a_variance_that_vanishes_over_hundreds_of_generations_collapses(rows: int, reason: str) -> None:
+    """Under replace it is (1 − 1/rows)ⁿ on average: 67 %, 0.03 % and nothing of it are left after 400 generations."""
+    rng = np.random.default_rng(rows)
+    keys = [("dim 2", "replace", seed) for seed in range(20)]
+    left = (1 - 1 / rows) ** np.arange(400)
+    held = {key: left * (1 + 0.02 * rng.standard_normal(400)) for key in keys}
+    flat = {key: 1 + 0.02 * rng.standard_normal(400) for key in keys}
+    found = assess(simulated.study(flat, "gaussian", metrics={"trace_ratio": held})).set_index("metric")
+    assert found.loc["trace_ratio", "verdict"] == "collapses"
+    assert reason in found.loc["trace_ratio", "reason"]
+    assert found.loc["test_loss", "verdict"] == "stable"
+
+
+def test_the_margin_does_not_add_up_over_hundreds_of_generations() -> None:
+    rng = np.random.default_rng(0)
+    noise = {seed: 0.01 * rng.standard_normal(400) for seed in range(10)}
+    creeping = {("dim 1", "replace", seed): 1 + 0.004 * np.arange(400) + noise[seed] for seed in noise}
+    assert assess(simulated.study(creeping))["verdict"].item() == "collapses"
+    short = {key: values[:20] for key, values in creeping.items()}
+    assert assess(simulated.study(short))["verdict"].item() == "stable"
+    for policy in ("accumulate", "accumulate_subsample", "constant"):
+        law = simulated.LAWS[policy](np.arange(1, 401))
+        bounded = {("dim 1", policy, seed): law + noise[seed] for seed in noise}
+        assert assess(simulated.study(bounded))["verdict"].item() == "stable"
+
+
 def test_a_bounded_policy_is_not_called_collapsing_for_noisy_first_values() -> None:
     rng = np.random.default_rng(0)
     law = simulated.LAWS["accumulate_subsample"](np.arange(1, 21))
