@@ -143,11 +143,25 @@ def run_study(
         TrackingError: the tracking server can't be used and there is something to run; nothing has been trained.
         UsageError, StoreError: the workspace or the machines can't be used.
     """
+    stop = threading.Event()
+    with heeded(stop):
+        return _run_until(stop, study, workspace, progress, machines, warn, keep)
+
+
+def _run_until(
+    stop: threading.Event,
+    study: Study,
+    workspace: Workspace,
+    progress: Progress,
+    machines: Machines,
+    warn: Callable[[str], None],
+    keep: Keep,
+) -> Outcome:
     prepare(workspace)
     store = open_store(workspace.storage)
     require_power(study, store)
     asked = study
-    if not settle(asked, workspace, store, machines, progress, warn):
+    if not settle(asked, workspace, store, machines, progress, warn, stop):
         return Outcome(open_board(asked, workspace, store), ran=True, stopped=True, untuned=True)
     study = settled(asked, store)
     sources = _sources(study, workspace.searches)
@@ -169,7 +183,7 @@ def run_study(
     chronicle = Chronicle(study.name, workspace, progress)
     listeners.append(chronicle)
     try:
-        stopped = _run(board, workspace, store, machines, listeners, tracked, progress, warn, likely(study))
+        stopped = _run(stop, board, workspace, store, machines, listeners, tracked, progress, warn, likely(study))
     except UsageError:
         with suppress(TrackingError):
             tracked().close("stopped")
@@ -250,6 +264,7 @@ def _check_supply(study: Study, board: Board) -> None:
 
 
 def _run(
+    stop: threading.Event,
     board: Board,
     workspace: Workspace,
     store: Store,
@@ -261,9 +276,10 @@ def _run(
     likely: Iterable[Job],
 ) -> bool:
     """Run what waits; whether it was interrupted."""
+    if stop.is_set():
+        return True
     from sweep import ray_nodes, tuning
 
-    stop = threading.Event()
     try:
         with ray_nodes.started(machines):
             pool = ray_nodes.survey(machines, workspace.storage, store)
@@ -271,8 +287,9 @@ def _run(
             progress.eta.concurrency = board.concurrency
             listeners[:] = [tracked(), *listeners, slots]
             show_stored(board, store, tracked())
-            with heeded(stop):  # after Ray has set handlers of its own
-                tuning.run_trials(board, workspace.storage, stop, slots, warn)
+            if stop.is_set():
+                return True
+            tuning.run_trials(board, workspace.storage, stop, slots, warn)
     except KeyboardInterrupt:
         return not board.broken
     finally:

@@ -8,6 +8,7 @@ import os
 import secrets
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
 import ray
 
@@ -16,6 +17,7 @@ from sweep.errors import UsageError
 from sweep.machines import Machines
 from sweep.parcel import environment, packed
 from sweep.pool import Pool, Shape
+from sweep.signals import unchanged
 from trainables.artifacts import FsspecStore
 from trainables.lineage import SCHEMA
 
@@ -59,11 +61,20 @@ def started(machines: Machines) -> Iterator[None]:
     logging.getLogger("ray").setLevel(logging.ERROR)
     logging.getLogger("ray.tune.tune").setLevel(logging.CRITICAL)  # names failed trials by numbers of Tune's own
     with contextlib.ExitStack() as stack:
+        stack.enter_context(unchanged())
         stack.callback(ray.shutdown)
-        if machines.address is None:
-            _start_here(machines.cpus or 1)
-        else:
-            _join(machines.address, stack)
+        with _signals_left_alone():
+            if machines.address is None:
+                _start_here(machines.cpus or 1)
+            else:
+                _join(machines.address, stack)
+        yield
+
+
+@contextlib.contextmanager
+def _signals_left_alone() -> Iterator[None]:
+    """Ray's start sets a handler of SIGTERM that raises, and a start that it breaks off may hang for ever."""
+    with unchanged(), patch.object(ray._private.utils, "set_sigterm_handler", lambda handler: None, create=True):
         yield
 
 

@@ -12,7 +12,6 @@ from sweep.likely import wants
 from sweep.machines import Machines, places
 from sweep.nuisance import check_chosen, pending
 from sweep.progress import Progress
-from sweep.signals import heeded
 from sweep.workspace import Workspace
 from trainables.store import Store
 
@@ -27,8 +26,9 @@ def settle(
     machines: Machines,
     progress: Progress,
     warn: Callable[[str], None],
+    stop: threading.Event,
 ) -> bool:
-    """Settle what is tuned first; False where it was interrupted.
+    """Settle what is tuned first; False where it was interrupted, as by `stop`.
 
     Raises:
         StudyError: it can't be tuned, or diverges at every setting.
@@ -40,7 +40,7 @@ def settle(
         counts = _Fits(1)
         chronicle = Chronicle(study.name, workspace, counts, what=FITS)
         try:
-            _run(jobs, workspace, store, machines, (counts, chronicle), progress.note, warn)
+            _run(jobs, workspace, store, machines, (counts, chronicle), progress.note, warn, stop)
         except KeyboardInterrupt:
             return False
         finally:
@@ -67,6 +67,7 @@ def _run(
     listeners: tuple[Progress, Chronicle],
     note: Callable[[str], None],
     warn: Callable[[str], None],
+    stop: threading.Event,
 ) -> None:
     from sweep import ray_nodes
     from sweep.tuning_first import run_tuning
@@ -75,11 +76,9 @@ def _run(
         note(f"tuning first: {done} of {len(jobs)} {FITS}")
 
     told(0)
-    stop = threading.Event()
     for job in jobs:
         listeners[0].admitted(job)
     with ray_nodes.started(machines):
         pool = ray_nodes.survey(machines, workspace.storage, store)
         slots, listeners[0].eta.concurrency = places(jobs, machines, pool, warn)
-        with heeded(stop):
-            run_tuning(jobs, workspace.storage, slots, stop, listeners, told, warn)
+        run_tuning(jobs, workspace.storage, slots, stop, listeners, told, warn)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from search_spaces.errors import StudyError
 from sweep.errors import UsageError
+from sweep.signals import terminable
 from trainables.redaction import redact
 from trainables.store import StoreError
 
@@ -17,7 +18,8 @@ DONE, INCOMPLETE, REFUSED = 0, 1, 2
 def report(command: Callable[[], int]) -> int:
     """The exit code of a command. What a user can set right is told in one line, never as a traceback."""
     try:
-        return command()
+        with terminable():
+            return command()
     except (StudyError, UsageError, StoreError) as problem:
         return _refuse(str(problem))
     except KeyboardInterrupt:

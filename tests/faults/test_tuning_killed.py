@@ -67,9 +67,11 @@ def test_a_tuning_that_was_killed_and_stopped_ends_with_the_same_choice_and_repe
 
     driver = start(tmp_path)
     wait_for(len(kept) + 3, tmp_path, driver)
+    driver.send_signal(signal.SIGSTOP)  # or it may be through before it is looked at and told to stop
     command = [sys.executable, "-m", "sweep", "status", "fair.yaml", "--workspace", "w", "--json"]
     told = json.loads(subprocess.run(command, cwd=tmp_path, capture_output=True, check=True, timeout=60).stdout)
     driver.send_signal(signal.SIGTERM)
+    driver.send_signal(signal.SIGCONT)
     _, said = driver.communicate(timeout=60)
     assert driver.returncode == 1
     assert said.splitlines()[-1].startswith("stopped: hyperparameters are not tuned yet, what was tried is kept; go on")
