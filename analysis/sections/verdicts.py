@@ -44,11 +44,11 @@ def _reading(study: Study) -> list[str]:
     return [
         "An entry is the growth of the metric per generation (least-squares slope) with its "
         f"{limits.confidence:.0%} interval over independent recursions, the ratio of last to first value, a verdict. "
-        f"▲ collapses: it grows, and does not level off as Σ1/i² does (or ends more than {limits.factor:g} times as bad "
-        "as it began). △ rises: it grows, but these generations can't tell whether to a bound. ■ stable: growth is at "
-        f"most {limits.margin:.1%} of the first value per generation and {limits.whole:.0%} in all, or the curve has "
-        f"levelled off (second half at most {limits.late_share:.1%} of the rise). ○ undecided: none could be shown, or "
-        f"there are fewer than {limits.min_runs} recursions.",
+        f"▲ collapses: it grows, and does not level off as Σ1/i² does (or ends more than {limits.factor:g} times as "
+        "bad as it began). △ rises: it grows, but these generations can't tell whether to a bound. ■ stable: growth is "
+        f"at most {limits.margin:.1%} of the first value per generation and {limits.whole:.0%} in all, or the curve "
+        f"has levelled off (second half at most {limits.late_share:.1%} of the rise). ○ undecided: none could be "
+        f"shown, or there are fewer than {limits.min_runs} recursions.",
         f"Of {len(found)} entries {int(rising.sum())} grow at p < {1 - limits.confidence:.2g} each by themselves, "
         f"{int(controlled.sum())} at that false discovery rate (Benjamini–Hochberg), {int(below.sum())} at that "
         "family-wise error (Holm).",
