@@ -7,6 +7,7 @@ generation. Rows exist on demand, conditional on the statistics, wherever a poli
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Iterator
 from functools import cached_property
 from typing import ClassVar, Literal
@@ -28,7 +29,7 @@ from trainables.families.toys.pool import (
     probability,
     whole_batches,
 )
-from trainables.families.toys.regression import Estimator, Gram, NormalEquations, Solver
+from trainables.families.toys.regression import Equations, Estimator, Factored, NormalEquations, Solver, times
 from trainables.families.toys.summary import summarise
 from trainables.lineage import Stream
 from trainables.store import Payload
@@ -58,6 +59,7 @@ class LinearConfig(FamilyConfig):
     data_fields: ClassVar[frozenset[str]] = frozenset(
         {"dim", "noise", "design", "covariance", "exponent", "signal"},
     )
+    fit_version: ClassVar[int] = 1
 
     def check(self, rows: int, replicates: int) -> None:
         """Ordinary least squares has a finite mean error from dim + 2 rows on."""
@@ -100,7 +102,7 @@ class Linear(Family):
     def __init__(self, config: LinearConfig, world: World) -> None:
         super().__init__(config, world)
         self._solve = Solver(config.estimator, config.penalty, config.spectrum)
-        self._sums = RunningSum(self._whole, NormalEquations.__add__)
+        self._sums = RunningSum(self._whole, operator.add)
         self._designs: Memo[Design] = Memo(4)
         self._parts: Memo[NormalEquations] = Memo(4)
 
@@ -111,6 +113,12 @@ class Linear(Family):
         unit = direction / np.linalg.norm(direction, axis=1, keepdims=True)
         white: np.ndarray = self.config.signal * unit * np.sqrt(self.config.spectrum)
         return white
+
+    @cached_property
+    def _length(self) -> np.ndarray:
+        """Of the target, [replicates]."""
+        length: np.ndarray = np.linalg.norm(self.target, axis=1)
+        return length
 
     @cached_property
     def _base(self) -> Design:
@@ -142,12 +150,12 @@ class Linear(Family):
         for `minimum_norm` while |rows − dim| ≤ 1; `infinite_mean` says so, and medians are what to read there.
         """
         coefficients = model.tensors["coefficients"]
-        error = coefficients - self.target
+        squares = (coefficients - self.target) ** 2
         spectrum, rows = self.config.spectrum, self.world.rows
         values = {
-            "test_loss": (error**2).sum(axis=1),
-            "mean_sq_error": (error**2 / spectrum).sum(axis=1),
-            "norm_ratio": np.linalg.norm(coefficients, axis=1) / np.linalg.norm(self.target, axis=1),
+            "test_loss": squares.sum(axis=1),
+            "mean_sq_error": (squares / spectrum).sum(axis=1),
+            "norm_ratio": np.linalg.norm(coefficients, axis=1) / self._length,
         }
         infinite = self.config.estimator == "minimum_norm" and abs(rows - self.config.dim) <= 1
         return summarise(values, {"infinite_mean": 1.0} if infinite else {})
@@ -192,7 +200,7 @@ class Linear(Family):
         root = self._design(rows, stream).root
         scale = self.config.noise * math.sqrt(bias)
         noise = stream.numpy("noise").standard_normal((self.world.replicates, root.shape[2]))
-        projection = (root.swapaxes(1, 2) @ coefficients[..., None])[..., 0] + scale * noise
+        projection = times(root.swapaxes(1, 2), coefficients) + scale * noise
         if not np.isfinite(projection).all():
             raise Diverged("a label is not finite")
         meta = {"rows": rows, "scale": scale, "stream": [stream.key, *stream.path]}
@@ -230,20 +238,19 @@ class Linear(Family):
         density: np.ndarray = -0.5 * residual**2 - math.log(self.config.noise * math.sqrt(2 * math.pi))
         return density
 
-    def _whole(self, batch: Batch, weight: float) -> NormalEquations:
+    def _whole(self, batch: Batch, weight: float) -> Equations:
         return self._equations(batch.payload, weight)
 
-    def _equations(self, batch: Payload, weight: float) -> NormalEquations:
+    def _equations(self, batch: Payload, weight: float) -> Equations:
         """Normal equations of a whole batch."""
         if "inputs" in batch.tensors:
             z, y = batch.tensors["inputs"], batch.tensors["labels"]
             gram, rank = weight * (z.swapaxes(1, 2) @ z), min(batch.rows, self.config.dim)
-            return NormalEquations(Gram(lambda: gram, rank), weight * (z.swapaxes(1, 2) @ y[..., None])[..., 0])
+            return NormalEquations(gram, weight * times(z.swapaxes(1, 2), y), rank)
         design = self._batch_design(batch)
-        moment = weight * (design.root @ batch.tensors["projection"][..., None])[..., 0]
-        unit = design.unit
-        gram_of = lambda: unit @ unit.swapaxes(1, 2)  # noqa: E731 - evaluated only where it is needed
-        return NormalEquations(Gram(gram_of, design.rank, design.name, weight * design.multiple), moment)
+        projection = weight * math.sqrt(design.multiple) * batch.tensors["projection"]
+        found = Factored(design.name, design.unit, weight * design.multiple, projection, design.rank)
+        return found if design.name is not None else found.plain()
 
     def _drawn(self, part: Part) -> NormalEquations:
         """Equations of a part's rows; those that every replicate and generation draws alike are remembered."""
@@ -262,5 +269,5 @@ class Linear(Family):
             for block, z, y in self._rows(batch.payload):
                 weighted = z * (part.weight * (counts[block] if len(counts) > 1 else counts))[..., None]
                 gram[block] += weighted.swapaxes(1, 2) @ z
-                moment[block] += (weighted.swapaxes(1, 2) @ y[..., None])[..., 0]
-        return NormalEquations(Gram(lambda: gram, int(different.min())), moment)
+                moment[block] += times(weighted.swapaxes(1, 2), y)
+        return NormalEquations(gram, moment, int(different.min()))

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -15,40 +14,66 @@ from trainables.families.toys.pool import Memo
 Estimator = Literal["ols", "ridge", "minimum_norm"]
 
 
-class Gram:
-    """A Gram matrix; of one that many corpora share, the name and how many times.
+@dataclass(frozen=True)
+class NormalEquations:
+    """ZᵀWZ and ZᵀWy.
 
     Attributes:
-        rank: at most this; what decides whether least squares has one solution.
+        gram: ZᵀWZ, [replicates, dim, dim].
+        moment: ZᵀWy, [replicates, dim].
+        rank: of the Gram matrix, at most; what decides whether least squares has one solution.
     """
 
-    def __init__(self, unit: Callable[[], np.ndarray], rank: int, name: Hashable = None, multiple: float = 1.0) -> None:
-        self._unit = unit
-        self.rank = rank
-        self.name = name
-        self.multiple = multiple
+    gram: np.ndarray
+    moment: np.ndarray
+    rank: int
 
-    @cached_property
-    def unit(self) -> np.ndarray:
-        """The matrix but for `multiple`, [replicates, dim, dim]."""
-        return self._unit()
+    def __add__(self, other: Equations) -> NormalEquations:
+        it = other.plain()
+        return NormalEquations(self.gram + it.gram, self.moment + it.moment, self.rank + it.rank)
 
-    def __add__(self, other: Gram) -> Gram:
-        if self.name is not None and self.name == other.name:
-            return Gram(lambda: self.unit, self.rank, self.name, self.multiple + other.multiple)
-        total = self.unit * self.multiple + other.unit * other.multiple
-        return Gram(lambda: total, self.rank + other.rank)
+    def plain(self) -> NormalEquations:
+        """Itself."""
+        return self
 
 
 @dataclass(frozen=True)
-class NormalEquations:
-    """ZᵀWZ and ZᵀWy, [replicates, dim, dim] and [replicates, dim]."""
+class Factored:
+    """Normal equations whose Gram matrix is a multiple of one that many corpora share, and known by a factor of it.
 
-    gram: Gram
-    moment: np.ndarray
+    Attributes:
+        name: equal for equal factors.
+        root: the factor F, [replicates, dim, rank].
+        multiple: ZᵀWZ = multiple·F·Fᵀ.
+        projection: ZᵀWy = F·projection, [replicates, rank].
+        rank: as of `NormalEquations`.
+    """
 
-    def __add__(self, other: NormalEquations) -> NormalEquations:
-        return NormalEquations(self.gram + other.gram, self.moment + other.moment)
+    name: Hashable
+    root: np.ndarray
+    multiple: float
+    projection: np.ndarray
+    rank: int
+
+    def __add__(self, other: Equations) -> Equations:
+        if isinstance(other, Factored) and other.name == self.name:
+            projection = self.projection + other.projection
+            return Factored(self.name, self.root, self.multiple + other.multiple, projection, self.rank)
+        return self.plain() + other
+
+    def plain(self) -> NormalEquations:
+        """The same, multiplied out."""
+        gram = self.multiple * (self.root @ self.root.swapaxes(1, 2))
+        return NormalEquations(gram, times(self.root, self.projection), self.rank)
+
+
+Equations = NormalEquations | Factored
+
+
+def times(matrices: np.ndarray, vectors: np.ndarray) -> np.ndarray:
+    """Products of [replicates, m, n] matrices and [replicates, n] vectors."""
+    product: np.ndarray = (matrices @ vectors[..., None])[..., 0]
+    return product
 
 
 class Solver:
@@ -64,44 +89,62 @@ class Solver:
         self.penalty = penalty if estimator == "ridge" else 0.0
         self.spectrum = spectrum
         self.scale = np.ones_like(spectrum) if estimator == "ols" else np.sqrt(spectrum)
-        self._spectral: Memo[tuple[np.ndarray, np.ndarray]] = Memo(4)
+        self._solutions: Memo[np.ndarray] = Memo(4)
+        self._spectral: Memo[tuple[np.ndarray, np.ndarray, np.ndarray]] = Memo(4)
 
-    def __call__(self, equations: NormalEquations) -> np.ndarray:
+    def __call__(self, equations: Equations) -> np.ndarray:
         """White coefficients, [replicates, dim].
 
         Raises:
             Diverged: ordinary least squares has more than one solution.
         """
-        gram, moment = equations.gram, equations.moment
-        if self.estimator == "ols" and gram.rank < len(self.spectrum):
+        if self.estimator == "ols" and equations.rank < len(self.spectrum):
             raise Diverged(
-                f"ols has no single solution: the corpus has {gram.rank} different inputs in dimension "
+                f"ols has no single solution: the corpus has {equations.rank} different inputs in dimension "
                 f"{len(self.spectrum)}; use more rows, or estimator ridge or minimum_norm"
             )
-        if gram.name is not None:
-            parts = self._spectral.get(gram.name, lambda: self._eigen(gram.unit))
-            return self._filtered(*parts, gram.multiple, moment)
-        total = gram.unit * gram.multiple
+        if isinstance(equations, Factored):
+            return self._of_factor(equations)
         if self.estimator == "minimum_norm":
-            return self._filtered(*self._eigen(total), 1.0, moment)
-        total = total + np.diag(self.penalty / self.spectrum)
+            return times(self._shortest(equations.gram), equations.moment)
+        total = equations.gram + np.diag(self.penalty / self.spectrum)
         _check_regular(total)
-        return np.linalg.solve(total, moment[..., None])[..., 0]
+        return np.linalg.solve(total, equations.moment[..., None])[..., 0]
+
+    def _of_factor(self, equations: Factored) -> np.ndarray:
+        """What does not depend on the multiple is computed once for each factor."""
+        name, root, projection = equations.name, equations.root, equations.projection
+        if self.estimator == "ridge":
+            left, values, right = self._spectral.get(name, lambda: self._ridge(root))
+            return times(left, times(right, projection) / (values * equations.multiple + self.penalty))
+        solution = self._solutions.get(name, lambda: self._least_squares(root))
+        return times(solution, projection) / equations.multiple
+
+    def _least_squares(self, root: np.ndarray) -> np.ndarray:
+        """(F·Fᵀ)⁺·F, which of a square factor is the inverse of Fᵀ."""
+        if self.estimator == "ols":
+            return np.ascontiguousarray(np.linalg.inv(root).swapaxes(1, 2))
+        solution: np.ndarray = self._shortest(root @ root.swapaxes(1, 2)) @ root
+        return solution
+
+    def _ridge(self, root: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """S·V, the eigenvalues Λ and VᵀSF, where S is the scale and SFFᵀS = VΛVᵀ."""
+        values, vectors = self._eigen(root @ root.swapaxes(1, 2))
+        scaled = self.scale[:, None] * vectors
+        return scaled, values, scaled.swapaxes(1, 2) @ root
+
+    def _shortest(self, gram: np.ndarray) -> np.ndarray:
+        """The pseudoinverse that takes moments to the shortest solution in the inputs' own coordinates."""
+        values, vectors = self._eigen(gram)
+        kept = values > values[:, -1:] * len(self.spectrum) * np.finfo(float).eps * 10
+        inverse = np.where(kept, 1 / np.where(kept, values, 1), 0)
+        scaled = self.scale[:, None] * vectors
+        solution: np.ndarray = (scaled * inverse[:, None, :]) @ scaled.swapaxes(1, 2)
+        return solution
 
     def _eigen(self, gram: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         values, vectors = np.linalg.eigh(gram * np.outer(self.scale, self.scale))
         return values, vectors
-
-    def _filtered(self, values: np.ndarray, vectors: np.ndarray, multiple: float, moment: np.ndarray) -> np.ndarray:
-        """V f(multiple·values) Vᵀ b, where f inverts what the estimator inverts."""
-        if self.estimator == "minimum_norm":
-            kept = values > values[:, -1:] * len(self.spectrum) * np.finfo(float).eps * 10
-            inverse = np.where(kept, 1 / np.where(kept, values * multiple, 1), 0)
-        else:
-            inverse = 1 / (values * multiple + self.penalty)
-        turned = (vectors.swapaxes(1, 2) @ (moment * self.scale)[..., None]) * inverse[..., None]
-        found: np.ndarray = (vectors @ turned)[..., 0] * self.scale
-        return found
 
 
 def _check_regular(gram: np.ndarray) -> None:
