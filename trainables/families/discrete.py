@@ -113,7 +113,7 @@ class Discrete(Family):
         terms = [self._sums.total(whole)] if whole else []
         terms += [self._drawn(part) for part in drawn_parts(corpus)]
         counts = sum(terms[1:], start=terms[0])
-        shares = counts / counts.sum(axis=1, keepdims=True)
+        shares = counts / sum(part.rows * part.weight for part in corpus.parts)
         if self.config.smoothing:
             added = self.config.smoothing / corpus.rows
             shares = (shares + added) / (1 + added * self.config.categories)
@@ -130,15 +130,14 @@ class Discrete(Family):
         """
         found, truth = model.tensors["frequencies"], self._truth
         tail = np.flatnonzero(np.cumsum(truth[::-1])[::-1] <= TAIL + 1e-12)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            information = np.where(found > 0, found * np.log(found), 0.0)
+        error, lost = found - truth, found == 0
         values = {
-            "test_loss": ((found - truth) ** 2).sum(axis=1),
-            "gini_simpson": 1 - (found**2).sum(axis=1),
-            "surviving_categories": (found > 0).sum(axis=1).astype(float),
-            "missing_mass": (truth * (found == 0)).sum(axis=1),
-            "entropy": -information.sum(axis=1),
-            "total_variation": 0.5 * np.abs(found - truth).sum(axis=1),
+            "test_loss": np.vecdot(error, error),
+            "gini_simpson": 1 - np.vecdot(found, found),
+            "surviving_categories": self.config.categories - lost.sum(axis=1).astype(float),
+            "missing_mass": lost @ truth,
+            "entropy": -np.vecdot(found, np.log(found + lost)),
+            "total_variation": 0.5 * np.abs(error).sum(axis=1),
             "nll": -(np.log((1 - MIX) * found + MIX / self.config.categories) @ truth),
         }
         if len(tail):
