@@ -129,7 +129,7 @@ def _tracking(cluster: dict[str, Any], folder: Path, port: int) -> subprocess.Co
     (folder / "mlflow").chmod(0o755)
     home = {"HOME": str(folder), "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}"}
     script = f"{command.replace('5000', str(port))}\nwait"
-    return subprocess.run(["bash", "-c", script], env=os.environ | home, capture_output=True, timeout=30, check=True)
+    return subprocess.run(["bash", "-c", script], env=os.environ | home, capture_output=True, timeout=600, check=True)
 
 
 def test_the_head_starts_its_tracking_server_and_no_second_one(cluster: dict[str, Any], tmp_path: Path) -> None:

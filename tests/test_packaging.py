@@ -16,7 +16,7 @@ PACKAGES = ("trainables", "search_spaces", "analysis", "sweep")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wheel")
     command = [sys.executable, "-m", "pip", "wheel", str(ROOT), "--no-deps", "--no-build-isolation", "-w", str(folder)]
-    subprocess.run([*command, "--quiet", "--disable-pip-version-check"], check=True, timeout=120)
+    subprocess.run([*command, "--quiet", "--disable-pip-version-check"], check=True, timeout=600)
     (built,) = folder.glob("collapse_sweep-*.whl")
     return built
 
@@ -40,7 +40,7 @@ def test_wheel_runs_from_another_folder(wheel: Path, tmp_path: Path) -> None:
         env=os.environ | {"PYTHONPATH": str(site)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=600,
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(str(site))

@@ -16,7 +16,7 @@ from fleet import Fleet, fleet
 
 from trainables import Cell
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 TINY = {"kind": "vae", "source": {"kind": "digits"}, "width": 4, "depth": 2, "latent": 2, "epochs": 20.0}
 STUDY = """\
@@ -65,7 +65,7 @@ def test_networks_share_a_gpu_by_their_memory_and_closed_forms_take_the_cores(tm
     run = [sys.executable, "-m", "sweep", "run", "mixed.yaml", "--address", machine.address, "--no-report"]
     command = [sys.executable, "watch.py", machine.address, *run, "--tracking-uri", "none", "--workspace", "w"]
     done = subprocess.run(
-        command, cwd=tmp_path, env=machine.environment, capture_output=True, text=True, timeout=400, check=True
+        command, cwd=tmp_path, env=machine.environment, capture_output=True, text=True, timeout=600, check=True
     )
     code, seen = json.loads(done.stdout.splitlines()[-1])
     assert code == 0, done.stderr

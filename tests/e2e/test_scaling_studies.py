@@ -13,7 +13,7 @@ import pytest
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 def test_a_scaling_study_ends_with_its_laws(tmp_path: Path) -> None:
     shrunken = ["generations=2", "seed={grid: [0, 1, 2]}", "family.epochs=0.5"]
     overrides = [part for text in shrunken for part in ("-o", text)]

@@ -32,7 +32,7 @@ ALWAYS = {"RAY_memory_usage_threshold": "0.001", "RAY_memory_monitor_refresh_ms"
 def test_workers_killed_for_memory_fail_their_cells_and_not_the_study(tmp_path: Path) -> None:
     (tmp_path / "long.yaml").write_text(STUDY)
     command = [sys.executable, "-m", "sweep", "run", "long.yaml", "--workspace", "w", "--cpus", "1", "--no-report"]
-    run = subprocess.run(command, cwd=tmp_path, env=os.environ | ALWAYS, capture_output=True, text=True, timeout=300)
+    run = subprocess.run(command, cwd=tmp_path, env=os.environ | ALWAYS, capture_output=True, text=True, timeout=600)
     assert run.returncode == 1, run.stderr
     assert "Traceback" not in run.stderr + run.stdout
     assert "the worker process died 3 times" in run.stderr + run.stdout

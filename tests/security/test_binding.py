@@ -52,7 +52,7 @@ def test_a_local_ray_listens_on_loopback_alone_and_asks_for_its_token(tmp_path: 
     with tempfile.TemporaryDirectory(prefix="ray-") as short:  # sockets' paths must not be long
         environment |= {"HOME": str(tmp_path), "RAY_TMPDIR": short}
         done = subprocess.run(
-            [sys.executable, "-c", RAY], env=environment, capture_output=True, text=True, timeout=280, check=False
+            [sys.executable, "-c", RAY], env=environment, capture_output=True, text=True, timeout=600, check=False
         )
     assert done.returncode == 0, done.stderr
     found, switch = map(json.loads, done.stdout.strip().splitlines())

@@ -61,7 +61,7 @@ def python(folder: Path, *words: str) -> None:
     home = {"HOME": str(folder / "home"), "XDG_CACHE_HOME": str(folder / "home" / ".cache")}
     command = [sys.executable, *words]
     done = subprocess.run(
-        command, cwd=folder, env=os.environ | home, capture_output=True, text=True, timeout=200, check=False
+        command, cwd=folder, env=os.environ | home, capture_output=True, text=True, timeout=600, check=False
     )
     assert done.returncode == 0, done.stderr
 

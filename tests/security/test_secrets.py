@@ -115,7 +115,7 @@ def test_a_config_with_a_password_is_refused(place: str) -> None:
 def call(folder: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "sweep", *words]
     return subprocess.run(
-        command, cwd=folder, env=os.environ | environment, capture_output=True, text=True, timeout=280, check=False
+        command, cwd=folder, env=os.environ | environment, capture_output=True, text=True, timeout=600, check=False
     )
 
 

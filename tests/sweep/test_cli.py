@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -31,7 +31,7 @@ def study(tmp_path: Path) -> Path:
 def call(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "sweep", *arguments]
     return subprocess.run(
-        command, cwd=folder, env=os.environ | environment, capture_output=True, text=True, timeout=120, check=False
+        command, cwd=folder, env=os.environ | environment, capture_output=True, text=True, timeout=600, check=False
     )
 
 
@@ -62,13 +62,19 @@ def test_commands_that_compute_nothing_load_nothing_heavy(study: Path, arguments
 
 
 def test_help_is_quick(tmp_path: Path) -> None:
-    took = []
-    for _ in range(3):
-        started = time.perf_counter()
-        assert "quickstart" in call(tmp_path, "studies").stdout
-        assert call(tmp_path, "--help").returncode == 0
-        took.append((time.perf_counter() - started) / 2)
-    assert min(took) < 2.0, "half a second on a quiet machine; the bound leaves room for a busy one"
+    """Half a second on a quiet machine, which benchmarks measure; here, less processor time than Ray's import alone."""
+    assert call(tmp_path, "--help").returncode == 0
+    helped = min(processor_time("-m", "sweep", "--help") for _ in range(3))
+    assert helped < 0.7 * min(processor_time("-c", "import ray") for _ in range(2))
+    assert "quickstart" in call(tmp_path, "studies").stdout
+
+
+def processor_time(*words: str) -> float:
+    """Seconds of processor time that a Python of these arguments takes."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run([sys.executable, *words], check=True, capture_output=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def test_plan_counts_what_is_shared(study: Path) -> None:

@@ -22,7 +22,7 @@ from trainables.store import MemoryStore, Payload
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.timeout(280),
+    pytest.mark.timeout(900),
     pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy"),  # MLflow's own, with SQLAlchemy 2.1
 ]
 

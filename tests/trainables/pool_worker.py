@@ -32,9 +32,9 @@ def language(megabytes: int) -> tuple[dict[str, Any], int, Make, Any]:
     from trainables.families.language.rows import Rows
 
     def make(rows: int, rng: np.random.Generator) -> Payload:
-        return Rows.fixed(rng.integers(4, 2048, rows * 128, dtype=np.uint16), 128).payload(2048)
+        return Rows.fixed(rng.integers(4, 300, rows * 128, dtype=np.uint16), 128).payload(300)
 
-    config = {"kind": "language", "width": 16, "heads": 2, "layers": 1, "vocabulary": 2048, "context": 128}
+    config = {"kind": "language", "width": 16, "heads": 2, "layers": 1, "vocabulary": 300, "context": 128}
     config |= {"steps": 25, "batch": 64, "sample_rows": 0}
     return config, megabytes * 10**6 // 256, make, Language
 
