@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -91,23 +91,13 @@ class Corpus:
 
     def rows_by_batch(self) -> dict[int, float]:
         """Rows by batch number, over all parts."""
-        return self._by_batch([1.0] * len(self.parts))
+        return _added([part.rows_by_batch for part in self.parts])
 
     def weight_by_batch(self) -> dict[int, float]:
         """Share of the loss that each batch carries; sums to 1."""
-        total = self._by_batch([part.weight for part in self.parts])
+        total = _added([{n: rows * part.weight for n, rows in part.rows_by_batch.items()} for part in self.parts])
         whole = sum(total.values())
         return {number: weight / whole for number, weight in total.items()}
-
-    def _by_batch(self, weights: list[float]) -> dict[int, float]:
-        total: dict[int, float] = {}
-        for part, weight in zip(self.parts, weights, strict=True):
-            if not total:
-                total = {number: 0.0 + rows * weight for number, rows in part.rows_by_batch.items()}
-                continue
-            for number, rows in part.rows_by_batch.items():
-                total[number] = total.get(number, 0.0) + rows * weight
-        return dict(sorted(total.items()))
 
     def effective_rows(self) -> float:
         """Kish's effective size (Σw)²/Σw²: rows of equal weight that would count as much."""
@@ -132,6 +122,15 @@ class Corpus:
         """Share of rows that are real (batch 0 or the reserve)."""
         rows = self.rows_by_batch()
         return (rows.get(0, 0.0) + rows.get(FRESH, 0.0)) / sum(rows.values())
+
+
+def _added(parts: Sequence[Mapping[int, float]]) -> dict[int, float]:
+    """Sums by number, in the order of numbers."""
+    total = dict(parts[0])
+    for part in parts[1:]:
+        for number, value in part.items():
+            total[number] = total.get(number, 0.0) + value
+    return dict(sorted(total.items()))
 
 
 def realise(

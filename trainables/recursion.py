@@ -94,6 +94,7 @@ class Recursion:
         self.cell = cell
         self.store = store
         self.steps = Steps(cell)
+        self._latest: dict[int, Payload] = {}
 
     @cached_property
     def family(self) -> Family:
@@ -146,8 +147,11 @@ class Recursion:
         Raises:
             CellFailed: it, or one that it was made from, diverged.
         """
-        step = self.steps.step(generation)
-        return self.store.once("model", step.model, lambda: self._fit(step), parents.of_model(self.steps, step))
+        if generation not in self._latest:  # judged first, then sampled from
+            step = self.steps.step(generation)
+            above = parents.of_model(self.steps, step)
+            self._latest = {generation: self.store.once("model", step.model, lambda: self._fit(step), above)}
+        return self._latest[generation]
 
     def batch(self, step: BatchStep) -> Payload:
         """A batch's rows, made where the store has none."""

@@ -150,12 +150,11 @@ class Linear(Family):
         for `minimum_norm` while |rows − dim| ≤ 1; `infinite_mean` says so, and medians are what to read there.
         """
         coefficients = model.tensors["coefficients"]
-        squares = (coefficients - self.target) ** 2
-        spectrum, rows = self.config.spectrum, self.world.rows
+        error, rows = coefficients - self.target, self.world.rows
         values = {
-            "test_loss": squares.sum(axis=1),
-            "mean_sq_error": (squares / spectrum).sum(axis=1),
-            "norm_ratio": np.linalg.norm(coefficients, axis=1) / self._length,
+            "test_loss": np.vecdot(error, error),
+            "mean_sq_error": error**2 @ (1 / self._solve.spectrum),
+            "norm_ratio": np.sqrt(np.vecdot(coefficients, coefficients)) / self._length,
         }
         infinite = self.config.estimator == "minimum_norm" and abs(rows - self.config.dim) <= 1
         return summarise(values, {"infinite_mean": 1.0} if infinite else {})

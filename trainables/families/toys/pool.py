@@ -44,7 +44,7 @@ class RunningSum(Generic[T]):
 
     def total(self, items: list[tuple[Batch, float]]) -> T:
         """The sum over (batch, row weight) pairs, at least one."""
-        names = tuple((batch.key, weight) for batch, weight in items)
+        names = tuple([(batch.key, weight) for batch, weight in items])
         lengths = sorted(map(len, self._known), reverse=True)
         done = next((n for n in lengths if names[:n] in self._known), 0)
         total = self._known[names[:done]] if done else self._load(*items[0])
