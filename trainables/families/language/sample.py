@@ -64,9 +64,10 @@ def _grow(config: LanguageConfig, grown: Decoder, points_BT: torch.Tensor, tempe
     alive = torch.arange(rows, device=points_BT.device)
     latest = torch.full((rows,), BOS, device=points_BT.device)
     checks = torch.zeros((), device=points_BT.device)
+    points_TB = points_BT.T.contiguous()
     grown.begin(rows)
     for place in range(length):
-        latest, check = drawn(config, grown.step(latest, place), points_BT[alive, place], temperature)
+        latest, check = drawn(config, grown.step(latest, place), points_TB[place], temperature)
         checks += check
         tokens[alive, place] = latest
         if config.sequences == "documents" and (place + 1) % COMPACT_EVERY == 0:
@@ -74,7 +75,7 @@ def _grow(config: LanguageConfig, grown: Decoder, points_BT: torch.Tensor, tempe
             if not len(unfinished):
                 break
             if len(unfinished) < SPARSE * len(alive):
-                alive, latest = alive[unfinished], latest[unfinished]
+                alive, latest, points_TB = alive[unfinished], latest[unfinished], points_TB[:, unfinished]
                 grown.keep(unfinished)
     if not math.isfinite(float(checks)):
         raise Diverged("sampling: the model's probabilities are not finite")
