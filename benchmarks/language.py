@@ -39,7 +39,7 @@ def claims() -> list[Ratio]:
 
 def shaped(config: LanguageConfig) -> LanguageConfig:
     """Fitted enough for its distribution to have a shape."""
-    return config.model_copy(update={"epochs": 2.0})
+    return config.model_copy(update={"epochs": 1.0, "precision": "bfloat16"})
 
 
 def base(architecture: str, size: str = "1M") -> LanguageConfig:

@@ -2,9 +2,9 @@
 
 The least time is that of the matrix products at the machine's matrix rate and of reading all keys and values before a
 place once at its bandwidth, one after the other, as separate calls on one core take them. 256 rows of 128 tokens of a
-Llama of 1.24M parameters are 81 GFLOP of products and 10.8 GB of keys and values: 0.81 s and 0.43 s in single
-precision at 100 GFLOP/s and 25 GB/s. What keeps the product above it: softmax, gates, rotations and draws (a sixth
-of its time), the calls themselves, and products of 256 rows at nine tenths of the rate of square ones.
+Llama of 1.24M parameters are 81 GFLOP of products and 10.8 GB of keys and values, half as many where they are kept in
+bfloat16: 0.81 s and 0.43 s in single precision at 100 GFLOP/s and 25 GB/s. What keeps the product above it: products of
+256 rows at nine tenths of the rate of square ones, memory read in pieces, softmax, gates, rotations and draws.
 """
 
 from __future__ import annotations
@@ -35,9 +35,10 @@ LEAST = 1e-3
 def sampling(config: LanguageConfig, model: peer.Model) -> list[Ratio]:
     """Both at batch 256 and 1,024 in two precisions; the peer in its best way, also in single precision if faster."""
     found = []
+    short = Rows.fixed(peer.Generation(None, 256)(model, COMPARED, SHORT, 1).ravel(), SHORT)
     for precision in ("float32", "bfloat16"):
         chosen = config.model_copy(update={"sampling_precision": precision})
-        likeness = same_distribution(chosen, model)
+        likeness = same_distribution(chosen, model, short)
         way, dtype = peer.best_sampling(chosen, 256)
         theirs = copy.deepcopy(model).to(dtype)
         for rows, rounds in ROUNDS.items():
@@ -65,7 +66,8 @@ def _floor(config: LanguageConfig, rows: int, ours: tuple[float, ...], theirs: t
     rate = {name: matrix_rate(name) for name in {"float32", config.sampling_precision}}
     products = 2 * tokens * ((config.parameters - head) / rate[config.sampling_precision] + head / rate["float32"])
     places = tokens * (config.context + 1) / 2
-    reads = places * 2 * 4 * shape.layers * shape.width / memory_bandwidth()
+    number = 2 if config.sampling_precision == "bfloat16" else 4  # bytes
+    reads = places * 2 * number * shape.layers * shape.width / memory_bandwidth()
     least = products + reads
     return (
         f"the machine's floor: {products:.2g} s of products and {reads:.2g} s of keys and values, "
@@ -74,17 +76,16 @@ def _floor(config: LanguageConfig, rows: int, ours: tuple[float, ...], theirs: t
     )
 
 
-def same_distribution(config: LanguageConfig, model: peer.Model) -> str:
+def same_distribution(config: LanguageConfig, model: peer.Model, theirs: Rows) -> str:
     """Tokens by chi-square, whole rows by their log-likelihood (Kolmogorov and Smirnov), both over short rows.
 
-    Tokens of one row depend on each other, so the chi-square is of one token of each row, the last. The peer samples
-    in single precision whatever the product does, so that a bias of lower precision shows.
+    Tokens of one row depend on each other, so the chi-square is of one token of each row, the last. The peer's rows are
+    sampled in single precision whatever the product does, so that a bias of lower precision shows.
     """
     from scipy.stats import chi2_contingency, ks_2samp
 
     short = config.model_copy(update={"context": SHORT})
     ours = sample(short, model, COMPARED, Stream("compare"))
-    theirs = Rows.fixed(peer.Generation(None, 256)(model, COMPARED, SHORT, 1).ravel(), SHORT)
     last = [np.bincount(r.tokens.reshape(-1, SHORT)[:, -1], minlength=config.vocabulary) for r in (ours, theirs)]
     table = np.stack(last)
     often = table.sum(axis=0) >= 10
