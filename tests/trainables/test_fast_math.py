@@ -38,11 +38,9 @@ def test_functions_are_as_near_as_they_say(name, error):
 def test_far_arguments_end_near_their_limits():
     far = np.array([-1e30, -200, 200, 1e30, np.nan, 0], dtype=np.float32)
     exp, sigmoid, silu = (applied(getattr(fast_math, name), far) for name in EXACT)
-    assert (exp[:2] > 0).all()
-    assert (exp[:2] < 2e-38).all()
-    assert (exp[2:4] > 6e37).all()
-    assert np.isfinite(exp[2:4]).all()
-    assert (sigmoid[:2] < 2e-38).all()
+    assert exp[:2].tolist() == [0, 0]
+    np.testing.assert_allclose(exp[2:4], np.exp(88.0), rtol=1e-7)
+    assert (sigmoid[:2] < 7e-39).all()
     assert sigmoid[[2, 3, 5]].tolist() == [1, 1, 0.5]
     assert abs(silu[1]) < 1e-35
     assert silu[[2, 5]].tolist() == [200, 0]

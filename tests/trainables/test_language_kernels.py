@@ -13,8 +13,9 @@ from trainables.families.language.config import LanguageConfig
 from trainables.families.language.decode import KeyValues, decoder
 from trainables.families.language.decode_fused import FusedDecoder
 from trainables.families.language.decode_kernels import added, drawn, gated, gelu
-from trainables.families.language.lanes import LANES, exp, exponents, narrow, wide
+from trainables.families.language.lanes import LANES, exponents, narrow, wide
 from trainables.families.language.sample import inverse, sample
+from trainables.fast_math import exp
 from trainables.lineage import Stream
 
 PLACES = 2 * LANES + 5

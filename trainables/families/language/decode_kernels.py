@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from trainables.compiled import compiled
-from trainables.families.language.lanes import ONE, ZERO, exp, exponents, narrow, wide
+from trainables.families.language.lanes import ONE, ZERO, exponents, narrow, wide
+from trainables.fast_math import exp
 
 BLOCK = 64
 """Tokens whose chances are summed before one among them is looked for."""

@@ -14,7 +14,8 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-from trainables.compiled import compiled, in_order
+from trainables.compiled import compiled
+from trainables.fast_math import exp
 
 LANES = 16
 """Numbers that are taken at a time."""
@@ -64,14 +65,6 @@ def _unordered(_: Any, integer: Any) -> Made:
 def _flipped(builder: Any, bits: Any) -> Any:
     """All but the sign turned over where there is one, there and back."""
     return builder.xor(bits, builder.and_(builder.ashr(bits, WORD(31)), WORD(0x7FFFFFFF)))
-
-
-def _power_of_two(_: Any, rounding: Any) -> Made:
-    def write(context: Any, builder: Any, signature: Any, given: Any) -> Any:
-        bits = builder.shl(builder.bitcast(given[0], WORD), WORD(23))
-        return builder.bitcast(builder.add(bits, WORD(127 << 23)), REAL)
-
-    return types.float32(types.float32), write
 
 
 def _weigh(_: Any, weights: Any, first: Any, held: Any, start: Any, rows: Any, ahead: Any, sums: Any, at: Any) -> Made:
@@ -155,9 +148,6 @@ A loop finds the largest of integers with vector instructions; of floats it may 
 unordered: Any = intrinsic(_unordered)
 """unordered(integer): the number again."""
 
-power_of_two: Any = intrinsic(_power_of_two)
-"""power_of_two(n + ROUNDING): 2 to the power of the integer n from −126 to 127."""
-
 weigh: Any = intrinsic(_weigh)
 """weigh(weights, first, held, start, rows, ahead, sums, at): sums[at : at + LANES] += Σ weights[first + i] · row i.
 
@@ -165,28 +155,7 @@ Rows of `LANES` numbers, a multiple of `UNROLLED` of them, lie one after the oth
 `ahead` of a row in memory is loaded into the cache meanwhile.
 """
 
-LOG2E, UPPER_LN2, LOWER_LN2 = np.float32(1.44269504), np.float32(0.693359375), np.float32(-2.12194440e-4)
-TAYLOR = tuple(np.float32(c) for c in (1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2))
-C6, C5, C4, C3 = TAYLOR
-C2, C1, ONE, ZERO = np.float32(1.6666665459e-1), np.float32(5.0000001201e-1), np.float32(1), np.float32(0)
-LEAST, MOST = np.float32(-87), np.float32(88)
-ROUNDING = np.float32(1.5 * 2**23)
-"""A sum with it has no digits after the point, and the integer in its last bits."""
-
-
-@in_order
-def exp(x: Any) -> Any:
-    """e to the power of x in single precision, to a relative error of 2e-7; 0 below −87, e⁸⁸ above 88.
-
-    The Cephes library's `expf` (Moshier 1992): x = n ln 2 + r, a polynomial in r, and n put into the exponent. In
-    plain steps, so that a loop of it becomes one of vector instructions. What is no number stays none.
-    """
-    bounded = MOST if x > MOST else x
-    power = bounded * LOG2E + ROUNDING
-    n = power - ROUNDING
-    r = bounded - n * UPPER_LN2 - n * LOWER_LN2
-    y = ((((C6 * r + C5) * r + C4) * r + C3) * r + C2) * r + C1
-    return ZERO if bounded < LEAST else (y * (r * r) + r + ONE) * power_of_two(power)
+ONE, ZERO = np.float32(1), np.float32(0)
 
 
 @compiled
