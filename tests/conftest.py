@@ -15,9 +15,9 @@ for name, value in {
     os.environ.setdefault(name, value)
 
 import pytest  # noqa: E402 - the environment comes first
-from hypothesis import settings  # noqa: E402
+from hypothesis import HealthCheck, settings  # noqa: E402
 
-settings.register_profile("repeatable", derandomize=True, deadline=None)
+settings.register_profile("repeatable", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("repeatable")
 
 

@@ -120,7 +120,9 @@ def fleet(**environment: str) -> Iterator[Fleet]:
 def s3() -> Iterator[dict[str, str]]:
     """An S3 server; the environment by which its clients find it."""
     from moto.server import ThreadedMotoServer
+    from s3fs import S3FileSystem
 
+    S3FileSystem.clear_instance_cache()  # of servers of other tests of this process
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     running = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     running.start()
@@ -133,6 +135,7 @@ def s3() -> Iterator[dict[str, str]]:
             "AWS_DEFAULT_REGION": "us-east-1",
         }
     finally:
+        S3FileSystem.clear_instance_cache()
         running.stop()
 
 

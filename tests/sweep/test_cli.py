@@ -172,14 +172,14 @@ def test_plan_needs_no_data_that_it_cannot_read(tmp_path: Path) -> None:
 
 
 def test_plan_refuses_too_few_seeds_where_it_is_asked_to(study: Path) -> None:
-    options = ["--effect", "0.1", "--deviation", "10"]
+    options = ["--effect", "0.1", "--deviation", "0.5"]
     found = call(study.parent, "plan", "toy.yaml", *options)
     assert found.returncode == 0, found.stderr
     assert "warning: underpowered: gaussian dim 1: a growth per generation of 0.1 is found with power" in found.stdout
     strict = call(study.parent, "plan", "toy.yaml", *options, "--strict")
     assert strict.returncode == 2
     assert "seed: gaussian dim 1 has 2 seeds a configuration and needs" in strict.stderr
-    said = refused(study.parent, "run", "toy.yaml", "-o", "require_power={effect: 0.1, deviation: 10}")
+    said = refused(study.parent, "run", "toy.yaml", "-o", "require_power={effect: 0.1, deviation: 0.5}")
     assert said.startswith("toy: seed: gaussian dim 1 has 2 seeds a configuration and needs")
     assert refused(study.parent, "plan", "toy.yaml", "--effect", "1", "--power", "2").startswith(
         "--power: input should"

@@ -69,7 +69,11 @@ def test_a_payload_comes_back_as_it_was_put(store, size):
 DTYPES = ["<f8", "<f4", "<f2", "<i8", "<i4", "<i2", "|i1", "<u8", "<u4", "<u2", "|u1", "|b1", "<c8", ">f8", ">i4"]
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(
     arrays=st.dictionaries(
         st.text(min_size=1, max_size=5).filter(lambda name: name != "__metadata__"),

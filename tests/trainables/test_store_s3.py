@@ -45,6 +45,7 @@ def server():
         for name, value in settings.items():
             patch.setenv(name, value)
         yield settings["AWS_ENDPOINT_URL"]
+    S3FileSystem.clear_instance_cache()
     running.stop()
 
 
