@@ -7,7 +7,7 @@ from scipy.spatial.transform import Rotation
 
 from trainables.families.diffusion.config import DiffusionConfig
 from trainables.families.diffusion.denoiser import Dense, centred
-from trainables.families.diffusion.dense import Featured, edge_types, shuffled
+from trainables.families.diffusion.dense import Featured, edge_types
 from trainables.families.diffusion.fit import create, rate
 from trainables.families.diffusion.process import check_schedule, noise, noised, sample, scheduler
 from trainables.lineage import Stream
@@ -114,15 +114,6 @@ def test_edges_tell_orders_and_distances_apart():
     assert types[0].tolist() == [0, 2, 5, 6, 7, 7]
     assert types[2].tolist() == [5, 1, 0, 4, 5, 6]
     assert (types == types.T).all()
-
-
-def test_a_pass_takes_every_row_once_with_rows_of_its_size():
-    sizes = np.random.default_rng(0).integers(3, 30, 103)
-    batches = shuffled(sizes, 10, np.random.default_rng(1))
-    first = [next(batches) for _ in range(11)]
-    assert sorted(np.concatenate(first).tolist()) == list(range(103))
-    assert max(np.ptp(sizes[batch]) for batch in first) <= 6
-    assert sorted(np.concatenate([next(batches) for _ in range(11)]).tolist()) == list(range(103))
 
 
 def test_learning_rate_rises_then_falls_to_nothing():

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from trainables import Cell, CellFailed, Record, run
+from trainables.families.batches import shuffled
 from trainables.families.language.config import LanguageConfig
 from trainables.families.language.data import prepare
 from trainables.families.language.evaluate import row_losses
-from trainables.families.language.fit import fit, rate, shuffled
+from trainables.families.language.fit import fit, rate
 from trainables.families.language.rows import Rows
 from trainables.lineage import Stream
 
@@ -102,14 +103,18 @@ def test_replace_rises_and_accumulate_does_not() -> None:
     fields = {"kind": "language", "width": 32, "layers": 2, "heads": 2, "context": 48, "vocabulary": 400}
     family = fields | {"epochs": 4, "batch": 4, "test_rows": 128, "sample_rows": 0}
     base = {"family": family, "rows": 150, "generations": 3}
-    for seed in (0, 1):
+    rises = []
+    for seed in (0, 1, 2):
         replaced, kept = (
             losses(run(Cell.model_validate(base | {"policy": {"kind": kind}, "seed": seed})))
             for kind in ("replace", "accumulate")
         )
         assert replaced[0] == kept[0]
-        assert replaced[0] < replaced[1] < replaced[2]
-        assert max(kept) < kept[0] + 0.05
+        assert replaced[0] < min(replaced[1:])
+        rises.append((replaced[-1] - replaced[0], kept[-1] - kept[0]))
+    replace, accumulate = np.mean(rises, axis=0)
+    assert replace > 0.2
+    assert accumulate < 0.1 * replace, "single seeds of so small a model scatter by 0.04 nats"
 
 
 @pytest.mark.slow

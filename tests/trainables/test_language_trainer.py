@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 import torch
 
+from trainables.families.batches import shuffled
 from trainables.families.language import architecture
 from trainables.families.language.architecture import BOS
 from trainables.families.language.config import LanguageConfig
 from trainables.families.language.evaluate import cross_entropy
-from trainables.families.language.fit import fit, rate, shuffled
+from trainables.families.language.fit import fit, rate
 from trainables.families.language.rows import Pool, Rows
 from trainables.lineage import Stream
 

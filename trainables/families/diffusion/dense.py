@@ -1,4 +1,4 @@
-"""Ragged rows to padded tensors, grouped by size so that little is padded."""
+"""Ragged rows to padded tensors; where their order is free, grouped by size so that little is padded."""
 
 from __future__ import annotations
 
@@ -59,16 +59,6 @@ class Featured:
         order = np.argsort(self.sizes, kind="stable")
         for start in range(0, len(order), rows):
             yield order[start : start + rows]
-
-
-def shuffled(sizes: np.ndarray, batch: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
-    """Row numbers of one update after another, endlessly: each pass takes every row once, similar sizes together."""
-    while True:
-        mixed = rng.permutation(len(sizes))
-        order = mixed[np.argsort(sizes[mixed], kind="stable")]
-        cuts = np.arange(0, len(order), batch)
-        for start in rng.permutation(cuts):
-            yield order[start : start + batch]
 
 
 def atom_types(graph: Graph) -> np.ndarray:

