@@ -53,7 +53,7 @@ class Thresholds:
     min_runs: int = 3
     min_generations: int = 6
     margin: float = 0.005
-    whole: float = 0.1
+    whole: float = 0.5
     late_share: float = 0.2
     factor: float = 10.0
 
