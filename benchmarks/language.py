@@ -134,9 +134,9 @@ def _utilisation(config: LanguageConfig, fitted: Ratio) -> Ratio:
 
 
 def warm(config: LanguageConfig, train: Rows) -> None:
-    """One unmeasured update of both sides, which loads what they need."""
+    """One unmeasured update of both sides and some rows of ours, which loads and compiles what they need."""
     one = config.model_copy(update={"steps": 1})
-    fit(one, Pool((train,)), Stream("warm"))
+    sample(config, fit(one, Pool((train,)), Stream("warm")), 16, Stream("warm"))
     peer.fit(one, train, 0)
 
 

@@ -30,9 +30,6 @@ ATTENTIONS = ("sdpa", "eager")
 FOUND: dict[tuple[object, ...], tuple[float, Generation]] = {}
 """Ways that were the fastest, and their pace, by what they were tried on."""
 
-NARROW: dict[tuple[object, ...], Generation] = {}
-"""Caches and attentions that were the fastest, by the same but precision: tried once a shape, in single precision."""
-
 
 @dataclass(frozen=True)
 class Generation:
@@ -71,16 +68,14 @@ class Generation:
 
 
 def best_generation(model: Model, rows: int, length: int) -> tuple[float, Generation]:
-    """The fastest cache and attention, then batch size, and its pace; tried once a model's make on half the places."""
+    """The fastest cache and attention, then batch size, and its pace; tried once a model's make."""
     config = model.config
-    shape = (config.model_type, config.hidden_size, config.num_hidden_layers, min(rows, 256), length)
-    make = (*shape, model.dtype)
+    make = (config.model_type, config.hidden_size, config.num_hidden_layers, min(rows, 256), length, model.dtype)
     if make not in FOUND:
-        pace = partial(_pace, model=model, length=max(length // 2, 2))
-        if shape not in NARROW:
-            ways = [Generation(cache, min(rows, 64), attention) for cache in CACHES for attention in ATTENTIONS]
-            NARROW[shape] = min(ways, key=pace)
-        tried = {replace(NARROW[shape], batch=min(rows, batch)) for batch in (64, 256)}
+        pace = partial(_pace, model=model, length=length)
+        ways = [Generation(cache, min(rows, 64), attention) for cache in CACHES for attention in ATTENTIONS]
+        chosen = min(ways, key=pace)
+        tried = {replace(chosen, batch=min(rows, batch)) for batch in (64, 256)}
         FOUND[make] = min([(pace(way), way) for way in tried], key=lambda one: one[0])
     return FOUND[make]
 
