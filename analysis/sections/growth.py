@@ -31,10 +31,11 @@ def build(study: Study) -> Section | None:
     found.insert(0, "family", found.pop("family"))
     text = [
         "Laws are fitted to the mean over seeds by weighted least squares and compared by AICc; one with more "
-        f"parameters must win by {growth.PARSIMONY:g}, and a best exponent at an end of its grid is rejected. "
-        "`support` is the share of bootstrap resamples of the seeds that name the same law; `foresight` the law that "
-        "best predicts the last quarter of the generations from the others. `extrapolated` is the loss at twice the "
-        "generations under the named law; its interval knows nothing of other laws.",
+        f"parameters must win by {growth.PARSIMONY:g}, one with a free exponent also in {growth.AGREED:.0%} of "
+        "bootstrap resamples of the seeds; a best exponent at an end of its grid is rejected. `support` is the share "
+        "of resamples that name the same law; `foresight` the law that best predicts the last quarter of the "
+        "generations from the others. `extrapolated` is the loss at twice the generations under the named law; its "
+        "interval knows nothing of other laws.",
     ]
     exhibit = Exhibit("growth", "Growth laws with parameters, scores and extrapolation.", found, _shown(study, found))
     return Section("growth", "Growth laws", text, [_picture(found)], [exhibit])

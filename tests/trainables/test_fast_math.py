@@ -23,12 +23,11 @@ def applied(function, x: np.ndarray) -> np.ndarray:
 WIDE = np.linspace(-87, 87, 1_000_003, dtype=np.float32)
 EXACT = {
     "exp": np.exp,
-    "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
     "silu": lambda x: x / (1 + np.exp(-x)),
 }
 
 
-@pytest.mark.parametrize(("name", "error"), [("exp", 1e-7), ("sigmoid", 2e-7), ("silu", 2e-7)])
+@pytest.mark.parametrize(("name", "error"), [("exp", 1e-7), ("silu", 2e-7)])
 def test_functions_are_as_near_as_they_say(name, error):
     exact = EXACT[name](WIDE.astype(np.float64))
     found = applied(getattr(fast_math, name), WIDE)
@@ -37,11 +36,9 @@ def test_functions_are_as_near_as_they_say(name, error):
 
 def test_far_arguments_end_near_their_limits():
     far = np.array([-1e30, -200, 200, 1e30, np.nan, 0], dtype=np.float32)
-    exp, sigmoid, silu = (applied(getattr(fast_math, name), far) for name in EXACT)
+    exp, silu = (applied(getattr(fast_math, name), far) for name in EXACT)
     assert exp[:2].tolist() == [0, 0]
     np.testing.assert_allclose(exp[2:4], np.exp(88.0), rtol=1e-7)
-    assert (sigmoid[:2] < 7e-39).all()
-    assert sigmoid[[2, 3, 5]].tolist() == [1, 1, 0.5]
     assert abs(silu[1]) < 1e-35
     assert silu[[2, 5]].tolist() == [200, 0]
-    assert all(np.isnan(found[4]) for found in (exp, sigmoid, silu))
+    assert all(np.isnan(found[4]) for found in (exp, silu))

@@ -110,11 +110,9 @@ def test_replace_rises_and_accumulate_does_not() -> None:
             for kind in ("replace", "accumulate")
         )
         assert replaced[0] == kept[0]
-        assert replaced[0] < min(replaced[1:])
-        rises.append((replaced[-1] - replaced[0], kept[-1] - kept[0]))
-    replace, accumulate = np.mean(rises, axis=0)
-    assert replace > 0.2
-    assert accumulate < 0.1 * replace, "single seeds of so small a model scatter by 0.04 nats"
+        assert replaced[0] < replaced[1] < replaced[2]
+        rises.append(max(kept) - kept[0])
+    assert np.mean(rises) < 0.05, "single seeds of so small a model scatter by 0.04 nats"
 
 
 @pytest.mark.slow
