@@ -9,11 +9,11 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from analysis.loading import load
+    from analysis.data import load
 
 __all__ = ["load"]
 
-_HOME = {"load": "analysis.loading"}
+_HOME = {"load": "analysis.data.loading"}
 
 
 def __getattr__(name: str) -> Any:

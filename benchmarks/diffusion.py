@@ -17,15 +17,15 @@ import torch
 
 from benchmarks import diffusion_peer as peer
 from benchmarks.harness import Ratio, seconds
+from trainables.families.diffusion.batching import Featured
 from trainables.families.diffusion.config import DiffusionConfig
+from trainables.families.diffusion.cpu.denoiser import predictor
 from trainables.families.diffusion.data import prepare
-from trainables.families.diffusion.dense import Featured
 from trainables.families.diffusion.evaluate import loss
 from trainables.families.diffusion.fit import create, fit
-from trainables.families.diffusion.lanes import predictor
 from trainables.families.diffusion.process import sample
 from trainables.lineage import Stream
-from trainables.sources.molecules_rows import Chain, Conformers
+from trainables.sources.molecules import Chain, Conformers
 from trainables.store import MemoryStore
 
 ROWS, TEST = 2000, 200

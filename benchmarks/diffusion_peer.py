@@ -14,12 +14,12 @@ from torch import nn
 from torch.nn import functional
 from torch.utils.data import DataLoader
 
+from trainables.families.diffusion.batching import atom_types, edge_types
 from trainables.families.diffusion.config import ATOM_TYPES, EDGE_TYPES, TIME_FEATURES, DiffusionConfig
 from trainables.families.diffusion.denoiser import NEAR, NEIGHBOURS, REACH, Denoiser, time_features
-from trainables.families.diffusion.dense import atom_types, edge_types
 from trainables.families.diffusion.fit import create, rate
 from trainables.families.diffusion.process import scheduler, stepped, steps
-from trainables.sources.molecules_rows import Conformers
+from trainables.sources.molecules import Conformers
 
 Graphs = dict[str, torch.Tensor]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from analysis.style import INK, MARKERS, MUTED, SERIES, figure, logarithmic
+from analysis.report.style import INK, MARKERS, MUTED, SERIES, figure, logarithmic
 from benchmarks.growth_series import QUANTITIES
 
 if TYPE_CHECKING:

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 
 from benchmarks import scale
-from sweep.board import Board
-from sweep.plan import plan
+from sweep.planning import plan_study
 from sweep.progress import PlainProgress
+from sweep.scheduling import Board
 from trainables import Cell, run
 from trainables.store import open_store
 
@@ -65,7 +65,7 @@ def driver(given: dict[str, Any]) -> Point:
         store = open_store(folder)
 
         def work() -> None:
-            plan(study, store)
+            plan_study(study, store)
             board = Board(store, [PlainProgress(given["workers"], lambda line: None)], concurrency=given["workers"])
             board.admit(scale.expand(study))
             scale.simulate(board, given["workers"])

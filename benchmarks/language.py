@@ -17,8 +17,8 @@ from trainables.families.language.config import LanguageConfig
 from trainables.families.language.data import prepare
 from trainables.families.language.evaluate import cross_entropy
 from trainables.families.language.fit import fit
-from trainables.families.language.rows import Pool, Rows
-from trainables.families.language.sample import sample
+from trainables.families.language.sampling.sample import sample_rows
+from trainables.families.language.token_rows import Pool, Rows
 from trainables.lineage import Stream
 
 ROWS, BATCH, TEST = 256, 16, 64
@@ -72,7 +72,7 @@ def generation(config: LanguageConfig, count: int, against: peer.Rival) -> Ratio
         fitted = time.perf_counter()
         loss = cross_entropy(config, model, test)
         judged = time.perf_counter()
-        sample(config, model, train.rows, Stream(f"sample {seed}"))
+        sample_rows(config, model, train.rows, Stream(f"sample {seed}"))
         parts.append([fitted - started, judged - fitted, time.perf_counter() - judged])
         return loss
 
@@ -136,7 +136,7 @@ def _utilisation(config: LanguageConfig, fitted: Ratio) -> Ratio:
 def warm(config: LanguageConfig, train: Rows) -> None:
     """One unmeasured update of both sides and some rows of ours, which loads and compiles what they need."""
     one = config.model_copy(update={"steps": 1})
-    sample(config, fit(one, Pool((train,)), Stream("warm")), 16, Stream("warm"))
+    sample_rows(config, fit(one, Pool((train,)), Stream("warm")), 16, Stream("warm"))
     peer.fit(one, train, 0)
 
 

@@ -12,10 +12,10 @@ import torch
 from torch.utils.data import Dataset
 
 from benchmarks.harness import seconds
-from trainables.families.language import architecture
+from trainables.families.language import model as architecture
 from trainables.families.language.config import LanguageConfig
 from trainables.families.language.fit import rate
-from trainables.families.language.rows import Rows
+from trainables.families.language.token_rows import Rows
 
 Model = Any
 """A causal model of transformers."""

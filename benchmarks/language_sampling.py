@@ -18,8 +18,8 @@ from benchmarks import language_peer as peer
 from benchmarks.harness import Ratio, matrix_rate, memory_bandwidth, seconds
 from trainables.families.language.config import LanguageConfig
 from trainables.families.language.evaluate import row_losses
-from trainables.families.language.rows import Rows
-from trainables.families.language.sample import sample
+from trainables.families.language.sampling.sample import sample_rows
+from trainables.families.language.token_rows import Rows
 from trainables.lineage import Stream
 
 ROUNDS = {256: 2, 1024: 1}
@@ -55,7 +55,7 @@ def _round(
     config: LanguageConfig, model: peer.Model, way: peer.Generation, theirs: peer.Model, rows: int, seed: int
 ) -> tuple[float, float]:
     """Seconds of the product and of the peer."""
-    ours = seconds(lambda: sample(config, model, rows, Stream(f"{seed}")))
+    ours = seconds(lambda: sample_rows(config, model, rows, Stream(f"{seed}")))
     return ours, seconds(lambda: way(theirs, rows, config.context, seed))
 
 
@@ -85,7 +85,7 @@ def same_distribution(config: LanguageConfig, model: peer.Model, theirs: Rows) -
     from scipy.stats import chi2_contingency, ks_2samp
 
     short = config.model_copy(update={"context": SHORT})
-    ours = sample(short, model, COMPARED, Stream("compare"))
+    ours = sample_rows(short, model, COMPARED, Stream("compare"))
     last = [np.bincount(r.tokens.reshape(-1, SHORT)[:, -1], minlength=config.vocabulary) for r in (ours, theirs)]
     table = np.stack(last)
     often = table.sum(axis=0) >= 10

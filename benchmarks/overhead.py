@@ -11,11 +11,11 @@ from typing import Any
 from benchmarks.harness import Ratio
 from benchmarks.sleeper import CELLS, GENERATIONS, WORK, SleepingTrial
 from search_spaces import Block, Grid, Study
-from sweep import tuning
 from sweep.engine import run_study
-from sweep.job import Job
-from sweep.machines import Machines
 from sweep.progress import Progress
+from sweep.ray_backend import tuner as tuning
+from sweep.resources import Machines
+from sweep.scheduling import Job
 from sweep.workspace import open_workspace
 from trainables.cell import Record
 

@@ -21,13 +21,12 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.harness import Ratio, peak
-from search_spaces import Block, Grid, Study, expand
-from sweep.board import Board
-from sweep.engine import connect
-from sweep.job import Job
-from sweep.plan import plan
+from search_spaces import Block, Grid, Study
+from search_spaces.expansion import expand
+from sweep.planning import plan_study
 from sweep.progress import PlainProgress
-from sweep.stored import read_records
+from sweep.scheduling import Board, Job, read_records
+from sweep.tracking import connect
 from sweep.workspace import open_workspace, prepare
 from trainables.cell import Record
 from trainables.lineage import make_key
@@ -62,7 +61,7 @@ def drive(cells: int, generations: int, mlflow: bool = True) -> dict[str, float]
         prepare(workspace)
         store = open_store(workspace.storage)
         start = resident()
-        spent.time("plan", lambda: plan(study, store))
+        spent.time("plan", lambda: plan_study(study, store))
         points = spent.time("expand", lambda: expand(study))
         listeners: list[Any] = [PlainProgress(WORKERS, lambda line: None)]
         board = Board(store, listeners, concurrency=WORKERS)

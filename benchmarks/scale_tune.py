@@ -14,9 +14,9 @@ from pathlib import Path
 
 from search_spaces import Block, Grid, Study
 from sweep.engine import run_study
-from sweep.job import Job
-from sweep.machines import Machines
 from sweep.progress import Progress
+from sweep.resources import Machines
+from sweep.scheduling import Job
 from sweep.workspace import open_workspace
 
 WORKERS = 2

@@ -17,9 +17,9 @@ import numpy as np
 
 from benchmarks.harness import Ratio
 from search_spaces import Block, OptunaSearch, RandomSearch, Range, Study
-from search_spaces.expand import build, random_draws
-from sweep.board import Board
-from sweep.suggestions import OptunaSource
+from search_spaces.expansion import build, random_draws
+from sweep.scheduling import Board
+from sweep.search import OptunaSource
 from trainables import Cell, run
 from trainables.recursion import Recursion
 from trainables.store import MemoryStore
@@ -97,9 +97,10 @@ def optuna_until(target: float, seed: int, sampler: str = "tpe") -> int:
 
 def through_tune(target: float, samples: int, seed: int) -> int | None:
     """The same by the whole engine, on Ray Tune; None where the region was not reached."""
-    from sweep.engine import NO_TRACKING, run_study
-    from sweep.machines import Machines
+    from sweep.engine import run_study
     from sweep.progress import PlainProgress
+    from sweep.resources import Machines
+    from sweep.tracking import NO_TRACKING
     from sweep.workspace import open_workspace
 
     made = study("tpe", samples, seed)

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.harness import HEADER, Ratio, seconds
-from search_spaces import Block, Grid, Study, expand, load_study
-from sweep.plan import plan
+from search_spaces import Block, Grid, Study, load_study
+from search_spaces.expansion import expand
+from sweep.planning import plan_study
 from trainables import Cell, run
 from trainables.store import open_store
 
@@ -63,9 +64,9 @@ def _counts() -> list[Ratio]:
         short, long, store = Path(folder, "short.yaml"), Path(folder, "long.yaml"), Path(folder, "store")
         short.write_text(four_policies(5))
         long.write_text(four_policies(7))
-        planned = plan(load_study(str(short))).totals
+        planned = plan_study(load_study(str(short))).totals
         trained, again = complete(str(short), store), complete(str(short), store)
-        added = plan(load_study(str(long)), open_store(str(store))).totals
+        added = plan_study(load_study(str(long)), open_store(str(store))).totals
         longer = complete(str(long), store)
     what = "4 policies × 3 sizes × 3 seeds × 5 generations"
     note = f"{planned.trained} planned; the study again: {again} trained"
@@ -85,7 +86,7 @@ def whole_study(sizes: int, seeds: int, rounds: int = 1) -> Ratio:
     """Wall time of a study of two families, beside the same cells as plain Ray Tune trainables."""
     study = two_families(sizes, seeds)
     cells = [point.cell for point in expand(study)]
-    totals = plan(study).totals
+    totals = plan_study(study).totals
     shared = totals.generations / totals.trained
     ours, theirs = [], []
     for _ in range(rounds):
@@ -111,8 +112,8 @@ def two_families(sizes: int, seeds: int) -> Study:
 def product(study: Study, folder: str) -> None:
     """The study as `collapse-sweep run` runs it, without the report."""
     from sweep.engine import run_study
-    from sweep.machines import Machines
     from sweep.progress import PlainProgress
+    from sweep.resources import Machines
     from sweep.workspace import open_workspace
 
     workspace = open_workspace(Path(folder))
@@ -126,8 +127,8 @@ def peer(cells: Sequence[Cell]) -> None:
     """One function trainable a cell, workers reused, a report a generation."""
     from ray import tune
 
-    from sweep.machines import Machines
-    from sweep.ray_nodes import started
+    from sweep.ray_backend.nodes import started
+    from sweep.resources import Machines
 
     def train(config: dict[str, Any]) -> None:
         for record in run(Cell.model_validate_json(config["cell"])):

@@ -6,7 +6,7 @@ import functools
 import time
 from typing import Any
 
-from trainables.families.gaussian import Gaussian
+from trainables.families.closed_form.gaussian import Gaussian
 from trainables.lineage import Stream
 from trainables.store import Payload
 from trainables.tune import CellTrial

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from benchmarks.harness import Ratio, compare, seconds
-from trainables import Cell, contents, run
-from trainables.artifacts import FsspecStore
+from trainables import Cell, run
 from trainables.lineage import make_key
-from trainables.store import MemoryStore, Payload
+from trainables.store import FsspecStore, MemoryStore, Payload
+from trainables.store import payload_io as contents
 
 MEGABYTES = 64
 MANY = 200

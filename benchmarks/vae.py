@@ -17,7 +17,7 @@ from trainables.families.vae import network, objective
 from trainables.families.vae.config import VaeConfig
 from trainables.families.vae.family import Vae
 from trainables.lineage import Stream
-from trainables.sources.images_splits import load
+from trainables.sources.images import load
 from trainables.store import MemoryStore
 
 ROWS = 4000

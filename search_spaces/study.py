@@ -8,15 +8,23 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from search_spaces import conditions
-from search_spaces.falsify import FalsifySearch
-from search_spaces.points import check_points, check_sampler
 from search_spaces.resources import Resources
-from search_spaces.samplers import by_name
-from search_spaces.schedulers import SCHEDULERS, SchedulerConfig, check_scheduler
-from search_spaces.search import SEARCHES, DrawingSearch, GridSearch, OptunaSearch, SearchConfig
-from search_spaces.tune_first import TuneFirst
-from search_spaces.words import Grid, Word
+from search_spaces.search import (
+    SCHEDULERS,
+    SEARCHES,
+    DrawingSearch,
+    FalsifySearch,
+    GridSearch,
+    OptunaSearch,
+    SchedulerConfig,
+    SearchConfig,
+    TuneFirst,
+    by_name,
+    check_points,
+    check_sampler,
+    check_scheduler,
+)
+from search_spaces.space import Grid, Word, conditions
 from trainables.cell import Cell
 from trainables.config import Config
 

@@ -1,1 +1,1 @@
-"""How a study runs: Ray Tune, tracking, progress, planning and the command line."""
+"""How studies run: from a study to finished cells, shown, planned and reported."""

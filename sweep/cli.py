@@ -131,7 +131,7 @@ def run(
 ) -> int:
     """Run a study, or go on with it; what is done is never done again."""
     from sweep.commands import run as command
-    from sweep.machines import Machines
+    from sweep.resources import Machines
 
     machines = Machines(cpus, address, shared_storage, wait)
     return command.run(study, override or [], _place(workspace, storage, tracking_uri), machines, keep, report, json)
@@ -153,7 +153,7 @@ def submit(
 ) -> int:
     """Send a study to a cluster's head, which runs it there through Ray Jobs."""
     from sweep.commands import submit as command
-    from sweep.machines import Machines
+    from sweep.resources import Machines
 
     machines = Machines(cpus, address, shared_storage, wait)
     return command.submit(study, override or [], machines, workspace, storage, tracking_uri, follow)

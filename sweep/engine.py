@@ -10,40 +10,24 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from search_spaces import FalsifySearch, OptunaSearch, Study, StudyError, expand
-from search_spaces.expand import is_open
-from sweep import speeds
-from sweep.background import Background
-from sweep.board import Board, Listener
-from sweep.chronicle import Chronicle
+from search_spaces import FalsifySearch, OptunaSearch, Study, StudyError
+from search_spaces.expansion import expand, is_open
 from sweep.errors import TrackingError, UsageError
-from sweep.falsification import FalsifySource
-from sweep.findings import findings
-from sweep.job import Job
-from sweep.likely import likely, wants
-from sweep.machines import Machines, ready
-from sweep.nuisance import settled
-from sweep.power import require_power
-from sweep.progress import Progress
-from sweep.pruning import Pruner
-from sweep.settling import settle
+from sweep.planning import require_power, speeds
+from sweep.progress import Chronicle, Progress
+from sweep.reporting import findings_of
+from sweep.resources import Machines, likely, ready, wants
+from sweep.scheduling import Board, Job, Listener, Pruner, read_records
+from sweep.search import FalsifySource, OptunaSource, Stopping, warm_up
 from sweep.signals import heeded
-from sweep.stopping import Stopping
-from sweep.stored import read_records
-from sweep.suggestions import OptunaSource
-from sweep.tracking import Guarded, NullTracker, Tracker
-from sweep.warm_start import warm_up
+from sweep.tracking import Background, Guarded, Tracker, connect
+from sweep.tune_first import settle, settled
 from sweep.workspace import Workspace, prepare
-from trainables.retention import Keep
+from trainables.recursion import Keep, check_data
 from trainables.store import Store, open_store
-from trainables.supply import check_data
 
 WRITERS = 4
 """Threads that write to a tracking server: each call waits for its answer most of the time."""
-
-NO_TRACKING = "none"
-"""As a tracking URI: show runs nowhere."""
-
 
 KEPT = "results are kept in the store, and shown there by the next run or by `relog`"
 """Said when a tracking server fails."""
@@ -196,7 +180,7 @@ def _run_until(
         speeds.learn(workspace.speeds, board.jobs.values(), store)
     if pruner is not None and not (outcome.unfinished or outcome.over_budget):
         pruner.finish(board.jobs.values())
-    tracker.note(findings(asked, workspace, board, store).tags)
+    tracker.note(findings_of(asked, workspace, board, store).tags)
     tracker.close("stopped" if outcome.unfinished else "failed" if outcome.failed else "done")
     outcome.tracking = tracker.trouble
     if board.broken:
@@ -226,20 +210,6 @@ def _connecting(study: Study, workspace: Workspace, warn: Callable[[str], None])
 def _beside(tracker: Tracker, workspace: Workspace) -> Tracker:
     """The tracker, writing beside the driver: sqlite takes one writer at a time, a server several."""
     return Background(tracker, threads=1 if workspace.tracking_uri.startswith("sqlite:") else WRITERS)
-
-
-def connect(study: Study, workspace: Workspace, beside: bool = False) -> Tracker:
-    """The tracker of a workspace; `beside` a process that may be running the study.
-
-    Raises:
-        TrackingError: its server can't be used.
-    """
-    if workspace.tracking_uri == NO_TRACKING:
-        return NullTracker()
-    from sweep.mlflow_tracker import MlflowTracker
-
-    artifacts = (workspace.root / "artifacts").as_uri() if workspace.local_tracking else None
-    return MlflowTracker(workspace.tracking_uri, study, artifacts, beside)
 
 
 def show_stored(board: Board, store: Store, tracker: Tracker) -> int:
@@ -278,18 +248,18 @@ def _run(
     """Run what waits; whether it was interrupted."""
     if stop.is_set():
         return True
-    from sweep import ray_nodes, tuning
+    from sweep.ray_backend import nodes, tuner
 
     try:
-        with ray_nodes.started(machines):
-            pool = ray_nodes.survey(machines, workspace.storage, store)
+        with nodes.started(machines):
+            pool = nodes.survey(machines, workspace.storage, store)
             slots = ready(board, machines, pool, warn, likely)
             progress.eta.concurrency = board.concurrency
             listeners[:] = [tracked(), *listeners, slots]
             show_stored(board, store, tracked())
             if stop.is_set():
                 return True
-            tuning.run_trials(board, workspace.storage, stop, slots, warn)
+            tuner.run_trials(board, workspace.storage, stop, slots, warn)
     except KeyboardInterrupt:
         return not board.broken
     finally:

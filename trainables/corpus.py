@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from trainables.policies.base import FRESH, Draw
+from trainables.policies import FRESH, Draw
 from trainables.store import Payload
 
 

@@ -17,10 +17,9 @@ from typing import Any
 from ray.tune import Trainable
 
 from trainables.cell import Cell, Record
-from trainables.device import DEVICE, THREADS
 from trainables.families.base import DEVICE_CONTEXT
 from trainables.recursion import CellFailed, Recursion
-from trainables.redaction import redact
+from trainables.runtime import DEVICE, THREADS, redact
 from trainables.store import Busy, StoreError, open_store
 
 CHECKPOINT = "records.json"

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from analysis.curves import first, last
 from analysis.definitions.base import Case, Definition, Measure, mean_of, unsupported
+from analysis.stats import first, last
 
 ALLOWANCE = 0.01
 """A rise beyond δ of at most this share of the first loss counts as none: "no increase at all" can't be shown."""

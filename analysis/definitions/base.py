@@ -16,9 +16,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from analysis.curves import Curves
-from analysis.growth import Fit, fit
-from analysis.intervals import t_interval
+from analysis.stats import Curves, Fit, fit, t_interval
 
 Array = npt.NDArray[np.float64]
 MET, NOT_MET, UNDECIDED, UNSUPPORTED = "met", "not met", "undecided", "not supported"

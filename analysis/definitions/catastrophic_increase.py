@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from analysis.curves import first, last
 from analysis.definitions.base import Case, Definition, Measure, mean_of, unsupported
+from analysis.stats import first, last
 
 BASELINES = ("uniform_loss", "constant_loss")
 """Metrics that hold the loss of a model that has learned nothing."""

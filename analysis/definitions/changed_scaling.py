@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from analysis.definitions.base import Case, Definition, Measure, unsupported
-from analysis.scaling import SIZES
+from analysis.stats import SIZES
 
 
 def measure(case: Case, threshold: float) -> Measure:
     """The larger relative change, of exponent or floor, since generation 1.
 
-    The figures come from the ladder (`analysis.ladders`) that the configuration stands on. `low` is the larger
-    distance of the two intervals from 0 (below 0 where both hold it), `high` the larger bound: so the definition is
-    met exactly if one interval excludes 0, and not met exactly if both lie within the tolerance.
+    The figures come from the ladder (`analysis.stats.size_ladders`) that the configuration stands on. `low` is the
+    larger distance of the two intervals from 0 (below 0 where both hold it), `high` the larger bound: so the definition
+    is met exactly if one interval excludes 0, and not met exactly if both lie within the tolerance.
     """
     if not case.scaling:
         return unsupported(f"needs {SIZES} sizes that differ in nothing else")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from analysis.curves import ratio
 from analysis.definitions.base import Case, Definition, Measure, mean_of, unsupported
+from analysis.stats import ratio
 
 METRICS = ("trace_ratio", "pixel_variance", "gini_simpson", "diversity", "distinct_2", "entropy")
 """Measures of spread, from the definition's own to the nearest that a family records."""

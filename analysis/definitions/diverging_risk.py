@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from analysis.definitions.base import Case, Definition, Measure, unsupported
-from analysis.growth import DRAWS, MINIMUM
+from analysis.stats import DRAWS, MINIMUM
 
 
 def measure(case: Case, threshold: float) -> Measure:
     """Share of bootstrap resamples of the seeds whose mean curve follows a diverging, rising law.
 
-    Laws are chosen by AICc among flat, bounded, logarithmic, linear and power ones (`analysis.growth`). The interval
-    is Jeffreys' of the share, for the finite number of resamples; seeds enter through the resampling itself.
+    Laws are chosen by AICc among flat, bounded, logarithmic, linear and power ones (`analysis.stats.growth`). The
+    interval is Jeffreys' of the share, for the finite number of resamples; seeds enter through the resampling itself.
     """
     from scipy import stats
 

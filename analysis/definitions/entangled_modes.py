@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from analysis.curves import first, last
 from analysis.definitions.base import Case, Definition, Measure, mean_of, unsupported
+from analysis.stats import first, last
 
 METRICS = ("mode_overlap",)
 """Share of samples that lie between real modes: 0 each in one mode, 1 all of them between modes."""

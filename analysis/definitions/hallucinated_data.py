@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from analysis.curves import first, last
 from analysis.definitions.base import Case, Definition, Measure, mean_of, unsupported
+from analysis.stats import first, last
 
 OUTSIDE = ("outside_mass",)
 INSIDE = ("precision", "cov_precision", "validity")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from analysis.curves import ratio
 from analysis.definitions.base import Case, Definition, Measure, mean_of, unsupported
+from analysis.stats import ratio
 
 METRICS = ("tail_mass", "tail_coverage", "surviving_categories", "recall", "class_coverage", "cov")
 """Measures of how much of the real tail is still generated, from mass to coverage."""

@@ -7,14 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analysis.curves import Curves, by_policy, curves
-from analysis.definitions import definitions
+from analysis.data import IDENTITY, is_parameter, order
 from analysis.definitions.base import MET, NOT_MET, UNDECIDED, UNSUPPORTED, Case, Definition
-from analysis.frame import IDENTITY, is_parameter
-from analysis.ladders import laws
-from analysis.robustness import Replicates
-from analysis.style import order
-from analysis.verdict import Thresholds
+from analysis.definitions.registry import definitions
+from analysis.stats import Curves, by_policy, curves_of, laws
+from analysis.verdicts import Replicates, Thresholds
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -74,7 +71,7 @@ def findings(cases: Sequence[Case], chosen: Sequence[Definition] | None = None) 
     return pd.DataFrame(rows)
 
 
-def matrix(found: pd.DataFrame) -> pd.DataFrame:
+def definition_matrix(found: pd.DataFrame) -> pd.DataFrame:
     """Counts of words, one row per family, policy and definition, in the order of the literature."""
     counts = found.groupby(["family", "policy", "number", "definition", "threshold"])["word"].value_counts()
     table = (
@@ -124,7 +121,7 @@ def _curves(part: pd.DataFrame, replicates: Replicates) -> Iterator[tuple[str, C
         if apart or known or is_parameter(name) or name in ("reason", "cell_config") or not part[name].notna().any():
             continue
         held = {cell: found[name] for cell, found in replicates.items() if name in found}
-        yield name, curves(part, name, held)
+        yield name, curves_of(part, name, held)
 
 
 def _scaling(loss: Curves, family: str, seed: int, confidence: float) -> dict[tuple[str, str], dict[str, float]]:

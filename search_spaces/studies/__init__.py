@@ -6,6 +6,8 @@ import importlib
 
 from search_spaces.study import Study
 
+__all__ = ["STUDIES", "named_study"]
+
 STUDIES = {
     "quickstart": "search_spaces.studies.quickstart:quickstart",
     "laptop/linear": "search_spaces.studies.laptop:laptop_linear",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from search_spaces.falsify import Confirm, FalsifySearch
+from search_spaces.search import Confirm, FalsifySearch
+from search_spaces.space import Choice, Range
 from search_spaces.study import Block, Study
-from search_spaces.words import Choice, Range
 
 CLAIMS = {
     "bounded": "accumulate stays bounded",

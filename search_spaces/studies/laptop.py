@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from search_spaces.space import Grid
 from search_spaces.study import Block, Study
-from search_spaces.words import Grid
 
 REPLACE_ACCUMULATE = Grid(values=("replace", "accumulate"))
 SEEDS = Grid(values=(0, 1, 2))

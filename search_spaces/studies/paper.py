@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from search_spaces.space import Grid
 from search_spaces.studies.laptop import REPLACE_ACCUMULATE, SEEDS
 from search_spaces.study import Block, Study
-from search_spaces.words import Grid
 
 STORIES = 2_000_000
 """Documents of a TinyStories-sized corpus: what its training split holds once the held-out shares are taken."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from search_spaces.space import Grid
 from search_spaces.study import Block, Study
-from search_spaces.words import Grid
 
 POLICIES = Grid(values=("replace", "accumulate", "accumulate_subsample"))
 SEEDS = Grid(values=(0, 1, 2))

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from search_spaces.space import Grid
 from search_spaces.study import Block, Study
-from search_spaces.words import Grid
 
 AFTER: tuple[dict[str, Any], ...] = (
     {"kind": "replace"},

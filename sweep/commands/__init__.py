@@ -1,1 +1,1 @@
-"""One module per command; each imports what it needs and returns an exit code."""
+"""The commands of the terminal, one module each."""

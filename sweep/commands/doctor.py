@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Literal
 
 from sweep.commands.outcome import DONE, INCOMPLETE
-from sweep.commands.text import columns
 from sweep.errors import UsageError
+from sweep.terminal import columns
 from sweep.workspace import Workspace
-from trainables.redaction import redact
+from trainables.runtime import redact
 from trainables.store import StoreError
 
 MARKS = {"ok": "ok", "warning": "warning", "wrong": "WRONG"}
@@ -112,8 +112,8 @@ def _names(workspace: Workspace) -> Iterator[Finding]:
 def _devices(workspace: Workspace) -> Iterator[Finding]:
     import psutil
 
-    from sweep.cores import cores
-    from trainables.device import device
+    from sweep.resources import cores
+    from trainables.runtime import pick_device
 
     memory = psutil.virtual_memory()
     yield Finding("cores", "ok", f"{cores()} (trials at a time)")
@@ -121,7 +121,7 @@ def _devices(workspace: Workspace) -> Iterator[Finding]:
     fix = "end other programs, or run with --cpus 1" if low else ""
     yield Finding("memory", "warning" if low else "ok", f"{memory.available / 1e9:.1f} GB free", fix)
     try:
-        yield Finding("device", "ok", str(device()))
+        yield Finding("device", "ok", str(pick_device()))
     except ValueError as problem:
         yield Finding("device", "wrong", str(problem), "unset COLLAPSE_SWEEP_DEVICE")
     shared = shutil.disk_usage("/dev/shm").free if Path("/dev/shm").is_dir() else None
@@ -158,7 +158,7 @@ def _storage(workspace: Workspace) -> Iterator[Finding]:
 
 
 def _tracking(workspace: Workspace) -> Iterator[Finding]:
-    from sweep.mlflow_tracker import probe
+    from sweep.tracking import probe
 
     if workspace.local_tracking and not (workspace.root / "mlflow.db").exists():
         yield Finding("tracking", "ok", f"{workspace.tracking_uri} will be made by the first run")

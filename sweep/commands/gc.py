@@ -12,8 +12,7 @@ from sweep.commands.outcome import DONE
 from sweep.engine import open_board
 from sweep.errors import UsageError
 from sweep.workspace import Workspace
-from trainables.ancestry import readable
-from trainables.retention import Keep, Report, collect
+from trainables.recursion import Keep, Report, collect, readable
 from trainables.store import open_store
 
 
@@ -31,7 +30,7 @@ def gc(reference: str, overrides: Sequence[str], workspace: Workspace, keep: str
 
 
 def level(keep: str, useless: frozenset[str] = frozenset()) -> Keep:
-    """What `--keep` asks for (`trainables.retention`).
+    """What `--keep` asks for (`trainables.recursion.retention`).
 
     Raises:
         UsageError: there is no such level, or it is of no use here.

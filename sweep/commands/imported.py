@@ -18,7 +18,7 @@ def report(path: str, columns: Sequence[str], workspace: Workspace, json: bool) 
 
     Args:
         path: a csv, tsv or parquet file, a row per run and generation.
-        columns: `OURS=THEIRS` each, see `analysis.foreign.read`.
+        columns: `OURS=THEIRS` each, see `analysis.data.external.read`.
         workspace: the report goes to `reports/imported/<name of the file>`.
         json: print the table as JSON.
 
@@ -28,8 +28,8 @@ def report(path: str, columns: Sequence[str], workspace: Workspace, json: bool) 
     import pandas as pd
 
     import analysis
-    from analysis.foreign import parse_columns
-    from analysis.report import build
+    from analysis.data import parse_columns
+    from analysis.report import build_report
 
     name = Path(path).name.partition(".")[0]
     try:
@@ -37,7 +37,7 @@ def report(path: str, columns: Sequence[str], workspace: Workspace, json: bool) 
         folder = workspace.report(f"imported/{name}")
         words = [part for pair in columns for part in ("--column", pair)]
         command = shlex.join(["collapse-sweep", "report", path, *words, "--workspace", str(workspace.root)])
-        files = build(frame, folder, name, command=command)
+        files = build_report(frame, folder, name, command=command)
     except ValueError as problem:
         raise UsageError(str(problem)) from None
     table = pd.read_parquet(files["robustness.parquet"]) if "robustness.parquet" in files else pd.DataFrame()

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from search_spaces.errors import StudyError
 from sweep.errors import UsageError
 from sweep.signals import terminable
-from trainables.redaction import redact
+from trainables.runtime import redact
 from trainables.store import StoreError
 
 DONE, INCOMPLETE, REFUSED = 0, 1, 2

@@ -13,15 +13,25 @@ from pydantic import ValidationError
 
 from search_spaces import Study, load_study
 from search_spaces.study import PowerRequirement
-from sweep import speeds
 from sweep.commands.outcome import DONE, REFUSED, say
 from sweep.errors import UsageError
-from sweep.eta import duration
-from sweep.forecast import Forecast, name
-from sweep.gpus import PEAK, UTILISATION, gpu_hours
-from sweep.plan import Plan, Totals, plan
-from sweep.power import Design, designs
-from sweep.price import Bill, bill, read_cluster
+from sweep.planning import (
+    PEAK,
+    UTILISATION,
+    Bill,
+    Design,
+    Forecast,
+    Plan,
+    Totals,
+    bill,
+    designs,
+    gpu_hours,
+    name,
+    plan_study,
+    read_cluster,
+    speeds,
+)
+from sweep.progress import duration
 from sweep.workspace import Workspace, prepare
 from trainables.config import explain
 from trainables.store import Store, open_store
@@ -54,7 +64,7 @@ def show_plan(reference: str, overrides: Sequence[str], workspace: Workspace, as
     gpu_hours(0.0, asked.gpu)  # refuses an unknown one before anything is counted
     machines = read_cluster(asked.cluster) if asked.cluster else None
     store = open_store(workspace.storage)
-    found = plan(study, store)
+    found = plan_study(study, store)
     hours = gpu_hours(found.totals.flops, asked.gpu)
     ahead = found.forecast(_speeds(found, store, workspace, asked), asked.cpus or cores())
     charged = bill(machines, found.left, ahead) if machines else None
@@ -122,11 +132,11 @@ def _speeds(found: Plan, store: Store, workspace: Workspace, asked: Asked) -> sp
     kept = found.speeds(store, speeds.read(workspace.speeds))
     lacking = {make: cell for make, cell in found.makes.items() if make not in kept}
     if asked.calibrate and lacking and not found.missing:
-        from sweep.calibrate import calibrate
+        from sweep.planning import calibrate_speeds
 
         prepare(workspace)
         say(f"measuring {', '.join(sorted({name(make) for make in lacking}))} on this machine")
-        fresh = calibrate(lacking, workspace.storage, asked.cpus or cores())
+        fresh = calibrate_speeds(lacking, workspace.storage, asked.cpus or cores())
         speeds.write(workspace.speeds, fresh)
         kept |= fresh
     return kept
@@ -171,7 +181,7 @@ WORDS = {"store": "this study's own records", "runs": "earlier runs", "calibrati
 
 
 def _table(found: Plan) -> str:
-    from sweep.commands.text import columns
+    from sweep.terminal import columns
 
     head = ["family", "size", "parameters", "cells", "generations", "to train", "rows", "tokens", "FLOPs", "disk"]
     rows = [[line.family, line.size, si(line.parameters), *_figures(line.totals)] for line in found.lines]

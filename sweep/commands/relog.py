@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 from search_spaces import load_study
 from sweep.commands.outcome import DONE
-from sweep.engine import connect, open_board, show_stored
-from sweep.findings import findings
+from sweep.engine import open_board, show_stored
+from sweep.reporting import findings_of
+from sweep.tracking import connect
 from sweep.workspace import Workspace, prepare
 from trainables.store import open_store
 
@@ -21,7 +22,7 @@ def relog(reference: str, overrides: Sequence[str], workspace: Workspace, json: 
     prepare(workspace)
     tracker = connect(study, workspace)
     written = show_stored(board, store, tracker)
-    tracker.note(findings(study, workspace, board, store).tags)
+    tracker.note(findings_of(study, workspace, board, store).tags)
     unfinished = any(job.status == "waiting" for job in board.jobs.values())
     tracker.close("stopped" if unfinished else "done")
     if json:

@@ -9,15 +9,16 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from search_spaces import Study, load_study
-from sweep import front, results
-from sweep.board import Board
 from sweep.commands.outcome import DONE, say
-from sweep.engine import NO_TRACKING, open_board
+from sweep.engine import open_board
 from sweep.errors import UsageError
-from sweep.exhibit import exhibit
-from sweep.findings import findings
+from sweep.reporting import findings_of
+from sweep.reporting import report as results
+from sweep.scheduling import Board
+from sweep.search import summary
+from sweep.tracking import NO_TRACKING, exhibit
 from sweep.workspace import Workspace
-from trainables.redaction import redact_urls
+from trainables.runtime import redact_urls
 from trainables.store import Store, open_store
 
 if TYPE_CHECKING:
@@ -66,9 +67,9 @@ def show(
             )
         frame = results.stored(study, board, store)
     folder = workspace.report(study.name)
-    told = findings(study, workspace, board, store)
+    told = findings_of(study, workspace, board, store)
     if report:
-        front.write(told.searches, folder)
+        summary.write(told.searches, folder)
         table, written = results.write_report(frame, folder, study.name, store, command, reuse, told.sections)
         trouble = exhibit(study, board, workspace, store, frame, folder) if shown and written else None
         if trouble:
@@ -100,7 +101,7 @@ def print_table(table: pd.DataFrame) -> None:
     """Print a robustness table."""
     from rich.console import Console
 
-    from analysis import tables
+    from analysis.report import tables
 
     if table.empty:
         print("No table: no configuration has two generations yet.")

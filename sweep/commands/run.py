@@ -10,11 +10,10 @@ from search_spaces import Study, load_study
 from sweep.commands.gc import level
 from sweep.commands.outcome import DONE, INCOMPLETE, say
 from sweep.commands.report import options, show
-from sweep.cores import cores
 from sweep.engine import Outcome, run_study
-from sweep.machines import Machines
 from sweep.progress import LiveProgress, PlainProgress, Progress
-from sweep.stopping import cautions
+from sweep.resources import Machines, cores
+from sweep.search import cautions
 from sweep.workspace import Workspace
 from trainables.store import open_store
 

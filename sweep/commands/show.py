@@ -5,7 +5,7 @@ from __future__ import annotations
 from sweep.commands.outcome import DONE
 from sweep.errors import UsageError
 from sweep.workspace import Workspace
-from trainables.ancestry import ancestry, find
+from trainables.recursion import ancestry_of, find
 from trainables.store import open_store
 
 
@@ -18,6 +18,6 @@ def show(prefix: str, workspace: Workspace) -> int:
     if len({key for _, key in found}) > 1:
         listed = ", ".join(f"{kind}/{key}" for kind, key in found[:5])
         raise UsageError(f"KEY: {prefix!r} starts {len(found)} keys ({listed}, …); give more digits")
-    for node in ancestry(store, *found[0]):
+    for node in ancestry_of(store, *found[0]):
         print(node)
     return DONE

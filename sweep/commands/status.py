@@ -7,16 +7,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from search_spaces import load_study
-from sweep.board import Board
-from sweep.chronicle import last_line, read_note
 from sweep.commands.outcome import DONE, INCOMPLETE
-from sweep.commands.text import columns
 from sweep.engine import open_board
-from sweep.eta import duration
-from sweep.findings import tuned_line
-from sweep.job import Failure, Job
-from sweep.nuisance import Standing, standing
-from sweep.settling import FITS
+from sweep.progress import duration, last_line, read_note
+from sweep.reporting import tuned_line
+from sweep.scheduling import Board, Failure, Job
+from sweep.terminal import columns
+from sweep.tune_first import FITS, Standing, standing
 from sweep.workspace import Workspace
 from trainables.store import Store, open_store
 

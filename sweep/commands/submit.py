@@ -15,10 +15,9 @@ import yaml
 
 from search_spaces import Study, load_study
 from sweep.commands.outcome import DONE, INCOMPLETE, say
-from sweep.confinement import send_token
 from sweep.errors import UsageError
-from sweep.machines import Machines
-from sweep.parcel import packed
+from sweep.ray_backend import packed, send_token
+from sweep.resources import Machines
 
 if TYPE_CHECKING:
     from ray.job_submission import JobSubmissionClient

@@ -10,7 +10,7 @@ from trainables.families.diffusion.data import prepare
 from trainables.families.diffusion.evaluate import loss
 from trainables.families.diffusion.fit import create, fit
 from trainables.lineage import Stream
-from trainables.sources.molecules_rows import Chain
+from trainables.sources.molecules import Chain
 from trainables.store import MemoryStore
 
 CONFIG, ROWS = DiffusionConfig.tiny()

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fleet import Fleet, bucket, fleet, s3
+
+from tests.support.fleet import Fleet, bucket, fleet, s3
 
 pytest.importorskip("s3fs", reason="the extra `s3` is not installed")
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900), pytest.mark.filterwarnings("ignore::DeprecationWarning")]

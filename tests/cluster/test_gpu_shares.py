@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from fleet import Fleet, fleet
 
+from tests.support.fleet import Fleet, fleet
 from trainables import Cell
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]

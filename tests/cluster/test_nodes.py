@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from fleet import Fleet, bucket, can_be_apart, fleet, s3
-from gates import unfinished
 
+from tests.support.fleet import Fleet, bucket, can_be_apart, fleet, s3
+from tests.support.gates import unfinished
 from trainables.store import Store, open_store
 
 pytest.importorskip("s3fs", reason="the extra `s3` is not installed")

@@ -5,7 +5,7 @@ import pytest
 from trainables.cell import Cell
 from trainables.families import FAMILIES
 from trainables.policies import POLICIES
-from trainables.supply import check_data
+from trainables.recursion import check_data
 from trainables.testing import POLICY_CHECKS, policy_runs_on
 
 

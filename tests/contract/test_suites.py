@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from trainables.families import Evaluation
-from trainables.families.gaussian import Gaussian, GaussianConfig
+from trainables.families.closed_form.gaussian import Gaussian, GaussianConfig
 from trainables.policies import FRESH, Draw, PolicyConfig, Recipe, Sampling
 from trainables.testing import FAMILY_CHECKS, POLICY_CHECKS, Bench
 

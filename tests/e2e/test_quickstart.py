@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from search_spaces import expand
+from search_spaces.expansion import expand
 from search_spaces.studies.quickstart import quickstart
 from trainables import Cell, Record, run
 from trainables.store import MemoryStore

@@ -13,8 +13,8 @@ from typing import Any
 
 import psutil
 import pytest
-from gates import unfinished
 
+from tests.support.gates import unfinished
 from trainables.store import open_store
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]

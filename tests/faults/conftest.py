@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from crew import Crew
+
+from tests.support.crew import Crew
 
 
 @pytest.fixture

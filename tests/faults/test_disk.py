@@ -11,13 +11,13 @@ import sys
 
 import numpy as np
 import pytest
-from crew import WORKER, Crew, a_cell, mounted, remount, undisturbed
 
+from tests.support.crew import WORKER, Crew, a_cell, mounted, remount, undisturbed
 from trainables import Cell, CellFailed, run
 from trainables.families import Diverged
-from trainables.families.gaussian import Gaussian
-from trainables.leftovers import leftovers
+from trainables.families.closed_form.gaussian import Gaussian
 from trainables.store import Payload, StoreError, open_store
+from trainables.store.orphans import leftovers
 
 LARGE = Payload(meta={"x": 1}, tensors={"x": np.ones(20_000)}, files={"p": bytes(50_000)})
 

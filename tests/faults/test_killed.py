@@ -10,13 +10,13 @@ import time
 from pathlib import Path
 
 import pytest
-from crew import Crew, a_cell, undisturbed
-from gates import held
 
+from tests.support.crew import Crew, a_cell, undisturbed
+from tests.support.gates import held
 from trainables import Cell
-from trainables.leftovers import leftovers
-from trainables.steps import Steps
+from trainables.recursion import Steps
 from trainables.store import open_store
+from trainables.store.orphans import leftovers
 
 PLACES = {
     "fit": 1,

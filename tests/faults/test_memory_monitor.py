@@ -12,7 +12,7 @@ import pytest
 from ray.air.execution._internal.actor_manager import RayActorManager
 from ray.exceptions import OutOfMemoryError, RayActorError
 
-from sweep.memory_monitor import kills_are_deaths, reason
+from sweep.ray_backend.oom import kills_are_deaths, reason
 
 STUDY = """\
 name: long

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import psutil
 import pytest
-from gates import unfinished
 
-from search_spaces import expand, load_study
+from search_spaces import load_study
+from search_spaces.expansion import expand
+from tests.support.gates import unfinished
 from trainables import run
 
 STUDY = """\

@@ -14,11 +14,12 @@ import pytest
 
 from search_spaces import load_study
 from sweep.engine import open_board
-from sweep.nuisance import pending, tuned
+from sweep.tune_first import tuned
+from sweep.tune_first.state import pending
 from sweep.workspace import open_workspace
 from trainables import run
+from trainables.recursion import validate
 from trainables.store import MemoryStore, open_store
-from trainables.validation import validate
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 

@@ -5,13 +5,13 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import by_name, cells, named
 
+from tests.support.strategies import by_name, cells, named
 from trainables import Cell
 from trainables.config import canonical_json
 from trainables.lineage import make_key
 from trainables.policies import Budget
-from trainables.steps import Steps
+from trainables.recursion import Steps
 
 JSON = st.recursive(
     st.none()

@@ -3,14 +3,13 @@
 import numpy as np
 import pytest
 from hypothesis import given
-from strategies import cells
 
+from tests.support.strategies import cells
 from trainables.corpus import Batch, Corpus, realise
 from trainables.lineage import Stream
 from trainables.policies import FRESH
-from trainables.steps import Steps
+from trainables.recursion import Steps, planned_reserve
 from trainables.store import Payload
-from trainables.supply import planned_reserve
 
 
 def corpora(cell):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from search_spaces import expand
-from search_spaces.hunt import likely
+from search_spaces.expansion import expand
+from search_spaces.expansion.falsify import likely
 from search_spaces.ladder import FixedCompute, FixedRows, TokensPerParameter, geometric, isoflop, ladder
 from search_spaces.loading import load_study
 from search_spaces.studies import STUDIES, named_study

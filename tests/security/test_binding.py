@@ -15,20 +15,21 @@ from base64 import b64encode
 from pathlib import Path
 
 import pytest
-from ports import free_port
 
-from sweep import confinement
 from sweep.commands import ui
 from sweep.errors import UsageError
+from sweep.ray_backend import security as confinement
 from sweep.workspace import open_workspace
+from tests.support.ports import free_port
 
 PASSWORD = "correct-horse-battery"
 
 RAY = """
 import json, os, psutil
 import contextlib
-from sweep import confinement, ray_nodes
-from sweep.machines import Machines
+from sweep.ray_backend import security as confinement
+from sweep.ray_backend import nodes as ray_nodes
+from sweep.resources.placement import Machines
 held = contextlib.ExitStack()
 held.enter_context(ray_nodes.started(Machines(1)))
 import ray

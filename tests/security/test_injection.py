@@ -9,11 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis import report, tables
-from analysis.frame import tidy
-from analysis.page import html
-from analysis.runs import CellRun, Points
-from analysis.sections import gallery
+from analysis.data import CellRun, Points, tidy
+from analysis.report import build_report, tables
+from analysis.report.page import html
+from analysis.report.sections import gallery
 from trainables.config import canonical_json
 
 SCRIPT = "<script>alert(1)</script>"
@@ -81,7 +80,7 @@ def frame() -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def built(frame: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    return report.build(frame, tmp_path_factory.mktemp("report"), SCRIPT, command=f"collapse-sweep report '{SCRIPT}'")
+    return build_report(frame, tmp_path_factory.mktemp("report"), SCRIPT, command=f"collapse-sweep report '{SCRIPT}'")
 
 
 @pytest.mark.slow

@@ -12,17 +12,18 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from analysis import report
-from analysis.study import Picture
-from search_spaces import StudyError, expand, load_study
-from search_spaces.loading import study_from
+from analysis.report import build_report
+from analysis.report.context import Picture
+from search_spaces import StudyError, load_study
+from search_spaces.expansion import expand
+from search_spaces.loading.study import study_from
 from sweep.cli import app
 from sweep.errors import UsageError
 from sweep.workspace import open_workspace
-from trainables import manifest, run
+from trainables import run
 from trainables.config import canonical_json
-from trainables.sources.images_files import LARGEST, Folder, open_table, read_idx
-from trainables.store import Payload, open_store
+from trainables.sources.images.files import LARGEST, Folder, open_table, read_idx
+from trainables.store import Payload, manifest, open_store
 
 TOY = """\
 name: toy
@@ -196,7 +197,7 @@ def test_names_in_a_strangers_table_are_no_paths(tmp_path: Path) -> None:
     import analysis
 
     out = tmp_path / "a" / "b" / "c"
-    paths = report.build(analysis.load(table), out, "a stranger's")
+    paths = build_report(analysis.load(table), out, "a stranger's")
     assert all(path.parent == out and path.is_file() for path in paths.values())
     assert {path.name for path in tmp_path.iterdir()} == {"in", "a"}
     assert Picture("../x y/z", "", pd.DataFrame(), lambda figure: None).name == "..-x-y-z"

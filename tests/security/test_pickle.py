@@ -9,13 +9,14 @@ import sys
 from pathlib import Path
 
 import pytest
-from planted import evil_npy, evil_pickle, evil_torch
 
-from search_spaces import StudyError, expand, load_study
+from search_spaces import StudyError, load_study
+from search_spaces.expansion import expand
+from tests.support.planted import evil_npy, evil_pickle, evil_torch
 from trainables import run
-from trainables.sources.molecules_files import Npz
-from trainables.sources.molecules_geom import SAFE, GeomDrugs
-from trainables.sources.text_hub import TextHub
+from trainables.sources.molecules.files import Npz
+from trainables.sources.molecules.geom import SAFE, GeomDrugs
+from trainables.sources.text.hub import TextHub
 from trainables.store import Payload, open_store
 
 ROOT = Path(__file__).parents[2]
@@ -107,7 +108,7 @@ def test_a_pickle_in_place_of_an_artifact_is_damage(tmp_path: Path, mark: Path, 
     import datasets
     import numpy as np
 
-    from trainables.contents import forget_checks
+    from trainables.store.payload_io import forget_checks
 
     table = datasets.Dataset.from_dict({"x": list(range(5))})
     store = open_store(str(tmp_path / "store"))

@@ -12,14 +12,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ports import free_port
 
 from search_spaces import StudyError
-from search_spaces.loading import study_from
+from search_spaces.loading.study import study_from
 from sweep.commands.report import options
 from sweep.workspace import open_workspace
-from trainables.redaction import redact, redact_urls
-from trainables.sources.text_files import TextFile
+from tests.support.ports import free_port
+from trainables.runtime import redact, redact_urls
+from trainables.sources.text.files import TextFile
 from trainables.store import StoreError, open_store
 from trainables.tune import _unexpected
 

@@ -11,18 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from toys import drain, step, toy
 
 from search_spaces import StudyError
-from sweep.board import Board
 from sweep.commands.outcome import report
-from sweep.engine import NO_TRACKING, Outcome, run_study
+from sweep.engine import Outcome, run_study
 from sweep.errors import Interrupted, UsageError
-from sweep.job import Failure
-from sweep.machines import Machines
-from sweep.pool import Pool, Shape
 from sweep.progress import PlainProgress
+from sweep.resources import Machines, Pool, Shape
+from sweep.scheduling import Board, Failure
+from sweep.tracking import NO_TRACKING
 from sweep.workspace import open_workspace
+from tests.support.toys import drain, step, toy
 from trainables.store import StoreError, open_store
 
 Trials = Callable[[Board, str], None]
@@ -33,13 +32,13 @@ def go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Trials], Ou
     """Run the toy study, its trials in this process in place of Ray's."""
 
     def run(trials: Trials) -> Outcome:
-        fake: Any = types.ModuleType("sweep.tuning")
+        fake: Any = types.ModuleType("sweep.ray_backend.tuner")
         fake.started = lambda machines: contextlib.nullcontext()
         fake.survey = lambda machines, storage, store: Pool([Shape({"CPU": 1.0})])
         fake.run_trials = lambda board, store, stop, slots, warn: trials(board, store)
-        for name in ("tuning", "ray_nodes"):
-            monkeypatch.setitem(sys.modules, f"sweep.{name}", fake)
-            monkeypatch.setattr(f"sweep.{name}", fake, raising=False)
+        for name in ("tuner", "nodes"):
+            monkeypatch.setitem(sys.modules, f"sweep.ray_backend.{name}", fake)
+            monkeypatch.setattr(f"sweep.ray_backend.{name}", fake, raising=False)
         workspace = open_workspace(tmp_path / "w", tracking_uri=NO_TRACKING)
         return run_study(
             toy(), workspace, PlainProgress(1, lambda line: None), machines=Machines(1), warn=lambda line: None
@@ -115,7 +114,7 @@ def test_a_failed_cell_stops_no_other_and_its_traceback_is_kept(
 def test_a_source_that_is_too_small_is_refused_before_anything_is_trained(
     go: Callable[[Trials], Outcome], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from trainables.families.gaussian import GaussianConfig
+    from trainables.families.closed_form.gaussian import GaussianConfig
 
     monkeypatch.setattr(GaussianConfig, "available_rows", lambda self: 7)
 

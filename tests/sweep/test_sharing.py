@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from search_spaces import Block, Grid, Study, expand
-from sweep.plan import plan
+from search_spaces import Block, Grid, Study
+from search_spaces.expansion import expand
+from sweep.planning import plan_study
 from trainables import run
 from trainables.store import Store, open_store
 
@@ -38,18 +39,18 @@ def complete(of: Study, store: Store) -> int:
 
 def test_a_study_trains_what_its_plan_says_and_no_model_twice(tmp_path: Path) -> None:
     store = open_store(str(tmp_path))
-    found = plan(study(5), store).totals
+    found = plan_study(study(5), store).totals
     assert (found.cells, found.generations, found.stored) == (36, 180, 0)
     # generation 1 is shared by four policies, generation 2 by accumulate and a window of 2
     assert found.trained == 180 - 9 * 3 - 9
     assert complete(study(5), store) == found.trained
-    assert plan(study(5), store).totals.stored == found.trained
+    assert plan_study(study(5), store).totals.stored == found.trained
     assert complete(study(5), store) == 0
 
 
 def test_an_extended_study_trains_the_new_generations_alone(tmp_path: Path) -> None:
     store = open_store(str(tmp_path))
     complete(study(5), store)
-    longer = plan(study(7), store).totals
+    longer = plan_study(study(7), store).totals
     assert longer.trained - longer.stored == 2 * 36
     assert complete(study(7), store) == 2 * 36

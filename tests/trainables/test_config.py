@@ -123,7 +123,7 @@ def test_equal_fields_of_two_kinds_are_told_apart():
 
 
 def test_a_registry_names_the_nearest_kind():
-    registry = Registry("family", {"gaussian": "trainables.families.gaussian:GaussianConfig"})
+    registry = Registry("family", {"gaussian": "trainables.families.closed_form.gaussian:GaussianConfig"})
     assert registry.get("gaussian").__name__ == "GaussianConfig"
     assert "gaussian" in registry
     assert "other" not in registry

@@ -6,10 +6,10 @@ from trainables.families.base import Cost, Diverged, Evaluation, Family, FamilyC
 FAMILIES = Registry(
     "family",
     {
-        "linear": "trainables.families.linear:LinearConfig",
-        "gaussian": "trainables.families.gaussian:GaussianConfig",
-        "discrete": "trainables.families.discrete:DiscreteConfig",
-        "kde": "trainables.families.kde:KdeConfig",
+        "linear": "trainables.families.closed_form.linear:LinearConfig",
+        "gaussian": "trainables.families.closed_form.gaussian:GaussianConfig",
+        "discrete": "trainables.families.closed_form.discrete:DiscreteConfig",
+        "kde": "trainables.families.closed_form.kde:KdeConfig",
         "diffusion": "trainables.families.diffusion.config:DiffusionConfig",
         "language": "trainables.families.language.config:LanguageConfig",
         "vae": "trainables.families.vae.config:VaeConfig",

@@ -1,1 +1,3 @@
-"""Real data, each source embedded, read from a file, or loaded from the hub."""
+"""Real data: texts, images and molecules, each embedded, from files or from the hub. Stands on one contract, `base`."""
+
+__all__ = []

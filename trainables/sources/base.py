@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import model_validator
 
 from trainables.config import Config
-from trainables.redaction import has_password
+from trainables.runtime import has_password
 
 
 class Source(Config):

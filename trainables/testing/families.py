@@ -16,9 +16,8 @@ from pydantic import ValidationError
 
 from trainables.families import Diverged, Evaluation
 from trainables.lineage import make_key
-from trainables.recursion import run
+from trainables.recursion import check_data, run
 from trainables.store import Payload, open_store
-from trainables.supply import check_data
 from trainables.testing.abilities import ABILITY_CHECKS
 from trainables.testing.bench import Bench, content, difference, row_digests
 from trainables.testing.keys import family_keys_follow_roles, family_results_follow_roles

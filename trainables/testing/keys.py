@@ -9,8 +9,7 @@ import numpy as np
 
 from trainables.cell import Cell
 from trainables.families import Family, FamilyConfig
-from trainables.recursion import Recursion
-from trainables.steps import Steps
+from trainables.recursion import Recursion, Steps
 from trainables.store import MemoryStore
 from trainables.testing.bench import Bench, content
 

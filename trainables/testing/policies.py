@@ -11,8 +11,7 @@ from pydantic import ValidationError
 
 from trainables.cell import Cell, Record
 from trainables.policies import FRESH, POLICIES, Budget, PolicyConfig, Recipe
-from trainables.recursion import run
-from trainables.supply import check_data
+from trainables.recursion import check_data, run
 from trainables.testing.bench import Bench
 
 SIZES = (2, 7, 100)

@@ -1,1 +1,1 @@
-"""Diffusion family: conformers of given molecular graphs, by an E(3)-equivariant denoiser."""
+"""Conformers of molecules by a denoising diffusion model, after GeoDiff."""

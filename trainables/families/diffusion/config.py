@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from trainables.families.base import Cost, FamilyConfig, World
-from trainables.sources.molecules import MOLECULE_SOURCES, MoleculeSource, require
-from trainables.sources.molecules_rows import ELEMENTS
-from trainables.sources.molecules_smiles import Nci
+from trainables.sources.molecules import ELEMENTS, MOLECULE_SOURCES, MoleculeSource, Nci, require
 
 if TYPE_CHECKING:
     from trainables.families.diffusion.family import Diffusion

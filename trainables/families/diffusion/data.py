@@ -9,8 +9,7 @@ import numpy as np
 
 from trainables.families.diffusion.config import DiffusionConfig
 from trainables.lineage import make_key
-from trainables.sources.molecules import Loaded
-from trainables.sources.molecules_rows import Conformers, read
+from trainables.sources.molecules import Conformers, Loaded, read
 from trainables.store import Payload, Store
 
 _KEPT = 2

@@ -15,7 +15,7 @@ from torch import nn
 from torch.nn import functional
 
 from trainables.families.diffusion.config import ATOM_TYPES, EDGE_TYPES, TIME_FEATURES, DiffusionConfig
-from trainables.families.diffusion.messages import pull_and_sum
+from trainables.families.diffusion.cpu import pull_and_sum
 
 NEIGHBOURS = 8.0
 """Messages are summed and divided by this, so that states neither vanish nor grow with the molecule."""

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from trainables.device import device
 from trainables.families.base import Diverged
 from trainables.families.diffusion import geometry
+from trainables.families.diffusion.batching import Featured
 from trainables.families.diffusion.config import DiffusionConfig
-from trainables.families.diffusion.dense import Featured
-from trainables.families.diffusion.lanes import Predictor, predictor
+from trainables.families.diffusion.cpu.denoiser import Predictor, predictor
 from trainables.families.diffusion.process import errors, noise, parts, sample, scheduler
 from trainables.lineage import Stream
-from trainables.sources.molecules_rows import Conformers, Graph, stack
+from trainables.runtime import pick_device
+from trainables.sources.molecules import Conformers, Graph, stack
 
 BLOCK = 64
 """Rows that share a stream of noise."""
@@ -32,19 +32,19 @@ def denoising_errors(config: DiffusionConfig, model: Predictor, rows: Conformers
     judged on one stream see the same noisy coordinates.
     """
     model, featured = predictor(model), Featured(rows, config.scale)
-    levels_T = scheduler(config).alphas_cumprod.to(device())
+    levels_T = scheduler(config).alphas_cumprod.to(pick_device())
     found = np.empty((config.noise_levels, len(rows)))
     for number, block in enumerate(featured.by_size(BLOCK)):
         generator = torch.Generator().manual_seed(stream.integer("noise", str(number)))
         mask_BN, x_BN3 = featured.graphs(block).mask_BN, featured.places(block)
         draws = [noise(x_BN3.shape, mask_BN, generator) for _ in range(config.noise_levels)]
         for part in parts(len(block)):
-            graphs = featured.graphs(block[part]).to(device())
+            graphs = featured.graphs(block[part]).to(pick_device())
             size = graphs.mask_BN.shape[1]
             given = model.prepare(graphs)
-            here = [t[part, :size].to(device()) for t in (x_BN3, *draws)]
+            here = [t[part, :size].to(pick_device()) for t in (x_BN3, *draws)]
             for level, t in enumerate(timesteps(config)):
-                t_B = torch.full(here[0].shape[:1], t, device=device())
+                t_B = torch.full(here[0].shape[:1], t, device=pick_device())
                 error_B = errors(model, given, here[0], here[level + 1], t_B, levels_T)
                 found[level, block[part]] = error_B.cpu().numpy()
     return found

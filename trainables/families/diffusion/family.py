@@ -12,7 +12,7 @@ from trainables.families.diffusion.data import prepare
 from trainables.families.diffusion.fit import fit, gather, load, weights_of
 from trainables.families.diffusion.process import check_schedule, sample
 from trainables.lineage import Stream, make_key
-from trainables.sources.molecules_rows import Conformers, join, read
+from trainables.sources.molecules import Conformers, join, read
 from trainables.store import Payload
 
 SCORED_LEVELS = 10
@@ -20,7 +20,7 @@ SCORED_LEVELS = 10
 
 
 class Diffusion(Family):
-    """Batches are tables of conformers (`trainables.sources.molecules_rows`); models are tensors by name."""
+    """Batches are tables of conformers (`trainables.sources.molecules.rows`); models are tensors by name."""
 
     config: DiffusionConfig
 

@@ -13,15 +13,15 @@ import numpy as np
 import torch
 
 from trainables.corpus import Corpus
-from trainables.device import device
 from trainables.families.base import Diverged
 from trainables.families.batches import shuffled
+from trainables.families.diffusion.batching import Featured
 from trainables.families.diffusion.config import DiffusionConfig
 from trainables.families.diffusion.denoiser import Denoiser
-from trainables.families.diffusion.dense import Featured
 from trainables.families.diffusion.process import errors, noise, scheduler
 from trainables.lineage import Stream
-from trainables.sources.molecules_rows import Chain, read
+from trainables.runtime import pick_device
+from trainables.sources.molecules import Chain, read
 
 CHECK_EVERY = 16
 """Updates between two looks at whether the loss is still finite: a look waits for the device."""
@@ -44,15 +44,15 @@ def fit(config: DiffusionConfig, rows: Chain, weights: np.ndarray, stream: Strea
     Raises:
         Diverged: the loss or a weight is not finite.
     """
-    model = create(config, stream.integer("init")).to(device())
+    model = create(config, stream.integer("init")).to(pick_device())
     updates = config.steps or max(1, math.ceil(config.epochs * len(rows) / config.batch))
     together = joined(model)
-    optimizer = torch.optim.Adam([together], lr=config.learning_rate, fused=device().type in ("cpu", "cuda"))
+    optimizer = torch.optim.Adam([together], lr=config.learning_rate, fused=pick_device().type in ("cpu", "cuda"))
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate(config, step, updates))
     featured, weight = Featured(rows, config.scale), torch.from_numpy(weights.astype(np.float32))
     batches = shuffled(len(rows), config.batch, stream.numpy("order"))
     generator = torch.Generator().manual_seed(stream.integer("noise"))
-    levels_T = scheduler(config).alphas_cumprod.to(device())
+    levels_T = scheduler(config).alphas_cumprod.to(pick_device())
     for step in range(updates):
         index = next(batches)
         loss = _loss(config, model, featured, index, levels_T, generator, weight[index])
@@ -91,7 +91,7 @@ def load(config: DiffusionConfig, tensors: Mapping[str, np.ndarray]) -> Denoiser
     """A fitted model on this process's device."""
     model = create(config, 0)
     model.load_state_dict({name: torch.tensor(value) for name, value in tensors.items()})
-    return model.to(device()).eval()
+    return model.to(pick_device()).eval()
 
 
 def weights_of(model: Denoiser) -> dict[str, np.ndarray]:
@@ -120,7 +120,7 @@ def _loss(
     t_B = (even * config.timesteps).long().clamp(max=config.timesteps - 1)
     graphs, x_BN3 = featured.graphs(index), featured.places(index)
     eps_BN3 = noise(x_BN3.shape, graphs.mask_BN, generator)
-    here = device()
+    here = pick_device()
     given = model.prepare(graphs.to(here))
     found_B = errors(model, given, x_BN3.to(here), eps_BN3.to(here), t_B.to(here), levels_T)
     return (found_B * weight_B.to(here)).mean()

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from trainables.sources.molecules_graph import to_mol
-from trainables.sources.molecules_rows import Conformers, Graph
+from trainables.sources.molecules import Conformers, Graph, to_mol
 
 STRAINED, CLASHING = 0.25, 0.30
 """Tolerances of PoseBusters (Buttenschoen et al. 2024, arXiv 2308.05777, table 1) on distance-geometry bounds."""

@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 
 from trainables.families.diffusion.geometry import Bounds
-from trainables.sources.molecules_graph import to_mol
-from trainables.sources.molecules_rows import Conformers, Graph
+from trainables.sources.molecules import Conformers, Graph, to_mol
 from trainables.store import Payload
 
 HOPELESS = 1e12

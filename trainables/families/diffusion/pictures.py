@@ -7,7 +7,7 @@ import logging
 from typing import Any
 
 from trainables.families.diffusion.evaluate import Judged
-from trainables.sources.molecules_graph import to_mol
+from trainables.sources.molecules import to_mol
 
 _log = logging.getLogger(__name__)
 

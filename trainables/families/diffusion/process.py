@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from trainables.device import device
 from trainables.families.base import Diverged
+from trainables.families.diffusion.batching import Featured, ragged
 from trainables.families.diffusion.config import DiffusionConfig
+from trainables.families.diffusion.cpu.denoiser import Predictor, predictor
 from trainables.families.diffusion.denoiser import Dense, centred
-from trainables.families.diffusion.dense import Featured, ragged
-from trainables.families.diffusion.lanes import Predictor, predictor
 from trainables.lineage import Stream
-from trainables.sources.molecules_rows import Conformers
+from trainables.runtime import pick_device
+from trainables.sources.molecules import Conformers
 
 if TYPE_CHECKING:
     from diffusers import DDIMScheduler
@@ -137,7 +137,9 @@ def _denoised(
     for part in parts(len(block)):
         graphs = featured.graphs(block[part])
         size = graphs.mask_BN.shape[1]
-        x_BN3 = _reversed(config, model, graphs.to(device()), [draw[part, :size].to(device()) for draw in draws])
+        x_BN3 = _reversed(
+            config, model, graphs.to(pick_device()), [draw[part, :size].to(pick_device()) for draw in draws]
+        )
         places[part, :size] = x_BN3.cpu().numpy()
     return places
 
@@ -195,6 +197,6 @@ def stepped(step: Step, eps_BN3: torch.Tensor, x_BN3: torch.Tensor, fresh_BN3: t
 
 def parts(rows: int) -> Iterator[slice]:
     """A block of rows, cut so that each part has as many as suit the device."""
-    length = SIDE_BY_SIDE.get(device().type, rows)
+    length = SIDE_BY_SIDE.get(pick_device().type, rows)
     for start in range(0, rows, length):
         yield slice(start, min(start + length, rows))

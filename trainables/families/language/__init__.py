@@ -1,1 +1,1 @@
-"""`language`: causal language models, fitted on token rows, sampled from BOS."""
+"""Language models pretrained from scratch, of any causal architecture of transformers."""

@@ -181,7 +181,7 @@ class LanguageConfig(FamilyConfig):
         """Parameters of the model; without torch for plain GPT-2 and Llama."""
         count = None if self.overrides else parameters(self.architecture, self.shape, self.vocabulary, self.positions)
         if count is None:
-            from trainables.families.language.architecture import count_parameters
+            from trainables.families.language.model import count_parameters
 
             count = count_parameters(self)
         return count
@@ -192,7 +192,7 @@ class LanguageConfig(FamilyConfig):
     def check(self, rows: int, replicates: int) -> None:
         super().check(rows, replicates)
         if self.overrides or self.architecture not in FORMULAS:
-            from trainables.families.language.architecture import hf_config
+            from trainables.families.language.model import hf_config
 
             hf_config(self)
 

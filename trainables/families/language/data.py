@@ -16,7 +16,7 @@ import numpy as np
 
 from trainables.config import canonical_json
 from trainables.families.language.config import SPECIAL, LanguageConfig
-from trainables.families.language.rows import Rows
+from trainables.families.language.token_rows import Rows
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer

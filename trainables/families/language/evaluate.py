@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from trainables.device import device
 from trainables.families.base import Diverged
-from trainables.families.language.architecture import EOS, autocast
-from trainables.families.language.rows import Rows
+from trainables.families.language.model import EOS, autocast
+from trainables.families.language.token_rows import Rows
+from trainables.runtime import pick_device
 
 if TYPE_CHECKING:
     import torch
@@ -26,7 +26,7 @@ def token_losses(model: PreTrainedModel, tokens: torch.Tensor) -> torch.Tensor:
     import torch
     from torch.nn.functional import cross_entropy
 
-    from trainables.families.language.forward import hidden
+    from trainables.families.language.cpu import hidden
     from trainables.families.language.loss import chunk, plain_head, read_after_bos
 
     if not plain_head(model):
@@ -48,7 +48,7 @@ def row_losses(config: LanguageConfig, model: PreTrainedModel, rows: Rows) -> np
     with torch.inference_mode(), autocast(config):
         for start in range(0, rows.rows, BATCH):
             index = np.arange(start, min(start + BATCH, rows.rows))
-            tokens, inside = (t.to(device()) for t in rows.padded(index, EOS))
+            tokens, inside = (t.to(pick_device()) for t in rows.padded(index, EOS))
             sums.append((token_losses(model, tokens) * inside).sum(dim=1).double().cpu().numpy())
     return np.concatenate(sums)
 

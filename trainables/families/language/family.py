@@ -10,15 +10,15 @@ import numpy as np
 
 from trainables.corpus import Corpus
 from trainables.families.base import Evaluation, Family, World
-from trainables.families.language import architecture, judges
+from trainables.families.language import judges
+from trainables.families.language import model as architecture
 from trainables.families.language.config import LanguageConfig
 from trainables.families.language.data import NAMES, prepare
-from trainables.families.language.edit import edit
 from trainables.families.language.evaluate import cross_entropy
 from trainables.families.language.fit import fit
 from trainables.families.language.metrics import each, statistics, tail
-from trainables.families.language.rows import Rows, gather, join, read
-from trainables.families.language.sample import sample
+from trainables.families.language.sampling import edit_rows, sample_rows
+from trainables.families.language.token_rows import Rows, gather, join, read
 from trainables.lineage import Stream
 from trainables.store import Payload
 
@@ -79,10 +79,10 @@ class Language(Family):
         return {"perplexity_under_first": math.exp(min(loss, 700.0))}
 
     def sample(self, model: Payload, rows: int, stream: Stream, bias: float = 1.0) -> Payload:
-        return self._batch(sample(self.config, self._load(model), rows, stream, bias))
+        return self._batch(sample_rows(self.config, self._load(model), rows, stream, bias))
 
     def edit(self, model: Payload, real: Payload, threshold: float, stream: Stream) -> Payload:
-        edited, share = edit(self.config, self._load(model), read(real), threshold, stream)
+        edited, share = edit_rows(self.config, self._load(model), read(real), threshold, stream)
         return self._batch(edited, edited=share)
 
     def judge(self, kind: str, real: Payload, synthetic: Payload | None, stream: Stream) -> Payload:
@@ -101,7 +101,7 @@ class Language(Family):
         """The samples that metrics are taken on: `compare` asks for those that `evaluate` has just drawn."""
         name = (stream.key, *stream.path)
         if self._judged is None or self._judged[0] is not model or self._judged[1] != name:
-            self._judged = (model, name, sample(self.config, self._load(model), self.config.sample_rows, stream))
+            self._judged = (model, name, sample_rows(self.config, self._load(model), self.config.sample_rows, stream))
         return self._judged[2]
 
     def _batch(self, rows: Rows, **meta: object) -> Payload:

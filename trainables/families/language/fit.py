@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from trainables.device import device
 from trainables.families.base import Diverged
 from trainables.families.batches import shuffled
-from trainables.families.language.architecture import EOS, autocast, create, isolated
-from trainables.families.language.rows import Pool
+from trainables.families.language.model import EOS, autocast, create, isolated
+from trainables.families.language.token_rows import Pool
 from trainables.lineage import Stream
+from trainables.runtime import pick_device
 
 if TYPE_CHECKING:
     import torch
@@ -35,7 +35,7 @@ def fit(config: LanguageConfig, rows: Pool, stream: Stream) -> PreTrainedModel:
     from trainables.families.language.loss import attend_in_single_precision
 
     model = create(config, stream.integer("init")).train()
-    if device().type == "cpu":
+    if pick_device().type == "cpu":
         attend_in_single_precision(model)
     updates = config.updates(rows.rows)
     optimizer = _optimizer(config, model)
@@ -67,7 +67,7 @@ def _update(
 
     from trainables.families.language.loss import weighted_loss
 
-    tokens, inside = (t.to(device(), non_blocking=True) for t in rows.padded(index, EOS))
+    tokens, inside = (t.to(pick_device(), non_blocking=True) for t in rows.padded(index, EOS))
     share = inside.float() / inside.sum()
     if rows.weights is not None:
         share = share * torch.from_numpy(rows.weights[index]).to(share)[:, None]
@@ -88,7 +88,7 @@ def _optimizer(config: LanguageConfig, model: PreTrainedModel) -> torch.optim.Op
     vectors = [p for p in model.parameters() if p.ndim < 2]
     groups = [{"params": matrices, "weight_decay": config.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
     groups = [group for group in groups if group["params"]]
-    fused = device().type in ("cpu", "cuda")
+    fused = pick_device().type in ("cpu", "cuda")
     return torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.95), fused=fused)
 
 

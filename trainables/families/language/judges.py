@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from trainables.families.language import architecture
+from trainables.families.language import model as architecture
 from trainables.families.language.evaluate import row_losses
 from trainables.families.language.fit import fit
-from trainables.families.language.rows import Pool, Rows, join
+from trainables.families.language.token_rows import Pool, Rows, join
 from trainables.lineage import Stream
 from trainables.store import Payload
 

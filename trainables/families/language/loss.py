@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from trainables.families.language.architecture import BOS
-from trainables.families.language.decode_llama import ALIKE
-from trainables.families.language.forward import compute_dtype, hidden
+from trainables.families.language.cpu import compute_dtype, hidden
+from trainables.families.language.model import BOS
+from trainables.families.language.sampling import ALIKE
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

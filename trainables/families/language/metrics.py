@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from trainables.families.language.rows import Rows
+from trainables.families.language.token_rows import Rows
 
 ORDER = 4
 """Longest n-gram of BLEU and of repetition."""

@@ -1,1 +1,1 @@
-"""`vae`: convolutional variational autoencoders, fitted on images, sampled from the prior."""
+"""Images by a convolutional variational autoencoder."""

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from trainables.families.vae.likelihood import reconstruction
 from trainables.families.vae.rows import scaled
-from trainables.sources.images_pixels import Pixels
+from trainables.sources.images import Pixels
 
 if TYPE_CHECKING:
     from trainables.families.vae.config import VaeConfig

@@ -10,12 +10,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from trainables.device import device
 from trainables.families.vae.network import arithmetic, settle, weights
 from trainables.families.vae.rows import Feed, scaled
 from trainables.families.vae.training import Schedule, train
 from trainables.lineage import Stream
-from trainables.sources.images_pixels import Pixels
+from trainables.runtime import pick_device
+from trainables.sources.images import Pixels
 from trainables.store import Payload
 
 FEATURES = 32
@@ -66,7 +66,7 @@ def fit(images: Pixels, labels: np.ndarray, outputs: int, updates: int, stream: 
 
     def loss(index: Tensor) -> Tensor:
         with arithmetic("float32"):
-            return cross_entropy(module(feed.batch(index)), targets[index].to(device()))
+            return cross_entropy(module(feed.batch(index)), targets[index].to(pick_device()))
 
     plan = Schedule(updates=updates, batch=128, learning_rate=3e-3, weight_decay=0.05)
     final = train(module, loss, images.rows, plan, stream.integer("order"))
@@ -98,6 +98,6 @@ def _mapped(function: Callable[[Tensor], tuple[Tensor, Tensor]], images: Pixels)
     found = []
     with torch.inference_mode(), arithmetic("float32"):
         for rows in images.each(CHUNK):
-            one, other = function(scaled(torch.from_numpy(rows).to(device())))
+            one, other = function(scaled(torch.from_numpy(rows).to(pick_device())))
             found.append((one.double().cpu().numpy(), other.double().cpu().numpy()))
     return found

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from trainables.families.base import Cost, FamilyConfig, World
-from trainables.sources.images import IMAGE_SOURCES, ImageSource
-from trainables.sources.images_embedded import Digits
+from trainables.sources.images import IMAGE_SOURCES, Digits, ImageSource
 
 if TYPE_CHECKING:
     from trainables.families.vae.family import Vae
@@ -140,7 +139,7 @@ class VaeConfig(FamilyConfig):
         return super().data_identity() | {"source": self.source.identity()}
 
     def available_rows(self) -> int:
-        from trainables.sources.images_splits import load
+        from trainables.sources.images import load
 
         known = self.source.known_rows()
         return load(self.source).train.rows if known is None else known

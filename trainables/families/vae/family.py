@@ -15,8 +15,7 @@ from trainables.families.vae.features import compare, space
 from trainables.families.vae.picture import grid
 from trainables.families.vae.rows import gather, labels_of, payload, pixels_of
 from trainables.lineage import Stream
-from trainables.sources.images_pixels import Pixels
-from trainables.sources.images_splits import load
+from trainables.sources.images import Pixels, load
 from trainables.store import Payload
 
 SHOWN = 64

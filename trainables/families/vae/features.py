@@ -11,8 +11,7 @@ from trainables.families.vae import classifier
 from trainables.families.vae.classifier import FEATURES, features_and_log_probabilities
 from trainables.families.vae.metrics import between_classes, coverage, frechet, pixel_variance, precision_recall
 from trainables.lineage import Stream, make_key
-from trainables.sources.images_pixels import Pixels
-from trainables.sources.images_splits import Images
+from trainables.sources.images import Images, Pixels
 from trainables.store import Payload, Store
 
 if TYPE_CHECKING:

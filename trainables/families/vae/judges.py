@@ -9,7 +9,7 @@ import numpy as np
 from trainables.families.vae import classifier, network, objective
 from trainables.families.vae.classifier import features_and_log_probabilities
 from trainables.lineage import Stream
-from trainables.sources.images_pixels import Pixels
+from trainables.sources.images import Pixels
 from trainables.store import Payload
 
 if TYPE_CHECKING:

@@ -14,9 +14,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from trainables.device import device
 from trainables.families.vae.config import KERNEL, VaeConfig
 from trainables.families.vae.doubling import Doubling
+from trainables.runtime import pick_device
 
 LARGEST_LOG_VARIANCE = 10.0
 
@@ -110,7 +110,7 @@ def weights(module: nn.Module) -> dict[str, np.ndarray]:
 
 def settle(module: AnyModule) -> AnyModule:
     """The module on this process's device, kernels laid out channels last, as images are."""
-    module.to(device=device())
+    module.to(device=pick_device())
     for parameter in module.parameters():
         if parameter.ndim == 4:
             parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
@@ -119,7 +119,7 @@ def settle(module: AnyModule) -> AnyModule:
 
 def arithmetic(precision: str) -> AbstractContextManager[Any]:
     """Bfloat16 autocast where asked for or, by `auto`, on a GPU that has it; convolutions that repeat exactly."""
-    where = device()
+    where = pick_device()
     wanted = precision == "bfloat16" or (
         precision == "auto" and where.type == "cuda" and torch.cuda.is_bf16_supported()
     )

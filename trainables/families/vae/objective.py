@@ -9,13 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from trainables.device import device
 from trainables.families.vae.likelihood import divergence, pixels, reconstruction
 from trainables.families.vae.network import Network, arithmetic, create
 from trainables.families.vae.rows import Feed, scaled, to_bytes
 from trainables.families.vae.training import Schedule, require_finite, train
 from trainables.lineage import Stream
-from trainables.sources.images_pixels import Pixels
+from trainables.runtime import pick_device
+from trainables.sources.images import Pixels
 
 if TYPE_CHECKING:
     from trainables.families.vae.config import VaeConfig
@@ -45,7 +45,7 @@ def fit(config: VaeConfig, images: Pixels, weight: np.ndarray | None, stream: St
     weights = None if weight is None else torch.from_numpy(weight)
 
     def loss(index: Tensor) -> Tensor:
-        eps = torch.randn((len(index), config.latent), generator=noise).to(device())
+        eps = torch.randn((len(index), config.latent), generator=noise).to(pick_device())
         with arithmetic(config.precision):
             parts = elbo_parts(config, network, feed.batch(index), eps)
         each = parts[0] + config.beta * parts[1]
@@ -90,9 +90,9 @@ def judge(config: VaeConfig, network: Network, images: Pixels, stream: Stream) -
     found: list[tuple[np.ndarray, np.ndarray]] = []
     with torch.inference_mode(), arithmetic("float32"):
         for rows in images.each(CHUNK):
-            x = scaled(torch.from_numpy(rows).to(device()))
+            x = scaled(torch.from_numpy(rows).to(pick_device()))
             mean, log_variance = network.encode(x)
-            nats = torch.zeros(len(x), device=device())
+            nats = torch.zeros(len(x), device=pick_device())
             for _ in range(config.elbo_draws):
                 eps = torch.randn(mean.shape, generator=noise).to(mean)
                 z = mean + eps * torch.exp(0.5 * log_variance)
@@ -115,6 +115,6 @@ def _sampled(config: VaeConfig, network: Network, rows: int, stream: Stream, bia
     with torch.inference_mode(), arithmetic("float32"):
         for start in range(0, rows, CHUNK):
             z = torch.randn((min(CHUNK, rows - start), config.latent), generator=noise) * bias**0.5
-            x = pixels(config, network.log_scale, network.decode(z.to(device())), noise)
+            x = pixels(config, network.log_scale, network.decode(z.to(pick_device())), noise)
             require_finite(float(x.sum()), "a sampled pixel")
             yield to_bytes(x)

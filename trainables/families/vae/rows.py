@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from trainables.corpus import Corpus
-from trainables.device import device
-from trainables.sources.images_pixels import LABEL, Pixels
+from trainables.runtime import pick_device
+from trainables.sources.images import LABEL, Pixels
 from trainables.store import Payload
 
 RESIDENT = {"cpu": 2**26, "cuda": 2**32}
@@ -67,7 +67,7 @@ class Feed:
     @classmethod
     def of(cls, pixels: Pixels, limit: int | None = None) -> Feed:
         """Images kept on the device where they take up at most `limit` bytes, by default as `RESIDENT` says."""
-        here = device()
+        here = pick_device()
         if pixels.nbytes > (RESIDENT.get(here.type, RESIDENT["cpu"]) if limit is None else limit):
             return cls(pixels, None)
         held = torch.empty((pixels.rows, *pixels.shape), dtype=torch.uint8, device=here)
@@ -85,7 +85,7 @@ class Feed:
     def batch(self, index: Tensor) -> Tensor:
         """Images at `index` (on the CPU) in [0, 1], [k, channels, height, width], channels last in memory."""
         if self.resident is None:
-            found = torch.from_numpy(self.pixels.gather(index.numpy())).to(device())
+            found = torch.from_numpy(self.pixels.gather(index.numpy())).to(pick_device())
         else:
             found = self.resident.index_select(0, index.to(self.resident.device))
         return scaled(found)

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from trainables.device import device
 from trainables.families.base import Diverged
+from trainables.runtime import pick_device
 
 BETAS = (0.9, 0.95)
 
@@ -56,7 +56,7 @@ def train(module: nn.Module, loss: Callable[[Tensor], Tensor], rows: int, plan: 
     optimizer = _optimizer(module, plan)
     batches = shuffled(rows, min(plan.batch, rows), torch.Generator().manual_seed(seed))
     module.train()
-    recent = torch.zeros((), device=device())
+    recent = torch.zeros((), device=pick_device())
     count = mean = 0.0
     for step in range(plan.updates):
         for group in optimizer.param_groups:
@@ -99,5 +99,5 @@ def _optimizer(module: nn.Module, plan: Schedule) -> torch.optim.Optimizer:
     matrices = [p for p in module.parameters() if p.ndim >= 2]
     vectors = [p for p in module.parameters() if p.ndim < 2]
     groups = [{"params": matrices, "weight_decay": plan.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
-    fused = device().type in ("cpu", "cuda")
+    fused = pick_device().type in ("cpu", "cuda")
     return torch.optim.AdamW(groups, lr=plan.learning_rate, betas=BETAS, fused=fused)

@@ -1,0 +1,40 @@
+"""Frames of a study's generations, from the tracking server, the store or other people's files."""
+
+from analysis.data import censoring, metrics, replicates
+from analysis.data.censoring import STOPPED
+from analysis.data.external import parse_columns
+from analysis.data.frame import IDENTITY, is_parameter, parameters, short, tidy
+from analysis.data.labels import NAMES, configurations, in_order, title, titles
+from analysis.data.loading import load
+from analysis.data.metrics import Metric, judged
+from analysis.data.policy_order import order
+from analysis.data.runs import CellRun, Points
+from analysis.data.store_records import Shown, compositions, representatives, samples
+
+__all__ = [
+    "IDENTITY",
+    "NAMES",
+    "STOPPED",
+    "CellRun",
+    "Metric",
+    "Points",
+    "Shown",
+    "censoring",
+    "compositions",
+    "configurations",
+    "in_order",
+    "is_parameter",
+    "judged",
+    "load",
+    "metrics",
+    "order",
+    "parameters",
+    "parse_columns",
+    "replicates",
+    "representatives",
+    "samples",
+    "short",
+    "tidy",
+    "title",
+    "titles",
+]

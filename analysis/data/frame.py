@@ -1,0 +1,178 @@
+"""The tidy frame: one row per cell and generation, hyperparameters in columns named by dotted path."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from analysis.data.runs import CellRun, Points
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+IDENTITY = (
+    "study", "cell", "family", "policy", "architecture", "size", "seed", "rows", "replicates", "generation",
+    "test_loss", "corpus_rows", "real_fraction", "status", "config",
+)  # fmt: skip
+"""Columns that every frame has, in this order; metrics and hyperparameters follow."""
+
+_APART = frozenset({"policy", "seed", "fork", "generations"})
+"""Parts of a cell that are not its configuration: what is compared, what is averaged over, and how long it went on."""
+
+
+SUMMARIES = frozenset({"growth", "growth_ratio"})
+"""Metrics of a whole cell that its run shows, to be sorted by; here they are computed anew, never read."""
+
+
+def tidy(runs: Iterable[CellRun], points: Points) -> pd.DataFrame:
+    """One row per cell and generation; `cell_config` holds the cell's canonical JSON.
+
+    A cell logged twice in one study counts once: the run that got furthest, the latest of equals. So does a cell that
+    a later version of the code computed again under another key: of equal configs the latest run, however far it got.
+
+    Args:
+        runs: cells in the order they were started.
+        points: their metrics.
+
+    Raises:
+        ValueError: a run's config is missing or is not JSON.
+    """
+    import pandas as pd
+
+    values = _values(points)
+    cells = pd.DataFrame(_describe(runs))
+    if cells.empty or values.empty:
+        return pd.DataFrame({name: pd.Series(dtype=object) for name in IDENTITY})
+    frame = cells.merge(values, on="run")
+    furthest = frame.groupby("run", sort=False)["generation"].max()
+    keep = (
+        cells.assign(reached=cells["run"].map(furthest))
+        .dropna(subset=["reached"])
+        .sort_values("reached", kind="stable")
+        .drop_duplicates(["study", "cell"], keep="last")
+        .sort_index()
+        .drop_duplicates(["study", "recursion"], keep="last")
+    )
+    frame = frame[frame["run"].isin(keep["run"])].drop(columns=["run", "recursion"])
+    return arrange(frame.assign(cell_config=frame["cell_config"].astype("category")))
+
+
+def arrange(frame: pd.DataFrame) -> pd.DataFrame:
+    """Label policies, order the columns (all of `IDENTITY` first) and the rows."""
+    frame = frame.assign(policy=policy_labels(frame), **{c: np.nan for c in IDENTITY if c not in frame})
+    rest = [c for c in frame.columns if c not in IDENTITY]
+    about = [c for c in ("reason", "cell_config") if c in rest]
+    hyper = sorted(c for c in rest if is_parameter(c))
+    metrics = sorted(set(rest) - {*about, *hyper})
+    ordered = [*IDENTITY, *metrics, *hyper, *about]
+    by = ["study", "family", "config", "policy", "seed", "cell", "generation"]
+    return frame[ordered].sort_values(by, kind="stable").reset_index(drop=True)
+
+
+def parameters(frame: pd.DataFrame) -> list[str]:
+    """Columns that hold hyperparameters of a configuration (policies' own left out)."""
+    return [c for c in frame.columns if c in ("rows", "replicates") or str(c).startswith("family.")]
+
+
+def policy_labels(frame: pd.DataFrame) -> pd.Series[str]:
+    """Names of policies: the kind, and in brackets those parameters that differ among its uses in this frame."""
+    import pandas as pd
+
+    columns = [c for c in frame.columns if c.startswith(("policy.", "fork.")) and c != "policy.kind"]
+    number = frame.groupby(["policy", *columns], dropna=False, sort=False).ngroup().to_numpy()
+    uses = frame.iloc[np.unique(number, return_index=True)[1]]
+    labels = pd.Series("", index=uses.index, dtype=object)
+    for kind, group in uses.groupby("policy", sort=False):
+        varying = [c for c in columns if group[c].nunique(dropna=False) > 1]
+        for place, row in zip(group.index, group[varying].itertuples(index=False, name=None), strict=True):
+            named = [f"{c.removeprefix('policy.')}={short(v)}" for c, v in zip(varying, row, strict=True) if short(v)]
+            labels[place] = f"{kind}({', '.join(named)})" if named else str(kind)
+    return pd.Series(labels.to_numpy()[number], index=frame.index, dtype=object)
+
+
+def short(value: Any) -> str:
+    """A hyperparameter's value in few characters; empty for a missing one."""
+    if value is None or value != value:
+        return ""
+    if isinstance(value, float):
+        return f"{int(value)}" if value.is_integer() and abs(value) < 1e6 else f"{value:.3g}"
+    return str(value)
+
+
+def configuration(cell: Mapping[str, Any]) -> str:
+    """Names everything of a cell but policy, seed and length; 10 hex digits."""
+    held = {name: value for name, value in cell.items() if name not in _APART}
+    return hashlib.sha256(json.dumps(held, sort_keys=True).encode()).hexdigest()[:10]
+
+
+def flatten(value: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested mappings as dotted paths; a list becomes its JSON text, so that columns stay hashable."""
+    flat: dict[str, Any] = {}
+    for name, held in value.items():
+        if isinstance(held, Mapping):
+            flat |= flatten(held, f"{prefix}{name}.")
+        else:
+            flat[prefix + name] = json.dumps(held) if isinstance(held, list) else held
+    return flat
+
+
+def _values(points: Points) -> pd.DataFrame:
+    """Metrics in columns, one row per run and step that has a `test_loss`."""
+    import pandas as pd
+
+    run, runs = pd.factorize(np.asarray(points.run, dtype=object))
+    name, names = pd.factorize(np.asarray(points.name, dtype=object))
+    step = np.asarray(points.step, dtype=np.int64)
+    place, inverse = np.unique(np.stack([run, step]), axis=1, return_inverse=True)
+    table = np.full((place.shape[1], len(names)), np.nan)
+    table[inverse, name] = points.value
+    values = pd.DataFrame(table, columns=list(names))
+    values.insert(0, "run", runs[place[0]])
+    values.insert(1, "generation", place[1])
+    if "test_loss" not in values:
+        return values.iloc[:0]
+    logged = np.zeros(len(values), dtype=bool)
+    logged[inverse[name == list(names).index("test_loss")]] = True
+    return values[logged & (values["generation"].to_numpy() >= 1)].drop(columns=[*SUMMARIES], errors="ignore")
+
+
+def _describe(runs: Iterable[CellRun]) -> list[dict[str, Any]]:
+    """What each cell is: tags, config id and hyperparameters."""
+    described = []
+    for run in runs:
+        try:
+            cell = json.loads(run.config)
+        except ValueError as problem:
+            raise ValueError(
+                f"config: run {run.run} of study {run.tags['study']!r} holds none that is JSON"
+            ) from problem
+        flat = {k: v for k, v in flatten(cell).items() if k != "seed"}
+        tags = run.tags
+        described.append(
+            {
+                "run": run.run,
+                "recursion": json.dumps({k: v for k, v in cell.items() if k != "generations"}, sort_keys=True),
+                "study": tags["study"],
+                "cell": tags["cell"],
+                "family": tags.get("family") or cell["family"]["kind"],
+                "policy": tags.get("policy") or cell["policy"]["kind"],
+                "architecture": tags.get("architecture", ""),
+                "size": tags.get("size", ""),
+                "seed": int(tags.get("seed", cell.get("seed", 0))),
+                "status": tags.get("status", ""),
+                "reason": tags.get("reason", ""),
+                "config": configuration(cell),
+                "cell_config": run.config,
+            }
+            | flat
+        )
+    return described
+
+
+def is_parameter(column: str) -> bool:
+    """Whether a column is a hyperparameter (as against a metric, or what names the cell)."""
+    return column.startswith(("family.", "policy.", "fork.", "fork")) or column == "generations"

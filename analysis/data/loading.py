@@ -1,0 +1,53 @@
+"""`load`: where the runs are, and which reader is right for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from trainables.runtime import redact_urls
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_SQLITE = "sqlite:///"
+
+
+def load(
+    workspace: str | Path,
+    study: str | None = None,
+    tracking_uri: str | None = None,
+    columns: Mapping[str, str] | None = None,
+) -> pd.DataFrame:
+    """The runs of a workspace, or of a table of someone else's, as one tidy frame: a row per cell and generation.
+
+    Args:
+        workspace: folder that holds `mlflow.db`, not looked at when `tracking_uri` is given; or a csv, tsv or parquet
+            file, see `analysis.data.external.read`.
+        study: only this study's cells, None for all.
+        tracking_uri: any MLflow tracking URI. A sqlite one is read by SQL, all others through MLflow's client.
+        columns: of a table, our column names -> the file's.
+
+    Returns:
+        Columns `analysis.data.frame.IDENTITY`, then metrics, then hyperparameters by dotted path. Empty (but with the
+        identity columns) where no generation has been logged.
+
+    Raises:
+        ValueError: there is nothing to read, no such study, a run without a config, or a table of no use.
+    """
+    from analysis.data import external, frame, mlflow_client, mlflow_sqlite
+
+    if tracking_uri is None and external.is_file(workspace):
+        return external.read(workspace, columns, study)
+    uri = tracking_uri or f"{_SQLITE}{Path(workspace).absolute() / 'mlflow.db'}"
+    if uri.startswith(_SQLITE):
+        path = Path(uri.removeprefix(_SQLITE).split("?")[0])
+        if not path.is_file():
+            raise ValueError(f"{path}: no such file; run a study in this workspace first, or name a tracking URI")
+        runs, points = mlflow_sqlite.read(path, study, lambda run: mlflow_client.config_of(uri, run))
+    else:
+        runs, points = mlflow_client.read(uri, study)
+    if study is not None and not runs:
+        raise ValueError(f"study: no runs of {study!r} at {redact_urls(uri)}")
+    return frame.tidy(runs, points)

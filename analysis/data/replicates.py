@@ -1,0 +1,61 @@
+"""Values of every replicate, read from the store: they make each replicate a recursion of its own in the statistics."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from trainables.cell import Cell
+    from trainables.store import Store
+
+LIMIT = 20_000
+"""Records read at most; a study with more is judged from standard errors, and its table says so."""
+
+
+def read(frame: pd.DataFrame, store: Store, limit: int = LIMIT) -> dict[str, dict[str, np.ndarray]]:
+    """Replicates of the cells that have any.
+
+    Args:
+        frame: as `analysis.load` gives it.
+        store: where the records are.
+        limit: records read at most.
+
+    Returns:
+        By cell key and metric: [replicates, generations]. Cells whose records are not all in the store are left out.
+    """
+    if "cell_config" not in frame:
+        return {}
+    cells = frame[frame["replicates"].fillna(1) > 1].sort_values("generation").drop_duplicates("cell", keep="last")
+    if cells["generation"].sum() > limit:
+        return {}
+    found = {}
+    for key, generations, config in zip(cells["cell"], cells["generation"], cells["cell_config"], strict=True):
+        values = _cell(parse(config), int(generations), store)
+        if values:
+            found[str(key)] = values
+    return found
+
+
+def parse(config: str) -> Cell:
+    """The cell of a canonical JSON text."""
+    from trainables.cell import Cell
+
+    return Cell.model_validate_json(config)
+
+
+def _cell(cell: Cell, generations: int, store: Store) -> dict[str, np.ndarray]:
+    from trainables.recursion import Steps
+
+    steps = Steps(cell)
+    records = [store.get("record", steps.step(n).record) for n in range(1, generations + 1)]
+    tensors = [dict(r.tensors) for r in records if r is not None]
+    if len(tensors) < generations or not tensors:
+        return {}
+    names: Iterable[str] = set.intersection(*(set(t) for t in tensors))
+    stacked = {name: np.stack([t[name] for t in tensors], axis=1) for name in names}
+    return {name: values for name, values in stacked.items() if values.shape == (cell.replicates, generations)}

@@ -1,1 +1,0 @@
-"""The report's page: sections to one self-contained HTML file."""

@@ -1,0 +1,43 @@
+"""Estimators on curves: intervals, growth laws, scaling laws, survival, importance."""
+
+from analysis.stats import growth, importance, intervals, size_ladders, survival
+from analysis.stats.bootstrap import hierarchical
+from analysis.stats.curves import Curves, by_policy, curves_of, first, last, late_excess, ratio, slope
+from analysis.stats.growth import DRAWS, MINIMUM, Fit, fit
+from analysis.stats.growth_forms import FORMS
+from analysis.stats.intervals import Interval, detectable, power_of, runs_needed, t_interval
+from analysis.stats.scaling import SIZES
+from analysis.stats.size_ladders import laws
+from analysis.stats.survival import EVENTS, restricted_mean, times
+
+__all__ = [
+    "DRAWS",
+    "EVENTS",
+    "FORMS",
+    "MINIMUM",
+    "SIZES",
+    "Curves",
+    "Fit",
+    "Interval",
+    "by_policy",
+    "curves_of",
+    "detectable",
+    "first",
+    "fit",
+    "growth",
+    "hierarchical",
+    "importance",
+    "intervals",
+    "last",
+    "late_excess",
+    "laws",
+    "power_of",
+    "ratio",
+    "restricted_mean",
+    "runs_needed",
+    "size_ladders",
+    "slope",
+    "survival",
+    "t_interval",
+    "times",
+]

@@ -1,0 +1,151 @@
+"""Time to collapse: in which generation each recursion first collapses, with what has not yet collapsed censored.
+
+Estimates are lifelines' Kaplan–Meier. A recursion that ends early without collapsing enters as censored at its last
+generation, never dropped. One that a scheduler stopped because it looked bad is censored too, which makes the curve
+optimistic: the median is given with its bound, as if each of these had collapsed in its next generation.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from analysis.data import STOPPED
+from analysis.stats.curves import Curves, first
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Array = npt.NDArray[np.float64]
+FACTOR = 2.0
+"""Definition 1: loss above this multiple of the first."""
+RISE = 0.05
+"""Definition 2, as an event of one recursion: loss above the first by this share of it, and staying there."""
+EVENTS = {
+    "catastrophic_increase": f"first generation with loss above {FACTOR:g} × the first",
+    "any_increase": f"first generation from which on the loss stays {RISE:.0%} above the first",
+}
+
+
+def times(curves: Curves, event: str) -> pd.DataFrame:
+    """One row per recursion: what it is, `generation` (of the event, or the last one seen), `collapsed`, `ended`.
+
+    Args:
+        curves: of held-out loss.
+        event: a key of `EVENTS`.
+
+    Raises:
+        ValueError: no such event.
+    """
+    if event not in EVENTS:
+        raise ValueError(f"event: no {event!r} (known: {', '.join(EVENTS)})")
+    values = curves.values
+    start = first(values)[:, None]
+    if event == "catastrophic_increase":
+        beyond = np.where(start > 0, values > FACTOR * start, False)
+    else:
+        above = np.where(np.isfinite(values), values > start + RISE * np.abs(start), True)
+        beyond = np.logical_and.accumulate(above[:, ::-1], axis=1)[:, ::-1] & np.isfinite(values)
+    collapsed = np.asarray(beyond.any(axis=1))
+    end = np.isfinite(values).shape[1] - 1 - np.isfinite(values)[:, ::-1].argmax(axis=1)
+    place = np.where(collapsed, beyond.argmax(axis=1), end)
+    table = curves.runs[["config", "policy", "seed", "replicate", "status"]].copy()
+    return table.assign(generation=curves.generations[place], collapsed=collapsed, ended=curves.generations[end])
+
+
+def kaplan_meier(times: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
+    """Share of recursions that have not collapsed, per policy and generation.
+
+    Returns:
+        Columns: policy, generation, surviving, low, high (lifelines' log–log interval), at_risk, collapsed, censored.
+    """
+    import pandas as pd
+    from lifelines import KaplanMeierFitter
+
+    parts = []
+    for policy, own in times.groupby("policy", sort=True):
+        fitter = KaplanMeierFitter(alpha=1 - confidence)
+        fitter.fit(own["generation"], own["collapsed"])
+        events = fitter.event_table
+        bounds = fitter.confidence_interval_survival_function_.to_numpy()
+        parts.append(
+            pd.DataFrame(
+                {
+                    "policy": policy,
+                    "generation": fitter.survival_function_.index.to_numpy(dtype=float),
+                    "surviving": fitter.survival_function_.iloc[:, 0].to_numpy(),
+                    "low": bounds[:, 0],
+                    "high": bounds[:, 1],
+                    "at_risk": events["at_risk"].to_numpy(),
+                    "collapsed": events["observed"].to_numpy(),
+                    "censored": events["censored"].to_numpy(),
+                }
+            )
+        )
+    return pd.concat(parts, ignore_index=True)
+
+
+def restricted_mean(times: pd.DataFrame) -> float:
+    """Mean generations until the event, those without it counted up to the last generation that any reached.
+
+    The area under the Kaplan–Meier curve (restricted mean survival time, Irwin 1949).
+    """
+    from lifelines import KaplanMeierFitter
+    from lifelines.utils import restricted_mean_survival_time
+
+    fitter = KaplanMeierFitter().fit(times["generation"], times["collapsed"])
+    return float(restricted_mean_survival_time(fitter, t=float(times["ended"].max())))
+
+
+def medians(times: pd.DataFrame) -> pd.DataFrame:
+    """Per policy: recursions, collapsed, censored, of these ended early, median time (inf where it is not reached).
+
+    `stopped` are those of the censored that a scheduler stopped. What it stops is likely to collapse, so that `median`
+    is too late, never too early; `median_low` is the median if each had collapsed in the generation after its stop.
+    """
+    import pandas as pd
+    from lifelines import KaplanMeierFitter
+
+    rows = []
+    longest = times["ended"].max()
+    for policy, own in times.groupby("policy", sort=True):
+        fitter = KaplanMeierFitter().fit(own["generation"], own["collapsed"])
+        open_ = own[~own["collapsed"]]
+        rows.append(
+            {
+                "policy": policy,
+                "recursions": len(own),
+                "collapsed": int(own["collapsed"].sum()),
+                "censored": len(open_),
+                "ended_early": int((open_["ended"] < longest).sum()),
+                "stopped": int((open_["status"] == STOPPED).sum()),
+                "median": float(fitter.median_survival_time_),
+                "median_low": _pessimistic(own),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _pessimistic(times: pd.DataFrame) -> float:
+    """The median time if every stopped recursion had collapsed in its next generation."""
+    from lifelines import KaplanMeierFitter
+
+    stopped = (times["status"] == STOPPED) & ~times["collapsed"]
+    fitter = KaplanMeierFitter().fit(times["generation"] + stopped, times["collapsed"] | stopped)
+    return float(fitter.median_survival_time_)
+
+
+def compare(times: pd.DataFrame) -> float:
+    """p-value of the log-rank test that all policies collapse alike; NaN with one policy or no event."""
+    import warnings
+
+    from lifelines.statistics import multivariate_logrank_test
+
+    if times["policy"].nunique() < 2 or not times["collapsed"].any():
+        return float("nan")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Starting with pandas version 4.0")  # lifelines' own calls
+        found = multivariate_logrank_test(times["generation"], times["policy"], times["collapsed"])
+    return float(found.p_value)

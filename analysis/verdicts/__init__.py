@@ -1,0 +1,22 @@
+"""What curves say: a word for each policy and configuration, paired differences, claims."""
+
+from analysis.verdicts import claims, paired, robustness
+from analysis.verdicts.counterexamples import Evidence, holm, share_bound, weigh
+from analysis.verdicts.robustness import Replicates
+from analysis.verdicts.rules import COLLAPSES, RISES, STABLE, WORDS, Thresholds
+
+__all__ = [
+    "COLLAPSES",
+    "RISES",
+    "STABLE",
+    "WORDS",
+    "Evidence",
+    "Replicates",
+    "Thresholds",
+    "claims",
+    "holm",
+    "paired",
+    "robustness",
+    "share_bound",
+    "weigh",
+]

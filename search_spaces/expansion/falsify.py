@@ -1,0 +1,55 @@
+"""What a hunt for counterexamples runs: an Optuna search under the claim's policies, and retests on fresh seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from search_spaces.expansion.points import Point, Values, inner, random_draws
+from search_spaces.search import FalsifySearch
+from search_spaces.space import Grid
+from search_spaces.study import Block, Study
+
+
+def explored(study: Study) -> Study:
+    """The study with every hunt as the search that it explores by."""
+    blocks = [
+        _explored(block, block.search) if isinstance(block.search, FalsifySearch) else block for block in study.blocks
+    ]
+    return study.model_copy(update={"blocks": tuple(blocks)})
+
+
+def independent(block: Block, search: FalsifySearch) -> list[Values]:
+    """The draws that depend on no result: the first of the hunt."""
+    return list(random_draws(block, min(search.independent, search.num_samples), search.seed))
+
+
+def retest(points: Sequence[Point], seeds: Sequence[int]) -> list[Point]:
+    """A suggestion's cells on other seeds."""
+    first = [point for point in points if point.cell.seed == points[0].cell.seed]
+    return [
+        Point(point.block, point.values | {"seed": seed}, point.cell.model_copy(update={"seed": seed}))
+        for point in first
+        for seed in seeds
+    ]
+
+
+def likely(study: Study) -> list[Point]:
+    """Random draws in place of every hunt's suggestions and candidates; what a plan counts."""
+    found = []
+    searched = explored(study)
+    for number, block in enumerate(study.blocks):
+        if isinstance(block.search, FalsifySearch):
+            draws = list(random_draws(block, block.search.num_samples, block.search.seed))
+            tried = [inner(searched, number, drawn) for drawn in draws]
+            again = [retest(points, block.search.fresh_seeds) for points in tried[: block.search.confirm.candidates]]
+            found += [point for points in [*tried, *again] for point in points]
+    return found
+
+
+def _explored(block: Block, search: FalsifySearch) -> Block:
+    claim, own = search.parsed, block.cell.get("policy")
+    subject = dict(own) if isinstance(own, Mapping) else {"kind": claim.policy}
+    policies = [subject, *([{"kind": claim.rival}] if claim.rival else [])]
+    grids = {"policy": Grid(values=tuple(policies)), "seed": Grid(values=tuple(range(search.seeds)))}
+    seeking = search.exploration.model_copy(update={"points": tuple(independent(block, search))})
+    return block.model_copy(update={"space": grids | block.space, "search": seeking})

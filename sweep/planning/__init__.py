@@ -1,0 +1,28 @@
+"""What a study would run and cost: cells, time, price, power. Runs nothing."""
+
+from sweep.planning import speeds
+from sweep.planning.accelerators import PEAK, UTILISATION, gpu_hours
+from sweep.planning.calibrate import calibrate_speeds
+from sweep.planning.forecast import Forecast, name
+from sweep.planning.plan import Plan, Totals, plan_study
+from sweep.planning.power import Design, designs, require_power
+from sweep.planning.price import Bill, bill, read_cluster
+
+__all__ = [
+    "PEAK",
+    "UTILISATION",
+    "Bill",
+    "Design",
+    "Forecast",
+    "Plan",
+    "Totals",
+    "bill",
+    "calibrate_speeds",
+    "designs",
+    "gpu_hours",
+    "name",
+    "plan_study",
+    "read_cluster",
+    "require_power",
+    "speeds",
+]

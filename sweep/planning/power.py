@@ -1,0 +1,208 @@
+"""What a study's seeds can resolve: the power of its design at the spread between seeds that the store's records show.
+
+The tests are those of the tables: Student's t over recursions of one policy (growth), or over pairs of recursions
+that share a seed, and with it generation 1 (gap).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import combinations
+from typing import Any
+
+from search_spaces import Study, StudyError
+from search_spaces.study import PowerRequirement
+from sweep.planning.plan import Plan, plan_study
+from sweep.scheduling import Stage
+from trainables.cell import Cell
+from trainables.config import canonical_json
+from trainables.store import Store
+
+FEW = 3
+"""Seeds below which no verdict is given."""
+
+
+@dataclass(frozen=True)
+class Design:
+    """The seeds of one family and size.
+
+    Attributes:
+        name: family and size.
+        seeds: of the configuration that has fewest.
+        replicates: recursions of a seed.
+        deviation: of one recursion's statistic between seeds; None where nothing was asked of it.
+        freedom: degrees of freedom it rests on, 0 where it is assumed.
+        needed: recursions of a policy that the question needs.
+        power: with which the effect is found.
+        detectable: the effect that is found with the asked power.
+    """
+
+    name: str
+    seeds: int
+    replicates: int
+    deviation: float | None = None
+    freedom: int = 0
+    needed: int | None = None
+    power: float | None = None
+    detectable: float | None = None
+
+    @property
+    def runs(self) -> int:
+        """Recursions of one policy."""
+        return self.seeds * self.replicates
+
+    @property
+    def underpowered(self) -> bool:
+        """Whether the design can't answer: too little power, or, where nothing was asked, no interval to speak of."""
+        return self.runs < (self.needed if self.needed is not None else FEW)
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain data."""
+        return asdict(self) | {"underpowered": self.underpowered}
+
+    def line(self, question: PowerRequirement | None) -> str:
+        """What people are told."""
+        if question is None:
+            return f"warning: {self.name}: {self.seeds} seeds a configuration; below {FEW} no verdict is given"
+        detectable = "nothing" if self.detectable is None or math.isnan(self.detectable) else f"{self.detectable:.3g}"
+        return (
+            f"{'warning: underpowered: ' if self.underpowered else ''}{self.name}: {_effect(question)} is found with "
+            f"power {self.power:.2f} by {self.runs:,} recursions a policy, and {self.needed:,} give "
+            f"{question.power:.2f}; these find {detectable} so ({self._basis(question)})"
+        )
+
+    def refusal(self, question: PowerRequirement | None) -> str:
+        """Why the study is refused."""
+        if question is None or self.needed is None:
+            return f"seed: {self.name} has {self.seeds} seeds a configuration; at least {FEW} are needed for a verdict"
+        seeds = math.ceil(self.needed / self.replicates)
+        return (
+            f"seed: {self.name} has {self.seeds} seeds a configuration and needs {seeds} to find {_effect(question)} "
+            f"with power {question.power:.2f} ({self._basis(question)})"
+        )
+
+    def _basis(self, question: PowerRequirement) -> str:
+        spread = f"a standard deviation of {self.deviation:.3g} between recursions"
+        if self.freedom:
+            return f"{spread}, from stored records with {self.freedom} degrees of freedom"
+        return f"{spread}, {'as stated' if question.deviation else 'assumed equal to the effect: no records yet'}"
+
+
+def _effect(question: PowerRequirement) -> str:
+    what = "growth per generation" if question.on == "growth" else "gap between policies in the last loss"
+    return f"a {what} of {question.effect:g}"
+
+
+def designs(found: Plan, store: Store, question: PowerRequirement | None) -> list[Design]:
+    """What the planned cells' seeds can resolve, by family and size; without a question, only those that no verdict can
+    rest on."""
+    by_line: dict[str, list[Cell]] = {}
+    for cell in found.asked:
+        by_line.setdefault(_line(cell), []).append(cell)
+    bare = [_bare(name, cells) for name, cells in by_line.items()]
+    if question is None:
+        return [design for design in bare if design.underpowered]
+    spreads = _spreads(found.left.complete, store, question)
+    return [_judge(design, spreads.get(design.name), question) for design in bare]
+
+
+def require_power(study: Study, store: Store) -> None:
+    """Refuse a study whose seeds can't resolve what it requires.
+
+    Raises:
+        StudyError: which family and size has too few, and how many are needed.
+    """
+    if study.require_power is None:
+        return
+    for design in designs(plan_study(study, store), store, study.require_power):
+        if design.underpowered:
+            raise StudyError(f"{study.name}: {design.refusal(study.require_power)}")
+
+
+def _line(cell: Cell) -> str:
+    return f"{cell.family.kind} {cell.family.title}".strip()
+
+
+def _bare(name: str, cells: Sequence[Cell]) -> Design:
+    groups: dict[str, set[int]] = {}
+    for cell in cells:
+        groups.setdefault(_without(cell, "seed"), set()).add(cell.seed)
+    return Design(name, min(map(len, groups.values())), min(cell.replicates for cell in cells))
+
+
+def _without(cell: Cell, *fields: str) -> str:
+    return canonical_json({name: value for name, value in cell.canonical().items() if name not in fields})
+
+
+def _judge(design: Design, spread: tuple[float, int] | None, question: PowerRequirement) -> Design:
+    from analysis.stats import detectable, power_of, runs_needed
+
+    deviation, freedom = question.deviation or question.effect, 0
+    if question.deviation is None and spread is not None:
+        deviation, freedom = spread
+    runs, confidence = design.runs, question.confidence
+    error = deviation / math.sqrt(runs)
+    return Design(
+        design.name,
+        design.seeds,
+        design.replicates,
+        deviation,
+        freedom,
+        runs_needed(question.effect, deviation, confidence, question.power),
+        power_of(question.effect, deviation, runs, confidence),
+        detectable(error, runs, confidence, question.power),
+    )
+
+
+def _spreads(
+    complete: Iterable[tuple[Cell, Sequence[Stage]]], store: Store, question: PowerRequirement
+) -> dict[str, tuple[float, int]]:
+    """Standard deviation of one recursion's statistic between seeds and its degrees of freedom, by family and size,
+    pooled over configurations."""
+    curves: dict[tuple[str, str, int], dict[str, list[float]]] = {}
+    for cell, stages in complete:
+        losses = _losses(stages, store)
+        if losses is not None:
+            place = _line(cell), _without(cell, "seed", "policy", "fork"), cell.seed
+            scale = math.sqrt(cell.replicates)
+            policy = canonical_json({"policy": cell.policy.canonical(), "fork": cell.fork and cell.fork.canonical()})
+            curves.setdefault(place, {})[policy] = [scale * loss for loss in losses]
+    groups: dict[tuple[str, str, str], list[float]] = {}
+    for (line, config, _), found in curves.items():
+        for name, value in _statistics(found, question.on).items():
+            groups.setdefault((line, config, name), []).append(value)
+    return _pooled(groups)
+
+
+def _losses(stages: Sequence[Stage], store: Store) -> list[float] | None:
+    """The held-out losses of a finished cell; None where it failed."""
+    held = [store.describe("record", stage.record) for stage in stages]
+    losses = [found.meta["test_loss"] for found in held if found is not None and "test_loss" in found.meta]
+    return losses if len(losses) == len(stages) else None
+
+
+def _statistics(curves: Mapping[str, list[float]], on: str) -> dict[str, float]:
+    """Of one configuration and seed: each policy's growth, or each pair of policies' gap."""
+    if on == "growth":
+        return {policy: _slope(losses) for policy, losses in curves.items() if len(losses) > 1}
+    return {f"{a}-{b}": curves[a][-1] - curves[b][-1] for a, b in combinations(sorted(curves), 2)}
+
+
+def _slope(losses: Sequence[float]) -> float:
+    """Least squares over generations."""
+    middle = (len(losses) + 1) / 2
+    weights = [n - middle for n in range(1, len(losses) + 1)]
+    return sum(w * loss for w, loss in zip(weights, losses, strict=True)) / sum(w * w for w in weights)
+
+
+def _pooled(groups: Mapping[tuple[str, str, str], Sequence[float]]) -> dict[str, tuple[float, int]]:
+    squares: dict[str, float] = {}
+    freedom: dict[str, int] = {}
+    for (line, _, _), values in groups.items():
+        if len(values) > 1:
+            mean = sum(values) / len(values)
+            squares[line] = squares.get(line, 0.0) + sum((value - mean) ** 2 for value in values)
+            freedom[line] = freedom.get(line, 0) + len(values) - 1
+    return {line: (math.sqrt(squares[line] / freedom[line]), freedom[line]) for line in squares}

@@ -1,0 +1,109 @@
+"""What a study takes on named machines, at the price that the user states. No price is known to the product."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import Field, ValidationError, model_validator
+
+from sweep.errors import UsageError
+from sweep.planning.accelerators import PEAK, UTILISATION
+from sweep.planning.forecast import Forecast
+from sweep.planning.plan import Left
+from sweep.progress import duration
+from trainables.config import Config, explain, suggest
+
+
+class Cluster(Config):
+    """Machines of one kind, as a user describes them.
+
+    Attributes:
+        name: for people.
+        nodes: how many.
+        cpus_per_node: trials at a time of a node without accelerators, at this machine's measured speed.
+        gpu: accelerator of a node, of `sweep.planning.accelerators`' table; "" for none.
+        gpus_per_node: how many.
+        utilisation: share of an accelerator's peak that is reached.
+        price_per_hour: of one node.
+        currency: of the price.
+    """
+
+    name: str = "cluster"
+    nodes: int = Field(default=1, ge=1)
+    cpus_per_node: int = Field(default=1, ge=1)
+    gpu: str = ""
+    gpus_per_node: int = Field(default=1, ge=1)
+    utilisation: float = Field(default=UTILISATION, gt=0, le=1)
+    price_per_hour: float = Field(ge=0)
+    currency: str = "USD"
+
+    @model_validator(mode="after")
+    def _known(self) -> Cluster:
+        if self.gpu and self.gpu not in PEAK:
+            raise ValueError(f"gpu: unknown accelerator {self.gpu!r}{suggest(self.gpu, PEAK)}")
+        return self
+
+
+@dataclass(frozen=True)
+class Bill:
+    """What a study comes to on a cluster.
+
+    Attributes:
+        cluster: the machines.
+        seconds: wall time; None where this machine's speeds, which it rests on, are not known.
+        price: of all nodes for that time.
+    """
+
+    cluster: Cluster
+    seconds: float | None
+    price: float | None
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain data."""
+        return asdict(self) | {"cluster": self.cluster.canonical()}
+
+    def line(self) -> str:
+        """What people are told."""
+        c = self.cluster
+        if self.seconds is None or self.price is None:
+            return f"On {c.name}: unknown, for it rests on the time on this machine."
+        what = f"{c.gpus_per_node} {c.gpu}" if c.gpu else f"{c.cpus_per_node} cores of this machine's speed"
+        rests = f" at {c.utilisation:.0%} of its peak, arithmetic alone" if c.gpu else ""
+        return (
+            f"On {c.name} ({c.nodes} × {what}{rests}): about {duration(self.seconds)}, {self.price:,.2f} {c.currency} "
+            f"at the stated {c.price_per_hour:g} {c.currency} a node and hour; starting nodes is not counted."
+        )
+
+
+def read_cluster(path: Path) -> Cluster:
+    """The machines that a YAML file describes.
+
+    Raises:
+        UsageError: it can't be read, or is wrong; the message names the field.
+    """
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        if not isinstance(raw, dict):
+            raise UsageError(f"--cluster {path}: a mapping with nodes and price_per_hour is needed, not {raw!r:.60}")
+        return Cluster.model_validate({"name": path.stem} | raw)
+    except ValidationError as problem:
+        raise UsageError(f"--cluster {path}: {explain(problem, Cluster)}") from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as problem:
+        reason = getattr(problem, "strerror", None) or "not valid YAML"
+        raise UsageError(f"--cluster {path}: can't be read: {reason}") from None
+
+
+def bill(cluster: Cluster, left: Left, here: Forecast) -> Bill:
+    """What is left of a study, on these machines; the longest cell is never shorter than one trial makes it."""
+    if cluster.gpu:
+        rate = PEAK[cluster.gpu] * cluster.utilisation
+        longest = max((effort.fitting + effort.sampling for _, effort in left.cells), default=0.0)
+        seconds = max(left.flops / (cluster.nodes * cluster.gpus_per_node), longest) / rate
+    elif here.unknown:
+        return Bill(cluster, None, None)
+    else:
+        seconds = max(here.work / (cluster.nodes * cluster.cpus_per_node), here.longest)
+    return Bill(cluster, seconds, seconds / 3600 * cluster.nodes * cluster.price_per_hour)

@@ -1,0 +1,77 @@
+"""How long a study may still take: planned operations times measured seconds per operation, by kind of model."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from sweep.scheduling import Job
+
+Kind = tuple[str, str]
+"""Family and size: what runs at one speed."""
+
+
+class Eta:
+    """An estimate that learns from every generation. What is shared counts once."""
+
+    def __init__(self, concurrency: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self.concurrency, self._clock = max(concurrency, 1), clock
+        self._ahead: dict[str, tuple[Kind, float]] = {}
+        self._left: dict[Kind, float] = {}
+        self._seen: dict[Kind, tuple[float, float]] = {}
+        self._last: dict[str, float] = {}
+
+    def expect(self, job: Job) -> None:
+        """Count what a job has still to compute."""
+        if job.status != "waiting":
+            return
+        kind = job.cell.family.kind, job.cell.family.title
+        for stage in job.stages[job.done :]:
+            if stage.model not in self._ahead:
+                self._ahead[stage.model] = kind, stage.flops
+                self._left[kind] = self._left.get(kind, 0.0) + stage.flops
+
+    def start(self, job: Job) -> None:
+        """A generation begins."""
+        self._last[job.key] = self._clock()
+
+    def learn(self, job: Job, generation: int) -> None:
+        """A generation is done."""
+        now = self._clock()
+        took, self._last[job.key] = now - self._last.get(job.key, now), now
+        known = self._ahead.pop(job.stages[generation - 1].model, None)
+        if known is None:
+            return  # read from the store, or computed by another cell
+        kind, flops = known
+        self._left[kind] -= flops
+        seconds, operations = self._seen.get(kind, (0.0, 0.0))
+        self._seen[kind] = seconds + took, operations + flops
+
+    def stop(self, job: Job) -> None:
+        """What a job that ended early will never compute no longer counts; others that need it too count it again."""
+        self._last.pop(job.key, None)
+        if job.status in ("failed", "stopped"):
+            for stage in job.stages[job.done :]:
+                kind, flops = self._ahead.pop(stage.model, (("", ""), 0.0))
+                self._left[kind] = self._left.get(kind, 0.0) - flops
+
+    def seconds(self) -> float | None:
+        """Seconds to go; None before anything was measured."""
+        measured = [sum(part) for part in zip(*self._seen.values(), strict=True)]
+        if not measured or not measured[1]:
+            return None
+        overall = measured[0] / measured[1]
+        total = 0.0
+        for kind, left in self._left.items():
+            seconds, operations = self._seen.get(kind, (0.0, 0.0))
+            total += left * (seconds / operations if operations else overall)
+        return max(total, 0.0) / self.concurrency
+
+
+def duration(seconds: float) -> str:
+    """Seconds for people: 4 s, 3 min, 2.5 h."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"

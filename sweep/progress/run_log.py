@@ -1,0 +1,161 @@
+"""What a running study leaves for others to read: a log of each cell, and a note of how the whole goes, for `status` in
+another shell.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sweep.progress.view import Progress
+from sweep.scheduling import Job
+from sweep.workspace import Workspace
+from trainables.cell import Record
+
+EVERY = 2.0
+"""Seconds between two notes."""
+
+NODES_EVERY = 20.0
+"""Seconds between two questions to Ray for its nodes."""
+
+STALE = 30.0
+"""Seconds after which a note is that of a run which was killed."""
+
+
+class Chronicle:
+    """A listener of the board. A disk that takes no more costs the logs, not the run.
+
+    Args:
+        study: its name.
+        workspace: where logs and the note are kept.
+        progress: who counts.
+        clock: seconds.
+        what: is counted, in words.
+    """
+
+    def __init__(
+        self,
+        study: str,
+        workspace: Workspace,
+        progress: Progress,
+        clock: Callable[[], float] = time.monotonic,
+        what: str = "generations",
+    ) -> None:
+        self._study, self._workspace, self._progress, self._clock = study, workspace, progress, clock
+        self._what = what
+        self._path = workspace.running(study)
+        self._began, self._reached = clock(), progress.reached
+        self._wrote = self._asked = -float("inf")
+        self._failures: dict[str, str] = {}
+        self._nodes: list[dict[str, Any]] = []
+
+    def admitted(self, job: Job) -> None:
+        """The progress counts it."""
+
+    def started(self, job: Job) -> None:
+        """A trial takes it up."""
+        self._failures.pop(job.key, None)
+        self._log(job, f"{job.title}: taken up at generation {min(job.done + 1, len(job.stages))}/{len(job.stages)}")
+
+    def recorded(self, job: Job, record: Record) -> None:
+        """A generation is done."""
+        took = ", ".join(f"{name} {seconds:.3g} s" for name, seconds in record.seconds.items())
+        self._log(job, f"generation {record.generation}: test_loss {record.test_loss:.6g}; computed in {took}")
+
+    def ended(self, job: Job) -> None:
+        """It is done, has failed, or goes back to wait."""
+        if job.failure is None:
+            self._log(job, {"waiting": "goes back to wait"}.get(job.status, job.status))
+            return
+        self._failures[job.key] = str(job.failure)
+        details = f"{job.failure.details.rstrip()}\n" if job.failure.details else ""
+        self._log(job, f"{details}failed: {job.failure}")
+
+    def tick(self) -> None:
+        """Write the note, when the last one is old."""
+        now = self._clock()
+        if now - self._wrote < EVERY:
+            return
+        self._wrote = now
+        if now - self._asked >= NODES_EVERY:
+            self._asked, self._nodes = now, nodes()
+        with suppress(OSError):
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            fresh = self._path.with_suffix(".tmp")
+            fresh.write_text(json.dumps(self._note(now)), encoding="utf-8")
+            os.replace(fresh, self._path)
+
+    def close(self) -> None:
+        """The run is over."""
+        with suppress(OSError):
+            self._path.unlink(missing_ok=True)
+
+    def _note(self, now: float) -> dict[str, Any]:
+        progress, took = self._progress, max(now - self._began, 1e-9)
+        return {
+            "study": self._study,
+            "pid": os.getpid(),
+            "host": socket.gethostname(),
+            "written": time.time(),
+            "seconds": took,
+            "headline": progress.headline(),
+            "what": self._what,
+            "generations": progress.generations,
+            "reached": progress.reached,
+            "per_minute": 60 * (progress.reached - self._reached) / took,
+            "left_seconds": progress.eta.seconds(),
+            "running": [job.key for job in progress.running],
+            "failures": self._failures,
+            "nodes": self._nodes,
+        }
+
+    def _log(self, job: Job, text: str) -> None:
+        stamp = datetime.now(UTC).isoformat(timespec="seconds")
+        path = self._workspace.log(job.key)
+        with suppress(OSError):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("a", encoding="utf-8") as file:
+                file.write(f"{stamp} {text}\n")
+
+
+def nodes() -> list[dict[str, Any]]:
+    """Ray's nodes, where this process is connected to Ray: address, whether it is alive, CPUs and GPUs."""
+    if "ray" not in sys.modules or not sys.modules["ray"].is_initialized():
+        return []
+    return [
+        {
+            "address": node["NodeManagerAddress"],
+            "alive": node["Alive"],
+            "cpus": node["Resources"].get("CPU", 0.0),
+            "gpus": node["Resources"].get("GPU", 0.0),
+        }
+        for node in sys.modules["ray"].nodes()
+    ]
+
+
+def read_note(path: Path, clock: Callable[[], float] = time.time) -> dict[str, Any] | None:
+    """What the run that is going on says of itself; None where none is, or it was killed."""
+    try:
+        note = json.loads(path.read_text(encoding="utf-8"))
+        return note if isinstance(note, dict) and clock() - float(note["written"]) < STALE else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def last_line(path: Path) -> str:
+    """The last line of a cell's log; empty where there is none."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(path.stat().st_size - 4096, 0))
+            lines = file.read().decode("utf-8", errors="replace").splitlines()
+    except OSError:
+        return ""
+    return lines[-1].strip() if lines else ""

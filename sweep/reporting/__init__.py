@@ -1,0 +1,10 @@
+"""From finished cells to a report, and what a study found beside its curves."""
+
+from sweep.reporting import report
+from sweep.reporting.findings import findings_of, tuned_line
+
+__all__ = [
+    "findings_of",
+    "report",
+    "tuned_line",
+]

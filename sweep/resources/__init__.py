@@ -1,0 +1,21 @@
+"""What machines have, what trials ask for, and which trial goes where."""
+
+from sweep.resources.capacity import Pool, Shape
+from sweep.resources.cpu_count import cores
+from sweep.resources.demand import likely, wants
+from sweep.resources.placement import Machines, places, ready
+from sweep.resources.requests import Request, Slots, as_config
+
+__all__ = [
+    "Machines",
+    "Pool",
+    "Request",
+    "Shape",
+    "Slots",
+    "as_config",
+    "cores",
+    "likely",
+    "places",
+    "ready",
+    "wants",
+]

@@ -1,0 +1,29 @@
+"""Where every cell of a study stands and which one runs next: the driver's state, without Ray."""
+
+from sweep.scheduling.artifact_pruner import Pruner
+from sweep.scheduling.board import Board, Listener
+from sweep.scheduling.budget import Spending
+from sweep.scheduling.cost import Work, cell_work
+from sweep.scheduling.job import Failure, Job, Stage, make_job, stage, title
+from sweep.scheduling.stored_progress import asker, read_records, settle
+from sweep.scheduling.suggestion import Later, Suggestion
+
+__all__ = [
+    "Board",
+    "Failure",
+    "Job",
+    "Later",
+    "Listener",
+    "Pruner",
+    "Spending",
+    "Stage",
+    "Suggestion",
+    "Work",
+    "asker",
+    "cell_work",
+    "make_job",
+    "read_records",
+    "settle",
+    "stage",
+    "title",
+]

@@ -1,0 +1,75 @@
+"""What the steps of a cell cost, from configs and recipes alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from trainables.cell import Cell
+from trainables.recursion import BatchStep, Step, Steps
+
+
+@dataclass(frozen=True)
+class Work:
+    """One thing to be computed.
+
+    Attributes:
+        kind: as the store calls it, `model` or `batch`.
+        key: lineage key.
+        rows: rows fitted on, or rows sampled; over all replicates.
+        tokens: the same in tokens, pixels, atoms.
+        flops: floating-point operations.
+        size: bytes kept of it.
+    """
+
+    kind: str
+    key: str
+    rows: int
+    tokens: float
+    flops: float
+    size: float
+
+    @property
+    def name(self) -> str:
+        """Its name in the store."""
+        return f"{self.kind}/{self.key}"
+
+
+FLOAT = 4
+"""Bytes of a stored parameter."""
+
+
+def generation_work(cell: Cell, steps: Steps, generation: int) -> tuple[Step, list[Work]]:
+    """What generation n computes: its model, and batch n − 1 where a recipe samples one."""
+    step = steps.step(generation)
+    work = [_fit(cell, steps, step)]
+    if generation > 1 and any(generation - 1 in draw.batches for draw in step.draws):
+        work.append(_sample(cell, steps.batch(generation - 1)))
+    return step, work
+
+
+def cell_work(cell: Cell, data: Mapping[str, Any] | None = None) -> Iterator[tuple[Step, list[Work]]]:
+    """The work of every generation of a cell; `data` as `Steps` takes it."""
+    steps = Steps(cell, data)
+    for generation in range(1, cell.generations + 1):
+        yield generation_work(cell, steps, generation)
+
+
+def _fit(cell: Cell, steps: Steps, step: Step) -> Work:
+    rows = sum(
+        draw.rows if draw.rows is not None else sum(batch.rows for batch in steps.drawn(draw)) for draw in step.draws
+    )
+    cost = cell.family.cost(rows)
+    total = rows * cell.replicates
+    size = FLOAT * cost.parameters * cell.replicates
+    return Work("model", step.model, total, total * cost.tokens_per_row, total * cost.fit_flops, size)
+
+
+def _sample(cell: Cell, batch: BatchStep) -> Work:
+    recipe = batch.recipe
+    candidates = recipe.sampling.rows if recipe is not None and recipe.sampling is not None else batch.rows
+    cost = cell.family.cost(candidates)
+    total = candidates * cell.replicates
+    size = batch.rows * cell.replicates * cost.row_bytes
+    return Work("batch", batch.key, total, total * cost.tokens_per_row, total * cost.sample_flops, size)

@@ -1,0 +1,17 @@
+"""Open searches: Optuna suggests cells, is told what they came to, and stops the hopeless ones early."""
+
+from sweep.search import summary
+from sweep.search.early_stopping import Stopping, cautions
+from sweep.search.falsification import FalsifySource, hunts
+from sweep.search.optuna_source import OptunaSource
+from sweep.search.warm_start import warm_up
+
+__all__ = [
+    "FalsifySource",
+    "OptunaSource",
+    "Stopping",
+    "cautions",
+    "hunts",
+    "summary",
+    "warm_up",
+]

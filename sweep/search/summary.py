@@ -1,0 +1,87 @@
+"""What a search has found: its best suggestion, or with several objectives the Pareto front. Printed, and kept with
+the report, which MLflow shows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from sweep.scheduling import Board
+from sweep.search.optuna_source import OptunaSource
+from sweep.terminal import columns
+
+FILE = "search.json"
+TAG = "collapse_sweep.search"
+"""Tag of the study's run that holds the same, cut to MLflow's length."""
+
+
+def outcome(source: OptunaSource) -> dict[str, Any]:
+    """A search as plain data: what was sought, how many suggestions came to what, the best."""
+    search, trials = source.search, source.trials()
+    return {
+        "search": source.name,
+        "sampler": search.sampler.kind,
+        "objectives": list(search.objectives),
+        "modes": list(search.modes),
+        "suggestions": len(trials),
+        "stopped_early": sum(trial.state.name == "PRUNED" for trial in trials),
+        "failed": sum(bool(trial.user_attrs.get("diverged")) for trial in trials),
+        "warm_start": source.learned,
+        "best": [
+            {
+                "number": trial.number,
+                "values": dict(zip(search.objectives, trial.values, strict=True)),
+                "at": source.values(trial),
+                "cells": trial.user_attrs.get("cells", []),
+            }
+            for trial in source.best()
+        ],
+    }
+
+
+def searches(board: Board) -> list[dict[str, Any]]:
+    """Every search of a study that has found something."""
+    sources = [source for source in board.searches if type(source) is OptunaSource]  # a hunt reports by itself
+    return [plain for plain in map(outcome, sources) if plain["suggestions"]]
+
+
+def write(found: Sequence[dict[str, Any]], folder: Path) -> None:
+    """Keep what was found beside the report."""
+    if found:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / FILE).write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+
+
+def lines(found: Sequence[dict[str, Any]]) -> Iterator[str]:
+    """What was found, for people."""
+    for plain in found:
+        yield _headline(plain)
+        if plain["best"]:
+            yield _table(plain)
+
+
+def _headline(plain: dict[str, Any]) -> str:
+    sought = ", ".join(f"{name} ({mode})" for name, mode in zip(plain["objectives"], plain["modes"], strict=True))
+    counts = [f"{plain['suggestions']} suggestions of {plain['sampler']}"]
+    counts += [f"{plain['failed']} failed"] if plain["failed"] else []
+    counts += [f"{plain['stopped_early']} stopped early"] if plain["stopped_early"] else []
+    counts += [f"begun from {count} of {name}" for name, count in plain["warm_start"].items()]
+    what = "Pareto front" if len(plain["objectives"]) > 1 else "Best"
+    return f"{what} of {', '.join(counts)}; objective {sought}:"
+
+
+def _table(plain: dict[str, Any]) -> str:
+    paths = list(dict.fromkeys(path for one in plain["best"] for path in one["at"]))
+    head = ["suggestion", *plain["objectives"], *paths]
+    rows = [
+        [str(one["number"]), *(f"{value:.6g}" for value in one["values"].values())]
+        + [_short(one["at"].get(path, "")) for path in paths]
+        for one in plain["best"]
+    ]
+    return columns([head, *rows])
+
+
+def _short(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,71 @@
+"""Time to collapse: events where they are planted, censoring instead of dropping, lifelines' own numbers."""
+
+import numpy as np
+import pytest
+from lifelines import KaplanMeierFitter
+
+from analysis.stats import curves_of, times
+from analysis.stats.survival import compare, kaplan_meier, medians
+from tests.support import simulated
+
+
+def study(ends: dict[str, list[tuple[int, int]]]) -> object:
+    """Curves by (generation of doubling, generations run); a doubling beyond the run is never seen."""
+    values = {}
+    for policy, cells in ends.items():
+        for seed, (doubled, length) in enumerate(cells):
+            n = np.arange(1, length + 1)
+            values["a", policy, seed] = np.where(n >= doubled, 2.5, 1.0)
+    return curves_of(simulated.study(values, "toy"))
+
+
+def test_events_and_censoring() -> None:
+    held = study({"replace": [(3, 10), (5, 10), (99, 10), (99, 4)]})
+    found = times(held, "catastrophic_increase").sort_values("seed")
+    assert found["generation"].tolist() == [3, 5, 10, 4]
+    assert found["collapsed"].tolist() == [True, True, False, False]
+    assert found["ended"].tolist() == [10, 10, 10, 4]
+    middle = medians(found).iloc[0]
+    assert middle[["recursions", "collapsed", "censored", "ended_early"]].tolist() == [4, 2, 2, 1]
+
+
+def test_a_rise_must_last() -> None:
+    n = np.arange(1, 9)
+    values = {
+        ("a", "replace", 0): np.where(n == 4, 1.2, 1.0),
+        ("a", "replace", 1): np.where(n >= 6, 1.2, 1.0),
+        ("a", "replace", 2): np.where(n >= 2, 1.2, 1.0)[:5],
+    }
+    found = times(curves_of(simulated.study(values, "toy")), "any_increase").sort_values("seed")
+    assert found["collapsed"].tolist() == [False, True, True]
+    assert found["generation"].tolist() == [8, 6, 2]
+
+
+def test_kaplan_meier_is_lifelines() -> None:
+    rng = np.random.default_rng(0)
+    cells = [
+        (int(t), int(length)) for t, length in zip(rng.geometric(0.2, 80) + 1, rng.integers(3, 15, 80), strict=True)
+    ]
+    found = times(study({"replace": cells}), "catastrophic_increase")
+    table = kaplan_meier(found)
+    seen = [min(t, length) for t, length in cells]
+    fitter = KaplanMeierFitter().fit(seen, [t <= length for t, length in cells])
+    np.testing.assert_allclose(table["surviving"], fitter.survival_function_.iloc[:, 0])
+    assert medians(found)["median"].iloc[0] == fitter.median_survival_time_
+
+
+def test_the_estimate_finds_the_planted_hazard() -> None:
+    """A hazard of 10 % per generation, observed for 12: survival follows 0.9^n within its interval."""
+    rng = np.random.default_rng(1)
+    cells = [(int(t), 12) for t in rng.geometric(0.1, 2000) + 1]
+    table = kaplan_meier(times(study({"replace": cells}), "catastrophic_increase")).set_index("generation")
+    for n in (3, 6, 11):
+        assert table.loc[n, "low"] < 0.9 ** (n - 1) < table.loc[n, "high"]
+
+
+def test_policies_are_compared_by_log_rank() -> None:
+    held = study({"replace": [(3, 10)] * 8, "accumulate": [(99, 10)] * 8})
+    assert compare(times(held, "catastrophic_increase")) < 0.001
+    assert np.isnan(compare(times(study({"replace": [(3, 10)]}), "catastrophic_increase")))
+    with pytest.raises(ValueError, match=r"event: no 'x' \(known: catastrophic_increase"):
+        times(held, "x")

@@ -1,0 +1,101 @@
+"""Power: against statsmodels' solver, and what a plan says of too few seeds."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from statsmodels.stats.power import TTestPower
+
+from analysis.stats import detectable, power_of, runs_needed
+from search_spaces import StudyError
+from search_spaces.study import PowerRequirement
+from sweep.planning import designs, plan_study, require_power
+from sweep.scheduling import Board, read_records
+from tests.support.toys import drain, points, toy
+from trainables.store import MemoryStore, Store
+
+
+@pytest.mark.parametrize("effect", [0.3, 0.5, 0.8, 1.2, 2.0, 3.0])
+@pytest.mark.parametrize("power", [0.6, 0.8, 0.95])
+def test_the_runs_needed_are_those_of_statsmodels(effect: float, power: float) -> None:
+    solved = TTestPower().solve_power(effect_size=effect, alpha=0.05, power=power, alternative="two-sided")
+    assert runs_needed(effect, 1.0, power=power) == math.ceil(float(solved))
+
+
+@pytest.mark.parametrize("runs", [2, 3, 5, 12, 25])
+@pytest.mark.parametrize("effect", [0.0, 0.2, 1.0, 1.5])
+def test_power_is_that_of_statsmodels(runs: int, effect: float) -> None:
+    theirs = TTestPower().power(effect_size=effect, nobs=runs, alpha=0.05, alternative="two-sided")
+    assert power_of(effect, 1.0, runs) == pytest.approx(float(theirs), abs=1e-9)
+
+
+@pytest.mark.parametrize("runs", [3, 5, 12])
+def test_the_detectable_effect_is_found_with_the_power_asked_for(runs: int) -> None:
+    least = detectable(1 / math.sqrt(runs), runs, power=0.9)
+    assert power_of(least, 1.0, runs) == pytest.approx(0.9, abs=1e-4)
+
+
+def done(seeds: int) -> tuple[Board, Store]:
+    store = MemoryStore()
+    board = Board(store)
+    board.admit(points(toy(seeds=seeds, replicates=1)))
+    drain(board, store)
+    return board, store
+
+
+def test_the_spread_between_seeds_is_that_of_the_stored_records() -> None:
+    board, store = done(5)
+    (design,) = designs(plan_study(toy(seeds=5, replicates=1), store), store, PowerRequirement(effect=0.1))
+    squares = 0.0
+    for policy in ("replace", "accumulate"):
+        jobs = [job for job in board.jobs.values() if job.cell.policy.kind == policy]
+        values = [
+            np.polyfit([1, 2, 3], [record.test_loss for record in read_records(job, store)], 1)[0] for job in jobs
+        ]
+        mean = sum(values) / 5
+        squares += sum((value - mean) ** 2 for value in values)
+    assert (design.seeds, design.freedom) == (5, 8)
+    assert design.deviation == pytest.approx(math.sqrt(squares / 8))
+    assert design.needed == runs_needed(0.1, design.deviation)
+
+
+def test_the_gap_between_policies_is_taken_within_a_seed() -> None:
+    board, store = done(5)
+    last = {
+        (job.cell.policy.kind, job.cell.seed): read_records(job, store)[-1].test_loss for job in board.jobs.values()
+    }
+    gaps = [last["accumulate", seed] - last["replace", seed] for seed in range(5)]
+    mean = sum(gaps) / 5
+    spread = math.sqrt(sum((gap - mean) ** 2 for gap in gaps) / 4)
+    question = PowerRequirement(effect=0.1, on="gap")
+    (design,) = designs(plan_study(toy(seeds=5, replicates=1), store), store, question)
+    assert design.deviation == pytest.approx(spread)
+    assert design.freedom == 4
+
+
+def test_without_records_the_assumption_is_said() -> None:
+    question = PowerRequirement(effect=0.1)
+    store = MemoryStore()
+    (design,) = designs(plan_study(toy(seeds=3, replicates=1)), store, question)
+    assert (design.deviation, design.freedom, design.needed) == (0.1, 0, 10)
+    assert design.underpowered
+    assert "assumed equal to the effect" in design.line(question)
+    stated = PowerRequirement(effect=0.1, deviation=0.02)
+    (design,) = designs(plan_study(toy(seeds=5, replicates=1)), store, stated)
+    assert not design.underpowered
+    assert "as stated" in design.line(stated)
+
+
+@pytest.mark.parametrize(("seeds", "replicates", "few"), [(1, 1, True), (2, 1, True), (3, 1, False), (1, 100, False)])
+def test_one_or_two_recursions_are_warned_of_unasked(seeds: int, replicates: int, few: bool) -> None:
+    found = designs(plan_study(toy(seeds=seeds, replicates=replicates)), MemoryStore(), None)
+    assert bool(found) is few
+
+
+def test_a_study_that_requires_power_is_refused_without_it() -> None:
+    study = toy(seeds=3, replicates=1).model_copy(update={"require_power": PowerRequirement(effect=0.1, deviation=0.1)})
+    with pytest.raises(StudyError, match=r"seed: gaussian dim 1 has 3 seeds a configuration and needs 10 to find"):
+        require_power(study, MemoryStore())
+    require_power(toy(seeds=1), MemoryStore())

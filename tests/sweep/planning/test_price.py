@@ -1,0 +1,60 @@
+"""Price: the user's own figures, and nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sweep.errors import UsageError
+from sweep.planning import PEAK, Forecast, bill, read_cluster
+from sweep.planning.forecast import Effort
+from sweep.planning.plan import Left
+from sweep.planning.price import Cluster
+from sweep.planning.speeds import Make
+
+MAKE = Make("vae", "1k", 1_000, "a")
+HERE = Forecast(seconds=3610.0, work=7200.0, longest=600.0, workers=2)
+
+
+def left(*flops: float) -> Left:
+    cells = [(MAKE, Effort(1, each)) for each in flops]
+    return Left(efforts={MAKE: Effort(len(flops), sum(flops))}, cells=cells)
+
+
+def test_accelerators_share_the_work_but_not_a_cell() -> None:
+    hour = PEAK["H100"] * 0.3 * 3600
+    eight = Cluster(gpu="H100", gpus_per_node=8, nodes=1, price_per_hour=30)
+    even = bill(eight, left(*[hour] * 16), HERE)
+    assert even.seconds == pytest.approx(7200)
+    assert even.price == pytest.approx(60)
+    uneven = bill(eight, left(10 * hour, hour), HERE)
+    assert uneven.seconds == pytest.approx(36_000), "the longest cell runs on one accelerator"
+
+
+def test_cores_are_counted_at_this_machines_speed() -> None:
+    found = bill(Cluster(nodes=3, cpus_per_node=2, price_per_hour=0.5), left(1.0), HERE)
+    assert found.seconds == pytest.approx(1200)
+    assert found.price == pytest.approx(0.5)
+    unknown = Forecast(None, 0.0, 0.0, 2, unknown=["vae 1k"])
+    assert bill(Cluster(price_per_hour=1), left(1.0), unknown).price is None
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("nodes: 2", "price_per_hour: missing"),
+        ("{price_per_hour: 1, gpu: H10}", "gpu: unknown accelerator 'H10'; did you mean 'H100'?"),
+        ("{price_per_hour: 1, node: 2}", "node: unknown key; did you mean 'nodes'?"),
+        ("{price_per_hour: -1}", "price_per_hour: input should be greater than or equal to 0"),
+        ("[1, 2]", "a mapping with nodes and price_per_hour is needed"),
+        ("{", "not valid YAML"),
+    ],
+)
+def test_a_wrong_file_is_refused_in_one_line(tmp_path: Path, text: str, said: str) -> None:
+    path = tmp_path / "lab.yaml"
+    path.write_text(text)
+    with pytest.raises(UsageError) as problem:
+        read_cluster(path)
+    assert said in str(problem.value)
+    assert "\n" not in str(problem.value)

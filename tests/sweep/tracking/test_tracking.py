@@ -1,0 +1,159 @@
+"""What MLflow shows: the schema, found again and never doubled, complete after every kind of loss."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sweep.engine import show_stored
+from sweep.errors import TrackingError
+from sweep.reporting.report import stored, tracked
+from sweep.scheduling import Board, Failure, Job, read_records
+from sweep.tracking import Guarded
+from sweep.tracking.base import NullTracker
+from sweep.workspace import Workspace, open_workspace, prepare
+from tests.support.toys import drain, points, step, toy
+from trainables import Cell, Record
+from trainables.store import MemoryStore
+
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # MLflow's own imports warn
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    made = open_workspace(tmp_path / "w")
+    prepare(made)
+    return made
+
+
+def tracker(workspace: Workspace) -> Any:
+    from sweep.tracking.mlflow import MlflowTracker
+
+    return MlflowTracker(workspace.tracking_uri, toy(), (workspace.root / "artifacts").as_uri())
+
+
+def board_of(store: Any, *listeners: Any) -> Board:
+    board = Board(store, listeners)
+    board.admit(points(toy()))
+    return board
+
+
+def rows(workspace: Workspace, query: str) -> list[tuple[Any, ...]]:
+    with contextlib.closing(sqlite3.connect(workspace.root / "mlflow.db")) as database:
+        return database.execute(query).fetchall()
+
+
+def test_runs_follow_the_schema(workspace: Workspace) -> None:
+    store = MemoryStore()
+    shown = tracker(workspace)
+    board = board_of(store, shown)
+    drain(board, store)
+    shown.close("done")
+    children = rows(workspace, "select run_uuid from tags where key = 'collapse_sweep.role' and value = 'cell'")
+    parents = rows(workspace, "select run_uuid from tags where key = 'collapse_sweep.role' and value = 'study'")
+    assert (len(parents), len(children)) == (1, 4)
+    for (run,) in children:
+        tags = dict(rows(workspace, f"select key, value from tags where run_uuid = '{run}'"))
+        cell = Cell.model_validate_json(tags["config"])
+        assert tags["cell"] == cell.key
+        assert tags["mlflow.parentRunId"] == parents[0][0]
+        assert (tags["study"], tags["family"], tags["status"], tags["generations"]) == ("toy", "gaussian", "done", "3")
+        assert (tags["policy"], tags["seed"], tags["size"]) == (cell.policy.kind, str(cell.seed), "dim 1")
+        params = dict(rows(workspace, f"select key, value from params where run_uuid = '{run}'"))
+        assert (params["family.kind"], params["policy.kind"], params["rows"]) == ("gaussian", cell.policy.kind, "20")
+        steps = rows(
+            workspace, f"select step, value from metrics where run_uuid = '{run}' and key = 'test_loss' order by 1"
+        )
+        records = {record.generation: record for record in read_records(board.jobs[cell.key], store)}
+        assert steps == [(n, records[n].test_loss) for n in (1, 2, 3)], "to the last digit"
+    assert {row[0] for row in rows(workspace, "select status from runs")} == {"FINISHED"}
+
+
+def test_nothing_is_doubled_by_a_second_driver_that_goes_on(workspace: Workspace) -> None:
+    store = MemoryStore()
+    board = board_of(store, tracker(workspace))
+    job = board.take()
+    assert job is not None
+    step(board, job, store)  # and then the driver is killed
+    second = tracker(workspace)
+    again = board_of(store, second)
+    assert show_stored(again, store, second) == 2, "the killed cell, and its sibling that shares generation 1"
+    drain(again, store)
+    counts = rows(workspace, "select count(*), count(distinct run_uuid || key || step) from metrics")
+    assert counts[0][0] == counts[0][1]
+    assert len(rows(workspace, "select run_uuid from runs")) == 5
+    assert all(second.shown(found) for found in again.jobs.values())
+
+
+def test_a_lost_database_is_written_again_from_the_store_with_the_same_figures(workspace: Workspace) -> None:
+    store = MemoryStore()
+    board = board_of(store, tracker(workspace))
+    drain(board, store)
+    frames = [tracked(toy(), board, workspace)]
+    (workspace.root / "mlflow.db").unlink()
+    other = open_workspace(workspace.root.parent / "other")
+    prepare(other)
+    shown = tracker(other)
+    fresh = board_of(store)
+    assert tracked(toy(), fresh, other) is None, "what is not there is not taken for complete"
+    assert show_stored(fresh, store, shown) == 4
+    assert show_stored(fresh, store, shown) == 0
+    frames += [tracked(toy(), fresh, other), stored(toy(), fresh, store)]
+    import pandas as pd
+
+    for frame in frames[1:]:
+        assert frame is not None
+        pd.testing.assert_frame_equal(frame, frames[0], check_like=True)
+
+
+def test_a_failed_cell_is_shown_with_generation_and_reason(workspace: Workspace) -> None:
+    store = MemoryStore()
+    board = board_of(store, tracker(workspace))
+    job = board.take()
+    assert job is not None
+    step(board, job, store)
+    board.fail(job, Failure("the loss is nan", 2))
+    (run,) = rows(workspace, "select run_uuid from tags where key = 'status' and value = 'failed'")[0]
+    tags = dict(rows(workspace, f"select key, value from tags where run_uuid = '{run}'"))
+    assert (tags["failed_generation"], tags["reason"], tags["error"]) == ("2", "the loss is nan", "diverged")
+    assert rows(workspace, f"select status from runs where run_uuid = '{run}'") == [("FAILED",)]
+
+
+def test_a_server_that_cannot_be_used_is_told_in_one_line(tmp_path: Path) -> None:
+    from sweep.tracking.mlflow import MlflowTracker
+
+    (tmp_path / "file").touch()
+    with pytest.raises(TrackingError) as caught:
+        MlflowTracker(f"sqlite:///{tmp_path}/file/mlflow.db", toy())
+    assert str(caught.value).startswith("--tracking-uri sqlite:///")
+    assert "\n" not in str(caught.value)
+
+
+class Dying(NullTracker):
+    """A tracker whose server dies after some calls."""
+
+    def __init__(self, calls: int) -> None:
+        self.left, self.calls = calls, 0
+
+    def recorded(self, job: Job, record: Record) -> None:
+        self.calls += 1
+        self.left -= 1
+        if self.left < 0:
+            raise TrackingError("gone")
+
+
+def test_a_server_that_dies_is_told_once_and_stops_nothing() -> None:
+    said: list[str] = []
+    dying = Dying(2)
+    guarded = Guarded(dying, said.append)
+    store = MemoryStore()
+    board = board_of(store, guarded)
+    drain(board, store)
+    assert said == ["gone"]
+    assert guarded.trouble == "gone"
+    assert dying.calls == 3, "a server that is gone is left alone"
+    assert {job.status for job in board.jobs.values()} == {"done"}

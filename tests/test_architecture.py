@@ -1,0 +1,152 @@
+"""The tree that a stranger reads from `ls`: few modules a folder, one entrance a package, no import in a circle."""
+
+import ast
+import graphlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+ROOMS = ("trainables", "search_spaces", "analysis", "sweep")
+FLAT = {"trainables": 8, "search_spaces": 6, "analysis": 3, "sweep": 8}
+"""Modules at most beside a room's packages, its `__init__` and `__main__` aside."""
+REGISTRIES = {
+    "trainables/policies",
+    "search_spaces/studies",
+    "analysis/report/sections",
+    "sweep/commands",
+    "analysis/definitions",
+}
+"""Folders of many small modules of one kind, which one registry names."""
+OWN_NAME = {
+    "trainables.families.base": "the family contract, which every family implements",
+    "trainables.runtime.jit": "loads numba, so only kernels import it",
+    "trainables.runtime.jit_math": "as `jit`",
+    "trainables.families.diffusion.cpu.denoiser": "is built on the reference denoiser, which uses its package's door",
+}
+"""Modules that are imported past their package's door, and why."""
+
+
+HALLS = {"trainables.sources", "trainables.families"}
+"""Packages of packages: each of these has a door of its own."""
+
+
+class Import(NamedTuple):
+    """`from module import name` somewhere; `at_runtime` unless only type checkers see it."""
+
+    by: str
+    module: str
+    name: str
+    at_runtime: bool
+
+
+def modules() -> dict[str, Path]:
+    """Every module of the four rooms by its dotted name."""
+    paths = [path for room in ROOMS for path in (ROOT / room).rglob("*.py")]
+    return {".".join(p.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): p for p in paths}
+
+
+MODULES = modules()
+PACKAGES = {name for name, path in MODULES.items() if path.name == "__init__.py"}
+
+
+def imports_of(name: str) -> Iterator[Import]:
+    """What a module imports from the rooms when it is loaded, or inside functions too."""
+    tree = ast.parse(MODULES[name].read_text(encoding="utf-8"))
+    outer = {node for node in tree.body if isinstance(node, ast.ImportFrom)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] in ROOMS:
+            for alias in node.names:
+                yield Import(name, node.module, alias.name, node in outer)
+
+
+def target(found: Import) -> str:
+    """The module that is really meant: `from package import module` means the module."""
+    inner = f"{found.module}.{found.name}"
+    return inner if inner in MODULES else found.module
+
+
+def exported(package: str) -> set[str]:
+    """`__all__` of a package."""
+    for node in ast.parse(MODULES[package].read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "__all__":
+            return set(ast.literal_eval(node.value))
+    return set()
+
+
+def door(by: str, wanted: str) -> str:
+    """The module or package through which `by` may reach `wanted`: next to one of its own packages, or a room's."""
+    own = by.split(".") if by in PACKAGES else by.split(".")[:-1]
+    parts = wanted.split(".")
+    shared = 0
+    while shared < min(len(own), len(parts)) and own[shared] == parts[shared]:
+        shared += 1
+    entrance = ".".join(parts[: max(shared + 1, 2)])
+    return ".".join(parts[:3]) if entrance in HALLS else entrance
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_holds_few_flat_modules(room):
+    flat = {path.stem for path in (ROOT / room).glob("*.py")} - {"__init__", "__main__"}
+    assert len(flat) <= FLAT[room], sorted(flat)
+
+
+@pytest.mark.parametrize("package", sorted(PACKAGES - set(ROOMS)))
+def test_a_folder_holds_at_most_fifteen_modules(package):
+    folder = MODULES[package].parent
+    own = {path.stem for path in folder.glob("*.py")} - {"__init__"}
+    if str(folder.relative_to(ROOT)) not in REGISTRIES:
+        assert len(own) <= 15, sorted(own)
+
+
+@pytest.mark.parametrize("name", sorted(MODULES))
+def test_a_package_is_entered_by_its_door(name):
+    """Whoever stands outside a package imports what its `__all__` names, or a module that `__all__` names."""
+    past = []
+    for found in imports_of(name):
+        wanted = target(found)
+        entrance = door(name, wanted)
+        if wanted == entrance or wanted in OWN_NAME:
+            continue
+        if entrance.replace(".", "/") in REGISTRIES and found.by.startswith(entrance.rpartition(".")[0]):
+            continue  # a registry's module, by its own room
+        if wanted == f"{entrance}.{found.name}" and found.name in exported(entrance):
+            continue  # a module that the package offers as a namespace
+        past.append(f"from {found.module} import {found.name}")
+    assert past == []
+
+
+@pytest.mark.parametrize("name", sorted(MODULES))
+def test_what_is_imported_from_a_door_is_offered_there(name):
+    hidden = [
+        f"{found.module}: {found.name}"
+        for found in imports_of(name)
+        if found.module in PACKAGES and found.module not in name and f"{found.module}.{found.name}" not in MODULES
+        if found.name not in exported(found.module)
+    ]
+    assert hidden == []
+
+
+@pytest.mark.parametrize("package", sorted(PACKAGES))
+def test_no_door_offers_a_function_by_the_name_of_a_module(package):
+    """`import package.name as module` would find the function."""
+    source = MODULES[package].read_text(encoding="utf-8")
+    modules_below = {name.rpartition(".")[2] for name in MODULES if name.rpartition(".")[0] == package}
+    functions = {
+        alias.asname or alias.name
+        for node in ast.parse(source).body
+        if isinstance(node, ast.ImportFrom) and node.module != package
+        for alias in node.names
+    }
+    assert functions & modules_below == set()
+
+
+def test_no_import_goes_in_a_circle():
+    """Between files, as they are loaded; what is imported inside a function is not counted."""
+    graph = {
+        name: {target(found) for found in imports_of(name) if found.at_runtime and target(found) in MODULES} - {name}
+        for name in MODULES
+    }
+    graphlib.TopologicalSorter(graph).prepare()

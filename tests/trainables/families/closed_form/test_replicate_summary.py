@@ -1,0 +1,37 @@
+"""Many replicates as one evaluation: numpy's own figures, to the last digit."""
+
+import numpy as np
+import pytest
+
+from trainables.families import Diverged
+from trainables.families.closed_form.replicate_summary import summarise
+
+
+@pytest.mark.parametrize("replicates", [2, 3, 20, 21, 1000])
+@pytest.mark.parametrize("odd", [None, np.inf, np.nan])
+def test_figures_are_numpys(replicates, odd):
+    rng = np.random.default_rng(replicates)
+    values = {name: rng.lognormal(size=replicates) for name in ("test_loss", "ratio", "plain")}
+    if odd is not None:
+        values["ratio"][0] = odd
+    found = summarise(values, {"flag": 1.0}, spread=("ratio", "test_loss", "absent"))
+    assert found.test_loss == values["test_loss"].mean()
+    expected = {"test_loss_se": values["test_loss"].std(ddof=1) / np.sqrt(replicates), "flag": 1.0}
+    with np.errstate(invalid="ignore"):
+        for name in ("ratio", "plain"):
+            expected |= {name: values[name].mean(), f"{name}_se": values[name].std(ddof=1) / np.sqrt(replicates)}
+        for name in ("ratio", "test_loss"):
+            quantiles = np.quantile(values[name], [0.05, 0.5, 0.95])
+            expected |= {f"{name}_{label}": q for label, q in zip(("q05", "median", "q95"), quantiles, strict=True)}
+    assert found.metrics.keys() == expected.keys()
+    assert all(np.array_equal(found.metrics[name], value, equal_nan=True) for name, value in expected.items())
+
+
+def test_one_replicate_has_no_spread():
+    found = summarise({"test_loss": np.array([2.0]), "ratio": np.array([0.5])})
+    assert (found.test_loss, found.metrics) == (2.0, {"ratio": 0.5})
+
+
+def test_a_loss_that_is_not_finite_is_a_divergence():
+    with pytest.raises(Diverged, match="not finite in 1 of 2"):
+        summarise({"test_loss": np.array([1.0, np.inf])})

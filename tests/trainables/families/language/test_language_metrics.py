@@ -1,0 +1,81 @@
+"""Metrics of samples on rows whose figures are known."""
+
+import numpy as np
+import pytest
+
+from trainables.families.language import metrics
+from trainables.families.language.token_rows import Rows
+
+
+def arrays(*rows: list[int]) -> list[np.ndarray]:
+    return [np.array(row) for row in rows]
+
+
+def test_distinct_counts_over_all_rows() -> None:
+    rows = arrays([1, 2, 1, 2], [1, 2, 3, 4])
+    assert metrics.distinct(rows, 1) == 4 / 8
+    assert metrics.distinct(rows, 2) == 4 / 6
+    assert metrics.distinct(arrays([1]), 2) == 0.0
+
+
+def test_repetition_is_within_a_row() -> None:
+    assert metrics.repetition(arrays([1, 2, 3, 4, 5], [1, 2, 3, 4, 5])) == 0.0
+    assert metrics.repetition(arrays([7] * 8)) == pytest.approx(1 - 1 / 5)
+
+
+def test_self_bleu_is_one_for_one_text_and_low_for_unlike_ones() -> None:
+    assert metrics.self_bleu(arrays(*[list(range(20))] * 5)) == pytest.approx(1.0)
+    unlike = arrays(*(list(range(20 * n, 20 * n + 20)) for n in range(5)))
+    assert metrics.self_bleu(unlike) == 0.0
+    assert metrics.self_bleu(arrays([1, 2, 3])) == 0.0
+
+
+def test_self_bleu_equals_the_definition() -> None:
+    """Against a direct count of clipped n-grams of one row over the union of maxima of the others."""
+    rng = np.random.default_rng(0)
+    rows = [rng.integers(0, 6, size) for size in (12, 15, 15, 20)]
+    assert metrics.self_bleu(rows) == pytest.approx(np.mean([direct_bleu(rows, i) for i in range(4)]))
+
+
+def direct_bleu(rows: list[np.ndarray], which: int) -> float:
+    others = [row for i, row in enumerate(rows) if i != which]
+    total = 0.0
+    for n in range(1, 5):
+        own, add = metrics.grams(rows[which], n), int(n > 1)
+        hits = sum(min(own.count(g), max(metrics.grams(o, n).count(g) for o in others)) for g in set(own))
+        total += np.log((hits + add) / (len(own) + add)) / 4
+    nearest = min((abs(len(o) - len(rows[which])), k, len(o)) for k, o in enumerate(others))[2]
+    return float(np.exp(total + min(0.0, 1 - nearest / len(rows[which]))))
+
+
+def test_zipf_finds_the_exponent_of_a_power_law() -> None:
+    counts = np.round(1e6 * np.arange(1, 200.0) ** -1.2).astype(int)
+    assert metrics.zipf_exponent(counts) == pytest.approx(1.2, abs=0.01)
+    assert np.isnan(metrics.zipf_exponent(np.array([3, 1])))
+
+
+def test_entropy_of_even_and_single_counts() -> None:
+    assert metrics.entropy(np.array([5, 5, 0, 5, 5])) == pytest.approx(np.log(4))
+    assert metrics.entropy(np.array([9, 0])) == 0.0
+
+
+def test_the_tail_is_the_rarest_tokens_that_were_seen() -> None:
+    counts = np.array([60, 0, 30, 5, 4, 1])
+    assert metrics.tail(counts).tolist() == [False, False, False, True, True, True]
+
+
+def test_losing_the_tail_shows_in_mass_and_coverage() -> None:
+    rng = np.random.default_rng(0)
+    chances = np.arange(1, 301.0) ** -1.1
+    chances /= chances.sum()
+    real = Rows.fixed(rng.choice(300, 6400, p=chances), 64)
+    tail = metrics.tail(np.bincount(rng.choice(300, 10**6, p=chances), minlength=300))
+    whole = metrics.statistics(Rows.fixed(rng.choice(300, 6400, p=chances), 64), real, tail)
+    sharp = chances**2 / (chances**2).sum()
+    lost = metrics.statistics(Rows.fixed(rng.choice(300, 6400, p=sharp), 64), real, tail)
+    assert whole["tail_mass"] == pytest.approx(metrics.TAIL, abs=0.02)
+    assert whole["tail_coverage"] == pytest.approx(1.0, abs=0.15)
+    assert lost["tail_mass"] < 0.1 * whole["tail_mass"]
+    assert lost["tail_coverage"] < 0.5
+    assert lost["entropy"] < whole["entropy"]
+    assert lost["zipf_exponent"] > whole["zipf_exponent"]

@@ -1,0 +1,82 @@
+"""The fit does the work of transformers' `Trainer`: same start, same order, same learning rates, same model."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from trainables.families.batches import shuffled
+from trainables.families.language import model as architecture
+from trainables.families.language.config import LanguageConfig
+from trainables.families.language.evaluate import cross_entropy
+from trainables.families.language.fit import fit, rate
+from trainables.families.language.model import BOS
+from trainables.families.language.token_rows import Pool, Rows
+from trainables.lineage import Stream
+
+ROWS, LENGTH = 40, 12
+
+
+@pytest.mark.parametrize("name", ["llama", "gpt2"])
+def test_a_fit_ends_where_trainer_ends(name: str, tmp_path: Path) -> None:
+    pytest.importorskip("accelerate", reason="Trainer needs accelerate")
+    config = LanguageConfig(
+        architecture=name,
+        width=16,
+        layers=2,
+        heads=2,
+        context=LENGTH,
+        vocabulary=300,
+        batch=8,
+        epochs=3,
+        precision="float32",
+        overrides={"max_position_embeddings": LENGTH + 1},
+    )
+    tokens = np.random.default_rng(0).zipf(1.5, size=2 * ROWS * LENGTH) % 300
+    train, test = (Rows.fixed(half.astype(np.uint16), LENGTH) for half in np.split(tokens, 2))
+    stream = Stream("fit")
+    found = cross_entropy(config, fit(config, Pool((train,)), stream), test)
+    model = architecture.create(config, stream.integer("init"))
+    start = cross_entropy(config, model, test)
+    order = shuffled(ROWS, config.batch, stream.numpy("order"))
+    taken = np.concatenate([next(order) for _ in range(config.updates(ROWS))])
+    train_by_trainer(config, model, train.tokens.reshape(-1, LENGTH)[taken], tmp_path)
+    expected = cross_entropy(config, model.eval(), test)
+    assert found == pytest.approx(expected, abs=1e-3)
+    assert start - found > 0.5
+
+
+def train_by_trainer(config: LanguageConfig, model: Any, tokens: np.ndarray, folder: Path) -> None:
+    """One pass over rows in the order given, at the product's learning rates."""
+    from torch.optim.lr_scheduler import LambdaLR
+    from torch.utils.data import SequentialSampler
+    from transformers import Trainer, TrainingArguments
+
+    updates = len(tokens) // config.batch
+    rows = [torch.tensor([BOS, *row]) for row in tokens.astype(np.int64)]
+
+    class InOrder(Trainer):
+        def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> LambdaLR:
+            self.lr_scheduler = LambdaLR(optimizer or self.optimizer, lambda step: rate(config, step, updates))
+            return self.lr_scheduler
+
+        def _get_train_sampler(self, *_: Any) -> SequentialSampler:
+            return SequentialSampler(rows)
+
+    settings = TrainingArguments(
+        output_dir=str(folder),
+        per_device_train_batch_size=config.batch,
+        max_steps=updates,
+        learning_rate=config.learning_rate,
+        weight_decay=config.weight_decay,
+        adam_beta2=0.95,
+        max_grad_norm=config.clip,
+        use_cpu=True,
+        report_to=[],
+        save_strategy="no",
+        logging_strategy="no",
+        disable_tqdm=True,
+    )
+    InOrder(model, settings, train_dataset=[{"input_ids": row, "labels": row} for row in rows]).train()

@@ -1,0 +1,147 @@
+"""Models by config: any causal architecture of transformers, freshly initialised or read back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from trainables.config import suggest
+from trainables.runtime import pick_device
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PretrainedConfig, PreTrainedModel
+
+    from trainables.families.language.config import LanguageConfig
+
+BOS, EOS = 0, 1
+
+
+def hf_config(config: LanguageConfig) -> PretrainedConfig:
+    """The transformers config of the model.
+
+    Dropout is off unless overridden: every generation sees its corpus a few times at most.
+
+    Raises:
+        ValueError: the architecture is unknown or not causal, or refuses a field.
+    """
+    from huggingface_hub.errors import StrictDataclassError
+    from transformers import CONFIG_MAPPING
+    from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES as CAUSAL
+
+    name = config.architecture
+    if name not in CAUSAL:
+        raise ValueError(f"architecture: {name!r} is no causal model of transformers{suggest(name, CAUSAL)}")
+    dims = config.shape
+    wanted: dict[str, Any] = {
+        "vocab_size": config.vocabulary,
+        "hidden_size": dims.width,
+        "num_hidden_layers": dims.layers,
+        "num_attention_heads": dims.heads,
+        "intermediate_size": dims.intermediate,
+        "max_position_embeddings": config.positions,
+        "tie_word_embeddings": dims.tied,
+        "bos_token_id": BOS,
+        "eos_token_id": EOS,
+    }
+    kind = CONFIG_MAPPING[name]
+    defaults = kind()
+    if hasattr(defaults, "initializer_range"):
+        wanted["initializer_range"] = config.init_std
+    if hasattr(defaults, "num_key_value_heads"):
+        wanted["num_key_value_heads"] = dims.heads
+    if getattr(defaults, "head_dim", None) is not None:
+        wanted["head_dim"] = dims.width // dims.heads
+    if getattr(defaults, "activation_function", None) == "gelu_new":
+        wanted["activation_function"] = "gelu_pytorch_tanh"  # the same function, fused
+    for field in vars(defaults):
+        if field.endswith(("dropout", "_pdrop")):
+            wanted[field] = 0.0
+    for field in config.overrides:
+        if not hasattr(defaults, field):
+            raise ValueError(f"overrides: {name} has no field {field!r}{suggest(field, vars(defaults))}")
+    try:
+        return kind(**wanted | config.overrides)
+    except (ValueError, TypeError, StrictDataclassError) as problem:
+        reason = str(problem).strip().splitlines()[-1].strip()
+        raise ValueError(f"overrides: {name} refuses its dimensions and overrides: {reason}") from problem
+
+
+def create(config: LanguageConfig, seed: int) -> PreTrainedModel:
+    """A freshly initialised model in single precision; no global generator is touched."""
+    import torch
+
+    with isolated(seed):
+        model = _construct(config)
+    return model.to(device=pick_device(), dtype=torch.float32)
+
+
+def load(config: LanguageConfig, tensors: Mapping[str, np.ndarray]) -> PreTrainedModel:
+    """A model with given weights, ready to be read from."""
+    import torch
+    from transformers.initialization import no_init_weights
+
+    with isolated(0), no_init_weights():
+        model = _construct(config)
+        model.tie_weights()
+    state = {name: torch.from_numpy(np.array(value)) for name, value in tensors.items()}
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            parameter.copy_(state[name])
+    return model.to(device=pick_device()).eval()
+
+
+def weights(model: PreTrainedModel) -> dict[str, np.ndarray]:
+    """Every parameter once, in single precision."""
+    return {name: p.detach().float().cpu().numpy() for name, p in model.named_parameters()}
+
+
+def count_parameters(config: LanguageConfig) -> int:
+    """Parameters of the model, without memory for them."""
+    import torch
+
+    with torch.device("meta"):
+        return sum(p.numel() for p in _construct(config).parameters())
+
+
+@contextmanager
+def isolated(seed: int) -> Iterator[None]:
+    """A stretch of work whose global random numbers start from `seed` and leave no trace."""
+    import torch
+
+    where = pick_device()
+    with torch.random.fork_rng(devices=[where] if where.type == "cuda" else []):
+        torch.manual_seed(seed)
+        yield
+
+
+def autocast(config: LanguageConfig) -> AbstractContextManager[Any]:
+    """Bfloat16 arithmetic where the config asks for it or, by `auto`, on a GPU that has it."""
+    import torch
+
+    wanted = config.precision == "bfloat16" or (config.precision == "auto" and _gpu_gains())
+    return torch.autocast(pick_device().type, dtype=torch.bfloat16, enabled=wanted)
+
+
+def sampling_dtype(config: LanguageConfig) -> torch.dtype:
+    """Of matrix products while sampling."""
+    import torch
+
+    wanted = config.sampling_precision
+    return torch.bfloat16 if wanted == "bfloat16" or (wanted == "auto" and _gpu_gains()) else torch.float32
+
+
+def _gpu_gains() -> bool:
+    import torch
+
+    return pick_device().type == "cuda" and torch.cuda.is_bf16_supported()
+
+
+def _construct(config: LanguageConfig) -> PreTrainedModel:
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    return AutoModelForCausalLM.from_config(hf_config(config), dtype=torch.float32)

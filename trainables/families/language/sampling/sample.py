@@ -1,0 +1,158 @@
+"""Sampling from BOS: large batches, cached decoding, the inverse of the cumulative distribution."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from trainables.families.base import Diverged
+from trainables.families.language.model import BOS, EOS, sampling_dtype
+from trainables.families.language.token_rows import Rows
+from trainables.lineage import Stream
+from trainables.runtime import pick_device
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel
+
+    from trainables.families.language.config import LanguageConfig
+    from trainables.families.language.sampling.decoder import Decoder
+
+COMPACT_EVERY, SPARSE = 8, 0.75
+"""Every so many places, finished documents leave the batch if fewer than this share still grows."""
+
+
+def sample_rows(config: LanguageConfig, model: PreTrainedModel, rows: int, stream: Stream, bias: float = 1.0) -> Rows:
+    """`rows` rows from the model at temperature `config.temperature * bias`.
+
+    Raises:
+        Diverged: the model's probabilities are not finite.
+    """
+    import torch
+
+    from trainables.families.language.sampling.decoder import decoder
+
+    generator = torch.Generator().manual_seed(stream.integer())
+    pieces = []
+    with torch.inference_mode():
+        grown = decoder(model, config.context, sampling_dtype(config))
+        most = config.side_by_side(pick_device().type)
+        for start in range(0, rows, most):
+            points = torch.rand(min(most, rows - start), config.context, generator=generator)
+            pieces.append(_grow(config, grown, points.to(pick_device()), config.temperature * bias))
+    return _cut(config, np.concatenate(pieces))
+
+
+def _cut(config: LanguageConfig, tokens: np.ndarray) -> Rows:
+    """Whole rows, or rows up to their first EOS."""
+    if config.sequences == "fixed_length":
+        return Rows.fixed(tokens.reshape(-1), config.context)
+    ended = tokens == EOS
+    lengths = np.where(ended.any(axis=1), ended.argmax(axis=1) + 1, config.context)
+    starts = np.concatenate([[0], np.cumsum(lengths)])
+    return Rows(tokens[np.arange(config.context) < lengths[:, None]], starts)
+
+
+def _grow(config: LanguageConfig, grown: Decoder, points_BT: torch.Tensor, temperature: float) -> np.ndarray:
+    """Tokens, [B, context]: a row for each row of uniform `points`; what follows a document's EOS is noise."""
+    import torch
+
+    rows, length = points_BT.shape
+    tokens = torch.full((rows, length), EOS, device=points_BT.device)
+    alive = torch.arange(rows, device=points_BT.device)
+    latest = torch.full((rows,), BOS, device=points_BT.device)
+    checks = torch.zeros((), device=points_BT.device)
+    points_TB = points_BT.T.contiguous()
+    grown.begin(rows)
+    for place in range(length):
+        latest, check = drawn(config, grown.step(latest, place), points_TB[place], temperature)
+        checks += check
+        tokens[alive, place] = latest
+        if config.sequences == "documents" and (place + 1) % COMPACT_EVERY == 0:
+            unfinished = (tokens[alive, : place + 1] != EOS).all(dim=1).nonzero()[:, 0]
+            if not len(unfinished):
+                break
+            if len(unfinished) < SPARSE * len(alive):
+                alive, latest, points_TB = alive[unfinished], latest[unfinished], points_TB[:, unfinished]
+                grown.keep(unfinished)
+    if not math.isfinite(float(checks)):
+        raise Diverged("sampling: the model's probabilities are not finite")
+    return tokens.cpu().numpy()
+
+
+def drawn(
+    config: LanguageConfig, logits_BV: torch.Tensor, points_B: torch.Tensor, temperature: float
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Tokens, [B], and a sum that is finite if the logits were, which may be overwritten."""
+    import torch
+
+    if logits_BV.device.type == "cpu" and config.top_p == 1.0 and not 0 < config.top_k < logits_BV.shape[-1]:
+        from trainables.families.language.cpu import drawn as by_kernel
+
+        tokens_B = torch.empty(len(logits_BV), dtype=torch.int64)
+        logits = logits_BV.float().contiguous().numpy()
+        check = by_kernel(logits, points_B.numpy(), np.float32(1 / temperature), tokens_B.numpy())
+        return tokens_B, torch.tensor(check)
+    chances_BV = tempered(logits_BV, temperature)
+    # a softmax with one logit that is no number has no number anywhere
+    return inverse(cut(config, chances_BV), points_B), chances_BV[:, 0].sum()
+
+
+def tempered(logits_BV: torch.Tensor, temperature: float) -> torch.Tensor:
+    """Chances of tokens, [B, V], in single precision."""
+    import torch
+
+    logits_BV = logits_BV.float()
+    return torch.softmax(logits_BV if temperature == 1.0 else logits_BV / temperature, dim=-1)
+
+
+def cut(config: LanguageConfig, chances_BV: torch.Tensor) -> torch.Tensor:
+    """What is sampled from, [B, V]: cut to `top_k`, then to `top_p`; not normalised after cuts."""
+    import torch
+
+    if 0 < config.top_k < chances_BV.shape[-1]:
+        least = chances_BV.topk(config.top_k, dim=-1).values[:, -1:]
+        chances_BV = torch.where(chances_BV < least, 0.0, chances_BV)
+    if config.top_p < 1.0:
+        ordered, order = chances_BV.sort(dim=-1, descending=True)
+        before = ordered.cumsum(dim=-1) - ordered
+        kept = torch.where(before < config.top_p * ordered.sum(dim=-1, keepdim=True), ordered, 0.0)
+        chances_BV = torch.zeros_like(chances_BV).scatter_(-1, order, kept)
+    return chances_BV
+
+
+def inverse(chances_BV: torch.Tensor, points_B: torch.Tensor) -> torch.Tensor:
+    """Tokens, [B], where the cumulative distribution passes `points` (uniform in [0, 1)).
+
+    In two steps, a block of about √V tokens and then one of its tokens, which sums V numbers but once.
+    A token of no chance is never chosen.
+    """
+    import torch
+
+    rows, vocabulary = chances_BV.shape
+    block = _block(vocabulary)
+    blocks_BNK = torch.nn.functional.pad(chances_BV, (0, -vocabulary % block)).view(rows, -1, block)
+    table_BN = blocks_BNK.sum(dim=-1).cumsum(dim=-1)
+    target_B1 = points_B[:, None] * table_BN[:, -1:]
+    chosen_B = _first_above(table_BN, target_B1)
+    before = torch.where(chosen_B > 0, table_BN.gather(1, (chosen_B - 1).clamp_min(0)[:, None])[:, 0], 0.0)
+    inside_BK = blocks_BNK[torch.arange(rows, device=chosen_B.device), chosen_B].cumsum(dim=-1)
+    found_B = chosen_B * block + _first_above(inside_BK, target_B1 - before[:, None])
+    return found_B.clamp_max(vocabulary - 1)  # only chances that are no numbers lead further
+
+
+def _block(vocabulary: int) -> int:
+    """About √V; a divisor of V where there is one near, which saves a copy of all chances."""
+    root = math.isqrt(vocabulary)
+    return next((size for size in range(root, root // 2, -1) if vocabulary % size == 0), root)
+
+
+def _first_above(table: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    """The first column of each row's ascending table that exceeds the target, which rounding keeps below the last."""
+    import torch
+
+    last = table[:, -1:]
+    below = torch.minimum(target, torch.nextafter(last, torch.zeros_like(last)))
+    return torch.searchsorted(table, below, right=True)[:, 0].clamp_max(table.shape[-1] - 1)

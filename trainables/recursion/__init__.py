@@ -1,0 +1,32 @@
+"""The generation loop: steps and their keys, what each is derived from, the loop itself, and what may be removed."""
+
+from trainables.recursion.ancestry import ancestry_of, find, readable
+from trainables.recursion.lifetimes import Name, last_uses
+from trainables.recursion.loop import CellFailed, Recursion, failure, run
+from trainables.recursion.retention import Keep, Report, collect, remove
+from trainables.recursion.row_checks import check_data, planned_reserve
+from trainables.recursion.steps import BatchStep, Step, Steps
+from trainables.recursion.validation import validate, validated
+
+__all__ = [
+    "BatchStep",
+    "CellFailed",
+    "Keep",
+    "Name",
+    "Recursion",
+    "Report",
+    "Step",
+    "Steps",
+    "ancestry_of",
+    "check_data",
+    "collect",
+    "failure",
+    "find",
+    "last_uses",
+    "planned_reserve",
+    "readable",
+    "remove",
+    "run",
+    "validate",
+    "validated",
+]

@@ -1,0 +1,306 @@
+"""The generation loop, the same for every family: compose, fit, judge, sample, again.
+
+Nothing here draws on a clock, a path or a global generator: every step is named by its lineage key,
+computed from that key's stream, and committed before the next one starts.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache, cached_property
+from importlib.metadata import entry_points
+from typing import Any
+
+import numpy as np
+
+from trainables.cell import Cell, Record
+from trainables.corpus import Batch, Corpus, Part, realise
+from trainables.families import Diverged, Family, World
+from trainables.lineage import Stream
+from trainables.policies import FRESH, Selection
+from trainables.recursion import dependencies as parents
+from trainables.recursion.row_checks import check_data as check_data
+from trainables.recursion.selection import bar, check_scores, choose, verdicts
+from trainables.recursion.steps import BatchStep, Step, Steps
+from trainables.store import Payload, Store, open_store
+
+Curves = Mapping[str, Sequence[float]]
+
+
+class CellFailed(Exception):
+    """A recursion can't go on: which generation failed, and why. Earlier records stand."""
+
+    def __init__(self, generation: int, reason: str) -> None:
+        super().__init__(f"generation {generation}: {reason}")
+        self.generation = generation
+        self.reason = reason
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.generation, self.reason)
+
+
+def failure(record: Payload) -> CellFailed | None:
+    """What a stored record says of a failure, where it is one's."""
+    return CellFailed(record.meta["generation"], record.meta["failed"]) if "failed" in record.meta else None
+
+
+def run(cell: Cell, store: Store | str | None = None) -> Iterator[Record]:
+    """One recursion in this process.
+
+    Args:
+        cell: what to run.
+        store: where artifacts are kept and found again: a `Store`, a path or fsspec URL, or None for memory.
+
+    Yields:
+        The record of each generation, from 1 on, as it is done.
+
+    Raises:
+        CellFailed: a generation diverged; the records before it have been yielded.
+        ValueError: the pool or the source will hold too few rows for this cell.
+        StoreError: an artifact can't be written.
+    """
+    check_data(cell)
+    recursion = Recursion(cell, store if isinstance(store, Store) else open_store(store))
+    for generation in range(1, cell.generations + 1):
+        yield recursion.record(generation)
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Who selects the rows of a batch.
+
+    Attributes:
+        judge: whose scores rank candidates.
+        least: the score that `accept` asks for, [1] or [replicates, 1].
+    """
+
+    judge: Payload
+    least: np.ndarray | float
+
+
+@cache
+def _annotators() -> tuple[Callable[[Cell], Curves], ...]:
+    """Installed closed forms; this package imports none itself."""
+    return tuple(point.load() for point in entry_points(group="collapse_sweep.annotators"))
+
+
+class Recursion:
+    """One cell at work on a store. `record(n)` may be asked in any order; what exists is not computed again."""
+
+    def __init__(self, cell: Cell, store: Store) -> None:
+        self.cell = cell
+        self.store = store
+        self.steps = Steps(cell)
+        self._latest: dict[int, Payload] = {}
+
+    @cached_property
+    def family(self) -> Family:
+        """Built when something has to be computed, so that a finished recursion never loads torch."""
+        cell = self.cell
+        world = World(rows=cell.rows, replicates=cell.replicates, seed=cell.seed, store=self.store)
+        return cell.family.build(world)
+
+    @cached_property
+    def _theory(self) -> dict[str, Sequence[float]]:
+        """Closed-form curves by metric name."""
+        curves: dict[str, Sequence[float]] = {}
+        for annotator in _annotators():
+            curves |= annotator(self.cell)
+        return curves
+
+    def record(self, generation: int) -> Record:
+        """The record of a generation.
+
+        Raises:
+            CellFailed: it diverged, now or in an earlier attempt.
+        """
+        step = self.steps.step(generation)
+        held = self.store.once("record", step.record, lambda: self._judge(step), parents.of_record(self.steps, step))
+        return self._read(generation, held)
+
+    def stored(self, generation: int) -> Record | None:
+        """The record of a generation if the store has it; nothing is computed.
+
+        Raises:
+            CellFailed: it diverged in an earlier attempt.
+        """
+        held = self.store.get("record", self.steps.step(generation).record)
+        return self._read(generation, held) if held is not None else None
+
+    def _read(self, generation: int, payload: Payload) -> Record:
+        failed, held = failure(payload), payload.meta
+        if failed is not None:
+            raise failed
+        theory = {
+            f"theory_{name}": float(c[generation - 1]) for name, c in self._theory.items() if generation <= len(c)
+        }
+        fields = {name: held[name] for name in Record.model_fields if name in held}
+        metrics = finite(held["metrics"] | theory)
+        return Record.model_validate(fields | {"generation": generation, "metrics": metrics})
+
+    def model(self, generation: int) -> Payload:
+        """The model of a generation, fitted where the store has none.
+
+        Raises:
+            CellFailed: it, or one that it was made from, diverged.
+        """
+        if generation not in self._latest:  # judged first, then sampled from
+            step = self.steps.step(generation)
+            above = parents.of_model(self.steps, step)
+            self._latest = {generation: self.store.once("model", step.model, lambda: self._fit(step), above)}
+        return self._latest[generation]
+
+    def batch(self, step: BatchStep) -> Payload:
+        """A batch's rows, made where the store has none."""
+        if step.recipe is None:
+            return self.store.once("batch", step.key, lambda: self.family.real(step.start, step.rows))
+        return self.store.once("batch", step.key, lambda: self._sample(step), parents.of_batch(self.steps, step))
+
+    def corpus(self, step: Step) -> Corpus:
+        """What a generation is fitted on."""
+        whole = all(draw.how == "all" for draw in step.draws)
+        rng = None if whole else Stream(step.model).numpy("corpus")
+        return Corpus(tuple(self._part(step, number, rng) for number in range(len(step.draws))))
+
+    def _part(self, step: Step, number: int, rng: np.random.Generator | None) -> Part:
+        draw = step.draws[number]
+        batches = [self._handle(b) for b in self.steps.drawn(draw)]
+        if draw.batches == (FRESH,) or rng is None:
+            return Part(tuple(batches), None, draw.weight)
+        scores = None
+        if draw.how == "scored":
+            scores = np.concatenate([self._kept_scores("detector", b) for b in self.steps.drawn(draw)], axis=-1)
+        return realise(draw, batches, self.cell.replicates, rng, scores)
+
+    def _handle(self, step: BatchStep) -> Batch:
+        return Batch(step.number, step.key, step.rows, lambda: self.batch(step))
+
+    def _fit(self, step: Step) -> Payload:
+        corpus = self.corpus(step)
+        composition = self._composition(step, corpus)
+        started = time.perf_counter()
+        try:
+            model = self.family.fit(corpus, Stream(step.model).child("fit"))
+        except Diverged as problem:
+            raise CellFailed(step.generation, str(problem)) from problem
+        seconds = time.perf_counter() - started
+        return replace(model, meta={**model.meta, "composition": composition, "fit_seconds": seconds})
+
+    def _composition(self, step: Step, corpus: Corpus) -> dict[str, Any]:
+        """The audit: what the corpus really holds."""
+        latest = step.generation - 1
+        drawn = latest > 0 and any(latest in draw.batches for draw in step.draws)
+        made = self.batch(self.steps.batch(latest)).meta if drawn else {}
+        return {
+            "rows": corpus.rows,
+            "real_fraction": corpus.real_fraction,
+            "rows_by_batch": {str(n): rows for n, rows in corpus.rows_by_batch().items()},
+            "weight_by_batch": {str(n): weight for n, weight in corpus.weight_by_batch().items()},
+            "effective_rows": corpus.effective_rows(),
+            "duplicates": corpus.duplicates(),
+            "rejected": made.get("rejected", {}),
+            "below_bar": made.get("below_bar", 0.0),
+        }
+
+    def _judge(self, step: Step) -> Payload:
+        """The record's payload; a failure is a record too, so that it is not tried again and again."""
+        try:
+            model = self.model(step.generation)
+            first = self.model(1) if self.cell.family.compares else model  # before anything is computed in vain
+        except CellFailed as problem:
+            return Payload(meta={"failed": problem.reason, "generation": problem.generation})
+        started = time.perf_counter()
+        stream = Stream(step.record).child("evaluate")
+        try:
+            found = self.family.evaluate(model, stream)
+            beside = self.family.compare(model, first, stream) if self.cell.family.compares else {}
+        except Diverged as problem:
+            return Payload(meta={"failed": str(problem), "generation": step.generation})
+        if not math.isfinite(found.test_loss):
+            return Payload(meta={"failed": f"the held-out loss is {found.test_loss}", "generation": step.generation})
+        composition = model.meta["composition"]
+        meta = {
+            "test_loss": found.test_loss,
+            "corpus_rows": composition["rows"],
+            "real_fraction": composition["real_fraction"],
+            "metrics": finite({**found.metrics, **beside}),
+            "model": step.model,
+            "composition": composition,
+            "seconds": {"fit": model.meta["fit_seconds"], "evaluate": time.perf_counter() - started},
+        }
+        return Payload(meta=meta, tensors=dict(found.replicates), files=dict(found.files))
+
+    def _sample(self, step: BatchStep) -> Payload:
+        stream = Stream(step.key)
+        selection = step.recipe.selection if step.recipe else None
+        started = time.perf_counter()
+        try:
+            bench = self._bench(selection) if selection else None
+            made = self._candidates(step, stream)
+            if selection and bench:
+                made = self._select(selection, bench, made, stream)
+        except Diverged as problem:
+            raise CellFailed(step.number + 1, f"sampling from model {step.number}: {problem}") from problem
+        return replace(made, meta={**made.meta, "sample_seconds": time.perf_counter() - started})
+
+    def _candidates(self, step: BatchStep, stream: Stream) -> Payload:
+        sampling = step.recipe.sampling if step.recipe else None
+        assert sampling is not None  # real batches have no recipe, and a later recipe samples
+        model = self.model(step.number)
+        if sampling.edit is None:
+            return self.family.sample(model, sampling.rows, stream.child("sample"), sampling.bias)
+        real = self.batch(self.steps.real(0, sampling.rows))
+        return self.family.edit(model, real, sampling.edit, stream.child("edit"))
+
+    def _bench(self, selection: Selection) -> Bench:
+        """Who selects. Asked before candidates are sampled, since another process may be computing it (`Busy`)."""
+        least: np.ndarray | float = -np.inf
+        if selection.rule == "accept":
+            least = bar(selection, self._kept_scores(selection.judge, self.steps.batch(0)))
+        return Bench(self._judge_model(selection.judge), least)
+
+    def _select(self, selection: Selection, bench: Bench, made: Payload, stream: Stream) -> Payload:
+        scores = self._scores(selection.judge, bench.judge, made)
+        index = choose(selection, scores, stream.numpy("select"), bench.least)
+        kept = self.family.take(made, index)
+        audit = verdicts(selection, scores, index, bench.least)
+        rejected = {**made.meta.get("rejected", {}), **audit.pop("rejected")}
+        return replace(kept, meta={**kept.meta, **audit, "rejected": rejected})
+
+    def _kept_scores(self, judge: str, step: BatchStep) -> np.ndarray:
+        """A pool batch's scores, kept by lineage: later generations ask for them again."""
+        key = self.steps.scores_key(step, judge)
+        above = parents.of_scores(self.steps, step, judge)
+        return self.store.once("scores", key, lambda: self._scored(judge, step), above).tensors["scores"]
+
+    def _scored(self, judge: str, step: BatchStep) -> Payload:
+        held = self._judge_model(judge)
+        return Payload(tensors={"scores": self._scores(judge, held, self.batch(step))})
+
+    def _scores(self, judge: str, held: Payload, batch: Payload) -> np.ndarray:
+        stream = Stream(self.steps.judge_key(judge)).child("score")
+        found = self.family.score(judge, held, batch, stream)
+        return check_scores(judge, found, batch.rows, self.cell.replicates)
+
+    def _judge_model(self, judge: str) -> Payload:
+        """Model 1 or a judge fitted on real rows, as `Family.score` wants it."""
+        if judge == "first":
+            return self.model(1)
+        key, above = self.steps.judge_key(judge), parents.of_judge(self.steps, judge)
+        return self.store.once("judge", key, lambda: self._make_judge(judge, key), above)
+
+    def _make_judge(self, judge: str, key: str) -> Payload:
+        stream = Stream(key)
+        real = self.batch(self.steps.batch(0))
+        synthetic = None
+        if judge == "detector":
+            synthetic = self.family.sample(self.model(1), self.cell.rows, stream.child("sample"), self.steps.bias)
+        return self.family.judge(judge, real, synthetic, stream.child("fit"))
+
+
+def finite(metrics: Mapping[str, float]) -> dict[str, float]:
+    """The metrics that are numbers; one that is not finite is absent."""
+    return {name: float(value) for name, value in metrics.items() if math.isfinite(value)}

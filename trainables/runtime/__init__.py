@@ -1,0 +1,19 @@
+"""How things run on this machine: device, threads, memory maps, provenance. Never part of an identity."""
+
+from trainables.runtime.device import DEVICE, THREADS, pick_device
+from trainables.runtime.memory_maps import open_map, touched
+from trainables.runtime.provenance import COMMIT, current_provenance
+from trainables.runtime.redaction import has_password, redact, redact_urls
+
+__all__ = [
+    "COMMIT",
+    "DEVICE",
+    "THREADS",
+    "current_provenance",
+    "has_password",
+    "open_map",
+    "pick_device",
+    "redact",
+    "redact_urls",
+    "touched",
+]

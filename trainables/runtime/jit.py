@@ -1,0 +1,71 @@
+"""Loops that numba compiles to machine code on their first call; what was compiled is kept on disk for later processes.
+
+Modules of such loops are imported where they are needed, inside functions: numba takes half a second to load.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import cache
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+import numba
+from platformdirs import user_cache_dir
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+REORDERED = {"arcp", "contract", "nsz", "reassoc"}
+"""What sums and products may be done to for vector instructions. NaN and infinity stay what they are."""
+
+
+def compiled(function: Callable[P, R]) -> Callable[P, R]:
+    """A function of arrays and numbers as machine code for this processor; it holds no interpreter lock."""
+    return _kept(function, fastmath=REORDERED)
+
+
+def compiled_as_written(function: Callable[P, R]) -> Callable[P, R]:
+    """The same with every operation rounded as it stands, where other processors must draw the same numbers."""
+    return _kept(function)
+
+
+def in_order(function: Callable[P, R]) -> Callable[P, R]:
+    """A part of compiled functions whose sums and products stay as they are written, fused where they follow."""
+    part: Callable[P, R] = numba.njit(error_model="numpy", fastmath={"contract"}, forceinline=True)(function)
+    return part
+
+
+def _kept(function: Callable[P, R], **options: Any) -> Callable[P, R]:
+    """A compiled function, kept on disk where a folder for it can be written."""
+    kernel: Callable[P, R] = numba.njit(nogil=True, error_model="numpy", **options)(function)
+    with _folder(), suppress(RuntimeError):  # numba finds no such folder: every process compiles its own
+        kernel.enable_caching()  # type: ignore[attr-defined]  # numba is untyped
+    return kernel
+
+
+@contextmanager
+def _folder() -> Iterator[None]:
+    """Where machine code is kept, apart for each version of the code: below NUMBA_CACHE_DIR, or the user's caches.
+
+    numba notices a change of a kernel's own file only, not of a constant or a function that it takes from another.
+    """
+    given = numba.config.CACHE_DIR
+    numba.config.CACHE_DIR = os.path.join(given or user_cache_dir("collapse-sweep", appauthor=False), _version())
+    try:
+        yield
+    finally:
+        numba.config.CACHE_DIR = given
+
+
+@cache
+def _version() -> str:
+    """A digest of all code that a kernel may be made of."""
+    digest = hashlib.sha256()
+    root = Path(__file__).parents[1]
+    for path in sorted(root.rglob("*.py")):
+        digest.update(f"{path.relative_to(root)}\0".encode() + path.read_bytes())
+    return digest.hexdigest()[:16]

@@ -1,0 +1,125 @@
+"""Molecule sources: conformers by name, counted, and told apart by content."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from trainables.config import Registry
+from trainables.sources.base import Source
+from trainables.sources.molecules.rows import Conformers
+
+MOLECULE_SOURCES = Registry(
+    "molecule source",
+    {
+        "nci": "trainables.sources.molecules.smiles:Nci",
+        "smiles": "trainables.sources.molecules.smiles:Smiles",
+        "qm9": "trainables.sources.molecules.files:Qm9",
+        "npz": "trainables.sources.molecules.files:Npz",
+        "sdf": "trainables.sources.molecules.files:Sdf",
+        "hub": "trainables.sources.molecules.hub:Hub",
+        "geom_drugs": "trainables.sources.molecules.geom:GeomDrugs",
+    },
+)
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What a source held.
+
+    Attributes:
+        rows: conformers, molecules in the order of their numbers.
+        skipped: entries that could not be used, by reason.
+    """
+
+    rows: Conformers
+    skipped: dict[str, int]
+
+
+class MoleculeSource(Source, ABC):
+    """Base of every molecule source. Subclasses add `kind: Literal[...]`.
+
+    Which entries enter does not depend on the order of a file: they are visited in the order of their
+    content's hash until `limit` are found usable. An entry is a molecule, or a conformer in files of these.
+    """
+
+    kind: str
+    limit: int | None = Field(default=5000, ge=1, description="entries used at most; null takes all")
+    typical_atoms: ClassVar[float] = 24.0
+
+    @abstractmethod
+    def identity(self) -> dict[str, Any]:
+        """What the conformers are: digests of content and the versions that shape it, never a place.
+
+        Raises:
+            ValueError: the data can't be read; one line says which and why.
+        """
+
+    @abstractmethod
+    def entries(self) -> int:
+        """Entries there are at most, `limit` included; exact unless some turn out unusable."""
+
+    @abstractmethod
+    def load(self) -> Loaded:
+        """All rows. May take minutes; callers cache it by `identity`."""
+
+    @property
+    def rows_each(self) -> int:
+        """Conformers of an entry, at most."""
+        return 1
+
+
+def require(package: str, extra: str, user: str) -> str:
+    """The installed version of an optional package, without importing it.
+
+    Raises:
+        ValueError: it is not installed; the line names the extra that brings it.
+    """
+    if importlib.util.find_spec(package) is None:
+        raise ValueError(f"{user} needs {package}; install collapse-sweep[{extra}]")
+    return version(package)
+
+
+def package_file(package: str, *parts: str) -> Path:
+    """A data file inside an installed package, without importing it."""
+    spec = importlib.util.find_spec(package)
+    assert spec is not None
+    assert spec.submodule_search_locations
+    return Path(spec.submodule_search_locations[0], *parts)
+
+
+def content(path: str) -> bytes:
+    """A file's bytes, local or any fsspec URL, decompressed by its suffix.
+
+    Raises:
+        ValueError: it can't be read; one line says why.
+    """
+    import fsspec
+
+    try:
+        with fsspec.open(path, "rb", compression="infer") as file:
+            data: bytes = file.read()
+    except (OSError, ValueError, ImportError) as problem:
+        reason = str(problem).strip().splitlines()[0] if str(problem).strip() else type(problem).__name__
+        raise ValueError(f"source.path: can't read {path!r} ({reason})") from problem
+    return data
+
+
+def digest(data: bytes) -> str:
+    """32 hex digits that name some content."""
+    return hashlib.sha256(data).hexdigest()[:32]
+
+
+def shuffled(entries: Sequence[bytes]) -> np.ndarray:
+    """Numbers of the entries in the order of their hashes: random, and the same for any order in the file."""
+    names = np.array([hashlib.sha256(entry).digest()[:16] for entry in entries], dtype="S16")
+    return np.argsort(names, kind="stable")

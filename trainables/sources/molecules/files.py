@@ -1,0 +1,164 @@
+"""Molecules with coordinates in files: `sdf`, `npz`, and QM9 as the package `qm9pack` ships it."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import io
+import zipfile
+from functools import lru_cache
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+from trainables.sources.molecules.base import Loaded, MoleculeSource, content, digest, package_file, require, shuffled
+from trainables.sources.molecules.graph import Collector, Unusable, bonded
+
+SYMBOLS = {"H": 1, "C": 6, "N": 7, "O": 8, "F": 9}
+
+
+class FileSource(MoleculeSource):
+    """Base of sources that read one file."""
+
+    path: str
+
+    def identity(self) -> dict[str, Any]:
+        rdkit = require("rdkit", "molecules", f"source: {self.kind}")
+        return {"kind": self.kind, "digest": digest(content(self.path)), "rdkit": rdkit, "limit": self.limit}
+
+
+class Sdf(FileSource):
+    """Records of an SD file with 3D coordinates, hydrogens included."""
+
+    kind: Literal["sdf"] = "sdf"
+
+    def entries(self) -> int:
+        return min(len(self._records()), self.limit or 10**9)
+
+    def load(self) -> Loaded:
+        from rdkit import Chem, rdBase
+
+        records = self._records()
+        found = Collector()
+        with rdBase.BlockLogs():
+            for index in shuffled(records):
+                if self.limit is not None and found.rows >= self.limit:
+                    break
+                mol = Chem.MolFromMolBlock(records[index].decode(errors="replace"), removeHs=False)
+                try:
+                    if mol is None:
+                        raise Unusable("record does not parse")
+                    if not mol.GetNumConformers() or not mol.GetConformer().Is3D():
+                        raise Unusable("no 3D coordinates")
+                    found.add(mol, [mol.GetConformer().GetPositions()])
+                except Unusable as problem:
+                    found.skipped[str(problem)] += 1
+        return found.loaded()
+
+    def _records(self) -> list[bytes]:
+        text = content(self.path).replace(b"\r\n", b"\n")
+        return [record for record in text.split(b"$$$$\n") if record.strip()]
+
+
+class Npz(FileSource):
+    """Arrays `z` and `pos` of all atoms, `n_atoms` of each molecule, and `smiles` where known.
+
+    Bonds come from the SMILES where heavy atoms stand in its order and the geometry agrees, else from the
+    geometry, which must then give the SMILES. Entries where neither holds are skipped and counted.
+    """
+
+    kind: Literal["npz"] = "npz"
+    typical_atoms: ClassVar[float] = 18.0
+
+    def entries(self) -> int:
+        return min(len(self._arrays()["n_atoms"]), self.limit or 10**9)
+
+    def load(self) -> Loaded:
+        arrays = self._arrays()
+        ends = np.cumsum(arrays["n_atoms"], dtype=np.int64)
+        starts = ends - arrays["n_atoms"]
+        smiles = arrays.get("smiles")
+        items = [
+            (arrays["z"][a:b], arrays["pos"][a:b], None if smiles is None else str(smiles[n]))
+            for n, (a, b) in enumerate(zip(starts, ends, strict=True))
+        ]
+        return from_coordinates(items, self.limit)
+
+    def _arrays(self) -> dict[str, np.ndarray]:
+        data = content(self.path)
+        try:
+            with np.load(io.BytesIO(data), allow_pickle=False) as file:
+                arrays = {name: file[name] for name in ("z", "pos", "n_atoms", "smiles") if name in file}
+        except (OSError, EOFError, ValueError, zipfile.BadZipFile) as problem:
+            raise ValueError(f"source.path: {self.path!r} is no .npz file of plain arrays ({problem})") from problem
+        missing = {"z", "pos", "n_atoms"} - arrays.keys()
+        if missing:
+            raise ValueError(f"source.path: {self.path!r} lacks the arrays {', '.join(sorted(missing))}")
+        atoms = int(arrays["n_atoms"].sum(dtype=np.int64))
+        if arrays["z"].shape != (atoms,) or arrays["pos"].shape != (atoms, 3):
+            shapes = f"z has shape {arrays['z'].shape} and pos {arrays['pos'].shape}"
+            raise ValueError(f"source.path: n_atoms of {self.path!r} sums to {atoms}, but {shapes}")
+        return arrays
+
+
+class Qm9(MoleculeSource):
+    """QM9: 130,831 molecules of up to nine heavy atoms, B3LYP geometries (Ramakrishnan et al. 2014), by `qm9pack`."""
+
+    kind: Literal["qm9"] = "qm9"
+    typical_atoms: ClassVar[float] = 18.0
+    files: ClassVar[tuple[str, ...]] = ("qm9_part1.csv", "qm9_part2.csv", "qm9_part3.csv")
+
+    def identity(self) -> dict[str, Any]:
+        require("qm9pack", "qm9", "source: qm9")
+        rdkit = require("rdkit", "molecules", "source: qm9")
+        return {"kind": self.kind, "digest": _qm9_digest(), "rdkit": rdkit, "limit": self.limit}
+
+    def entries(self) -> int:
+        require("qm9pack", "qm9", "source: qm9")
+        return min(130_831, self.limit or 10**9)
+
+    def load(self) -> Loaded:
+        import pandas as pd
+
+        require("qm9pack", "qm9", "source: qm9")
+        columns = ["SMILES", "Elements", "XYZ_Ang"]
+        frame = pd.concat([pd.read_csv(package_file("qm9pack", "data", f), usecols=columns) for f in self.files])
+        names = [xyz.encode() for xyz in frame["XYZ_Ang"]]
+        order = shuffled(names)[: None if self.limit is None else 2 * self.limit]
+        chosen = frame.iloc[order]
+        items = [
+            (_numbers(elements), np.array(ast.literal_eval(xyz), dtype=np.float32), smiles)
+            for smiles, elements, xyz in chosen[columns].itertuples(index=False)
+        ]
+        return from_coordinates(items, self.limit)
+
+
+def from_coordinates(items: list[tuple[np.ndarray, np.ndarray, str | None]], limit: int | None) -> Loaded:
+    """Rows of bare coordinates: atomic numbers [n], positions [n, 3] in ångström, SMILES or None."""
+    from rdkit import rdBase
+
+    found = Collector()
+    with rdBase.BlockLogs():
+        for index in shuffled([z.tobytes() + place.tobytes() for z, place, _ in items]):
+            if limit is not None and found.rows >= limit:
+                break
+            z, place, smiles = items[index]
+            try:
+                found.add(bonded(z, place, smiles), [place])
+            except Unusable as problem:
+                found.skipped[str(problem)] += 1
+    return found.loaded()
+
+
+def _numbers(elements: str) -> np.ndarray:
+    """Atomic numbers of a printed list of symbols."""
+    return np.array([SYMBOLS[symbol] for symbol in ast.literal_eval(elements)], dtype=np.uint8)
+
+
+@lru_cache(maxsize=1)
+def _qm9_digest() -> str:
+    total = hashlib.sha256()
+    for name in Qm9.files:
+        with package_file("qm9pack", "data", name).open("rb") as file:
+            total.update(hashlib.file_digest(file, "sha256").digest())
+    return total.hexdigest()[:32]

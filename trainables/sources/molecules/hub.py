@@ -1,0 +1,118 @@
+"""Molecules of a Hugging Face dataset, by the names of its columns."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from trainables.sources.molecules.base import Loaded
+from trainables.sources.molecules.files import from_coordinates
+from trainables.sources.molecules.smiles import SmilesSource
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+
+class Hub(SmilesSource):
+    """A dataset of the hub, or a local folder that `datasets` can load or has saved. Told apart by its content.
+
+    Attributes:
+        name: `owner/dataset`, or the folder.
+        subset, split, revision: as in `load_dataset`.
+        smiles: the column of SMILES.
+        atomic_numbers, positions: columns of coordinates, [n] and [n, 3] in ångström; where both are null,
+            conformers are embedded from the SMILES.
+    """
+
+    kind: Literal["hub"] = "hub"
+    name: str = Field(min_length=1)
+    subset: str | None = None
+    split: str = "train"
+    revision: str | None = None
+    smiles: str = "smiles"
+    atomic_numbers: str | None = None
+    positions: str | None = None
+
+    @model_validator(mode="after")
+    def _both(self) -> Hub:
+        if (self.positions is None) != (self.atomic_numbers is None):
+            raise ValueError("positions: coordinates need two columns, atomic_numbers and positions")
+        return self
+
+    @property
+    def rows_each(self) -> int:
+        return 1 if self.positions else self.conformers
+
+    def digest(self) -> str:
+        return _digest(self, self._table()._fingerprint)
+
+    def content_digest(self) -> str:
+        """Names the rows of the columns used, however a file is cut into chunks."""
+        import pyarrow as pa
+
+        total = hashlib.sha256()
+        for table in self._table().with_format("arrow").iter(batch_size=10_000):
+            sink = pa.BufferOutputStream()
+            with pa.ipc.new_stream(sink, table.schema.remove_metadata()) as writer:
+                writer.write_table(table.combine_chunks().replace_schema_metadata())
+            total.update(sink.getvalue())
+        return total.hexdigest()[:32]
+
+    def words(self) -> list[str]:
+        return [str(word) for word in self._table()[self.smiles]]
+
+    def entries(self) -> int:
+        return super().entries() if self.positions is None else min(len(self._table()), self.limit or 10**9)
+
+    def load(self) -> Loaded:
+        if self.positions is None or self.atomic_numbers is None:
+            return super().load()
+        items = [
+            (
+                np.array(row[self.atomic_numbers], dtype=np.uint8),
+                np.array(row[self.positions], dtype=np.float32).reshape(-1, 3),
+                row[self.smiles],
+            )
+            for row in self._table()
+        ]
+        return from_coordinates(items, self.limit)
+
+    def _table(self) -> Dataset:
+        """The columns used.
+
+        Raises:
+            ValueError: the dataset can't be had, or lacks a column.
+        """
+        table = self._open()
+        wanted = {f: getattr(self, f) for f in ("smiles", "atomic_numbers", "positions") if getattr(self, f)}
+        for field, column in wanted.items():
+            if column not in table.column_names:
+                known = ", ".join(table.column_names)
+                raise ValueError(f"source.{field}: no column {column!r} in {self.name!r} (columns: {known})")
+        return table.select_columns(list(wanted.values()))
+
+    def _open(self) -> Dataset:
+        import datasets
+
+        try:
+            if any((Path(self.name) / mark).exists() for mark in ("dataset_dict.json", "state.json")):
+                saved = datasets.load_from_disk(self.name)
+                return saved[self.split] if isinstance(saved, datasets.DatasetDict) else saved
+            revision = None if Path(self.name).is_dir() else self.revision
+            return datasets.load_dataset(self.name, self.subset, split=self.split, revision=revision)
+        except (OSError, ValueError, KeyError, RuntimeError, datasets.exceptions.DatasetsError) as problem:
+            reason = str(problem).strip().splitlines()[0] if str(problem).strip() else type(problem).__name__
+            raise ValueError(
+                f"source.name: split {self.split!r} of {self.name!r} can't be read ({reason})"
+            ) from problem
+
+
+@lru_cache(maxsize=4)
+def _digest(source: Hub, fingerprint: str) -> str:
+    """The content's digest, taken again in this process only where `datasets` sees other files."""
+    return source.content_digest()

@@ -1,0 +1,92 @@
+"""Text of any dataset on the Hugging Face hub, or in a local folder of the same layout."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import Field
+
+from trainables.sources.digests import content_digest
+from trainables.sources.text.base import TextSource, digest_of
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+
+class TextHub(TextSource):
+    """A dataset by name.
+
+    A remote dataset is told apart by name, subset and revision, so that a study can be planned without it;
+    pin `revision` to a commit where the numbers must stand. A local folder is told apart by its content.
+
+    Attributes:
+        name: `owner/dataset`, or a local folder that `datasets` can load or has saved.
+        subset: the dataset's configuration, where it has several.
+        revision: commit, tag or branch.
+        split: of the training documents.
+        test_split, validation_split: held-out documents; None takes shares of `split`.
+        column: of the documents.
+    """
+
+    kind: Literal["hub"] = "hub"
+    name: str = Field(min_length=1)
+    subset: str | None = None
+    revision: str = "main"
+    split: str = "train"
+    test_split: str | None = None
+    validation_split: str | None = None
+    column: str = "text"
+
+    def identity(self) -> dict[str, Any]:
+        """As of any source; a local folder's name and revision give way to its content."""
+        fields = super().identity()
+        local = {"name", "revision"} if Path(self.name).is_dir() else set()
+        return {name: value for name, value in fields.items() if name not in local}
+
+    def digest(self) -> str:
+        if not Path(self.name).is_dir():
+            return ""
+        files = sorted(file for file in Path(self.name).rglob("*") if file.is_file())
+        return digest_of(f"{file.relative_to(self.name)} {content_digest(str(file))}" for file in files)
+
+    def read(self) -> Mapping[str, Iterable[str]]:
+        names = {"train": self.split, "test": self.test_split, "validation": self.validation_split}
+        return {part: self._documents(split) for part, split in names.items() if split is not None}
+
+    def _documents(self, split: str) -> Iterator[str]:
+        rows = self._open(split)
+        if self.column not in rows.column_names:
+            raise ValueError(f"source.column: no column {self.column!r} among {', '.join(rows.column_names)}")
+        return (row[self.column] or "" for row in rows.select_columns(self.column))
+
+    def _open(self, split: str) -> Dataset:
+        """Rows of a split.
+
+        Raises:
+            ValueError: the dataset, or the split, is not to be had.
+        """
+        import datasets
+
+        try:
+            if any((Path(self.name) / mark).exists() for mark in ("dataset_dict.json", "state.json")):
+                saved = datasets.load_from_disk(self.name)
+                return saved[split] if isinstance(saved, datasets.DatasetDict) else saved
+            revision = None if Path(self.name).is_dir() else self.revision
+            return datasets.load_dataset(self.name, self.subset, split=split, revision=revision)
+        except (OSError, ValueError, KeyError, RuntimeError, datasets.exceptions.DatasetsError) as problem:
+            reason = str(problem).strip().splitlines()[0] if str(problem).strip() else type(problem).__name__
+            raise ValueError(f"source.name: split {split!r} of {self.name!r} can't be read ({reason})") from problem
+
+
+class TinyStories(TextHub):
+    """Stories in the words of a small child, about 470 million tokens (Eldan and Li 2023, arXiv 2305.07759).
+
+    The published validation stories are the test split; repetitions of them among the training stories, and
+    repetitions within them, are left out.
+    """
+
+    kind: Literal["tinystories"] = "tinystories"  # type: ignore[assignment]
+    name: str = Field(default="roneneldan/TinyStories", min_length=1)
+    test_split: str | None = "validation"

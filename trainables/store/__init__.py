@@ -1,0 +1,19 @@
+"""Content-addressed artifacts: what a lineage key names, kept once, committed atomically. See `base`."""
+
+from trainables.store.backend import open_place
+from trainables.store.base import Artifact, Busy, Payload, Store, StoreError
+from trainables.store.fsspec_store import FsspecStore
+from trainables.store.memory import MemoryStore
+from trainables.store.opening import open_store
+
+__all__ = [
+    "Artifact",
+    "Busy",
+    "FsspecStore",
+    "MemoryStore",
+    "Payload",
+    "Store",
+    "StoreError",
+    "open_place",
+    "open_store",
+]
