@@ -27,7 +27,9 @@ def packed() -> Iterator[Path]:
         target = Path(folder, "parcel")
         for room in ROOMS:
             shutil.copytree(home / room, target / room, ignore=shutil.ignore_patterns("__pycache__"))
-        (target / "trainables" / "runtime" / COMMIT).write_text(json.dumps(current_provenance()["git"]), encoding="utf-8")
+        (target / "trainables" / "runtime" / COMMIT).write_text(
+            json.dumps(current_provenance()["git"]), encoding="utf-8"
+        )
         _metadata(target)
         yield target
 

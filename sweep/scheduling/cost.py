@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from trainables.cell import Cell
-from trainables.recursion import BatchStep, Step, Steps
+from trainables.recursion import BatchStep, Graph, Step, Steps
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,10 @@ def generation_work(cell: Cell, steps: Steps, generation: int) -> tuple[Step, li
     """What generation n computes: its model, and batch n − 1 where a recipe samples one."""
     step = steps.step(generation)
     work = [_fit(cell, steps, step)]
-    if generation > 1 and any(generation - 1 in draw.batches for draw in step.draws):
-        work.append(_sample(cell, steps.batch(generation - 1)))
+    for node in Graph(steps).model(generation).parents.values():
+        batch = node.step
+        if isinstance(batch, BatchStep) and node.kind == "batch" and 0 < batch.number == generation - 1:
+            work.append(_sample(cell, batch))
     return step, work
 
 

@@ -1,7 +1,7 @@
 """The generation loop: steps and their keys, what each is derived from, the loop itself, and what may be removed."""
 
 from trainables.recursion.ancestry import ancestry_of, find, readable
-from trainables.recursion.lifetimes import Name, last_uses
+from trainables.recursion.graph import Graph, Name, Node, last_uses
 from trainables.recursion.loop import CellFailed, Recursion, failure, run
 from trainables.recursion.retention import Keep, Report, collect, remove
 from trainables.recursion.row_checks import check_data, planned_reserve
@@ -11,8 +11,10 @@ from trainables.recursion.validation import validate, validated
 __all__ = [
     "BatchStep",
     "CellFailed",
+    "Graph",
     "Keep",
     "Name",
+    "Node",
     "Recursion",
     "Report",
     "Step",

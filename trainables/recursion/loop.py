@@ -21,7 +21,7 @@ from trainables.corpus import Batch, Corpus, Part, realise
 from trainables.families import Diverged, Family, World
 from trainables.lineage import Stream
 from trainables.policies import FRESH, Selection
-from trainables.recursion import dependencies as parents
+from trainables.recursion.graph import Graph, Node
 from trainables.recursion.row_checks import check_data as check_data
 from trainables.recursion.selection import bar, check_scores, choose, verdicts
 from trainables.recursion.steps import BatchStep, Step, Steps
@@ -94,6 +94,7 @@ class Recursion:
         self.cell = cell
         self.store = store
         self.steps = Steps(cell)
+        self.graph = Graph(self.steps)
         self._latest: dict[int, Payload] = {}
 
     @cached_property
@@ -111,6 +112,10 @@ class Recursion:
             curves |= annotator(self.cell)
         return curves
 
+    def once(self, node: Node, make: Callable[[], Payload]) -> Payload:
+        """The artifact of a node as the store holds it, made where it is missing; raises as `Store.once` does."""
+        return self.store.once(node.kind, node.key, make, node.provenance)
+
     def record(self, generation: int) -> Record:
         """The record of a generation.
 
@@ -118,8 +123,7 @@ class Recursion:
             CellFailed: it diverged, now or in an earlier attempt.
         """
         step = self.steps.step(generation)
-        held = self.store.once("record", step.record, lambda: self._judge(step), parents.of_record(self.steps, step))
-        return self._read(generation, held)
+        return self._read(generation, self.once(self.graph.record(generation), lambda: self._judge(step)))
 
     def stored(self, generation: int) -> Record | None:
         """The record of a generation if the store has it; nothing is computed.
@@ -149,15 +153,14 @@ class Recursion:
         """
         if generation not in self._latest:  # judged first, then sampled from
             step = self.steps.step(generation)
-            above = parents.of_model(self.steps, step)
-            self._latest = {generation: self.store.once("model", step.model, lambda: self._fit(step), above)}
+            self._latest = {generation: self.once(self.graph.model(generation), lambda: self._fit(step))}
         return self._latest[generation]
 
     def batch(self, step: BatchStep) -> Payload:
         """A batch's rows, made where the store has none."""
-        if step.recipe is None:
-            return self.store.once("batch", step.key, lambda: self.family.real(step.start, step.rows))
-        return self.store.once("batch", step.key, lambda: self._sample(step), parents.of_batch(self.steps, step))
+        real = step.recipe is None
+        make = (lambda: self.family.real(step.start, step.rows)) if real else (lambda: self._sample(step))
+        return self.once(self.graph.batch(step), make)
 
     def corpus(self, step: Step) -> Corpus:
         """What a generation is fitted on."""
@@ -272,9 +275,7 @@ class Recursion:
 
     def _kept_scores(self, judge: str, step: BatchStep) -> np.ndarray:
         """A pool batch's scores, kept by lineage: later generations ask for them again."""
-        key = self.steps.scores_key(step, judge)
-        above = parents.of_scores(self.steps, step, judge)
-        return self.store.once("scores", key, lambda: self._scored(judge, step), above).tensors["scores"]
+        return self.once(self.graph.scores(step, judge), lambda: self._scored(judge, step)).tensors["scores"]
 
     def _scored(self, judge: str, step: BatchStep) -> Payload:
         held = self._judge_model(judge)
@@ -289,8 +290,8 @@ class Recursion:
         """Model 1 or a judge fitted on real rows, as `Family.score` wants it."""
         if judge == "first":
             return self.model(1)
-        key, above = self.steps.judge_key(judge), parents.of_judge(self.steps, judge)
-        return self.store.once("judge", key, lambda: self._make_judge(judge, key), above)
+        node = self.graph.judge(judge)
+        return self.once(node, lambda: self._make_judge(judge, node.key))
 
     def _make_judge(self, judge: str, key: str) -> Payload:
         stream = Stream(key)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from trainables.cell import Cell
-from trainables.recursion.lifetimes import Name, last_uses
+from trainables.recursion.graph import Name, last_uses
 from trainables.recursion.steps import Steps
 from trainables.store import Artifact, Payload, Store
 

@@ -7,7 +7,7 @@ import math
 from trainables.cell import Cell
 from trainables.families import Diverged
 from trainables.lineage import make_key
-from trainables.recursion import dependencies as parents
+from trainables.recursion.graph import Node
 from trainables.recursion.loop import CellFailed, Recursion
 from trainables.recursion.steps import Steps
 from trainables.store import Payload, Store
@@ -32,7 +32,6 @@ def validate(cell: Cell, store: Store) -> float:
     """
     cell.family.check_validation()
     recursion = Recursion(cell, store)
-    step = recursion.steps.step(1)
 
     def judge() -> Payload:
         try:
@@ -41,7 +40,9 @@ def validate(cell: Cell, store: Store) -> float:
             return Payload(meta={"failed": str(problem)})
         return Payload(meta={"validation_loss": loss} if math.isfinite(loss) else {"failed": f"the loss is {loss}"})
 
-    return _read(store.once(KIND, validation_key(cell), judge, parents.of_record(recursion.steps, step)))
+    graph = recursion.graph
+    node = Node(KIND, validation_key(cell), graph.steps.step(1), lambda: graph.judged(1))
+    return _read(recursion.once(node, judge))
 
 
 def validated(cell: Cell, store: Store) -> float | None:

@@ -14,8 +14,7 @@ import pytest
 from trainables import Cell
 from trainables.families import FAMILIES
 from trainables.policies import POLICIES
-from trainables.recursion import Steps, last_uses
-from trainables.recursion.dependencies import of_batch, of_model, of_record
+from trainables.recursion import Graph, Steps, last_uses
 
 STORED = json.loads((Path(__file__).parent / "stored_keys.json").read_text())
 DATA = {"stated": "rows that this file names, not a source's"}
@@ -27,11 +26,10 @@ def name(entry):
 
 def graph(steps, generations):
     """What each step is derived from, and the last generation that needs it."""
-    above = []
+    whole, above = Graph(steps), []
     for n in range(1, generations + 1):
-        step = steps.step(n)
-        found = {"model": of_model(steps, step), "record": of_record(steps, step)}
-        above.append(found | {"batch": of_batch(steps, steps.batch(n - 1))})
+        nodes = {"model": whole.model(n), "record": whole.record(n), "batch": whole.batch(steps.batch(n - 1))}
+        above.append({kind: node.provenance for kind, node in nodes.items()})
     last, further = (
         {f"{kind}/{key}": n for (kind, key), n in last_uses(steps, more).items()} for more in (False, True)
     )

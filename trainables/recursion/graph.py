@@ -1,0 +1,155 @@
+"""The artifacts of a cell as one graph, from its configs alone: what each is derived from, and how long it is needed.
+
+Provenance, lifetimes, removal, cost and the generation loop all read these nodes; none states a parent of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from trainables.policies import FRESH
+from trainables.recursion.steps import BatchStep, Step, Steps
+
+Name = tuple[str, str]
+"""Kind and lineage key."""
+
+Parents = Mapping[str, "Node"]
+"""Role -> node. Roles of batches end in their number, so that they sort by it."""
+
+
+@dataclass(frozen=True, eq=False)
+class Node:
+    """One artifact.
+
+    Attributes:
+        kind: as the store calls it: `record`, `model`, `batch`, `scores` or `judge`.
+        key: its lineage key.
+        step: the generation or the batch that it belongs to.
+        derive: gives its parents; called when they are first asked for.
+    """
+
+    kind: str
+    key: str
+    step: Step | BatchStep
+    derive: Callable[[], Parents]
+
+    @cached_property
+    def parents(self) -> Parents:
+        """What it is derived from, by role."""
+        return self.derive()
+
+    @property
+    def name(self) -> Name:
+        """Kind and lineage key."""
+        return self.kind, self.key
+
+    @property
+    def provenance(self) -> dict[str, str]:
+        """Its parents as a store keeps them: role -> "kind/key"."""
+        return {role: f"{parent.kind}/{parent.key}" for role, parent in self.parents.items()}
+
+
+class Graph:
+    """The nodes of one cell.
+
+    Args:
+        steps: of the cell; they hold the keys.
+    """
+
+    def __init__(self, steps: Steps) -> None:
+        self.steps = steps
+
+    def record(self, generation: int) -> Node:
+        """A record judges a model, in some families beside model 1."""
+        step = self.steps.step(generation)
+        return Node("record", step.record, step, lambda: self.judged(generation))
+
+    def judged(self, generation: int) -> Parents:
+        """The models that a generation is judged by."""
+        found = {"model": self.model(generation)}
+        if self.steps.cell.family.compares:
+            found["first model"] = self.model(1)
+        return found
+
+    def model(self, generation: int) -> Node:
+        """A model is fitted on the batches its recipe draws on, and where it draws by score, on these scores."""
+        step = self.steps.step(generation)
+
+        def derive() -> Parents:
+            found: dict[str, Node] = {}
+            for draw in step.draws:
+                for batch in self.steps.drawn(draw):
+                    role = f"fresh rows {batch.start}" if batch.number == FRESH else f"batch {batch.number}"
+                    found[role] = self.batch(batch)
+                    if draw.how == "scored":
+                        found[f"scores {batch.number}"] = self.scores(batch, "detector")
+            return found
+
+        return Node("model", step.model, step, derive)
+
+    def batch(self, batch: BatchStep) -> Node:
+        """A synthetic batch is sampled from a model; real rows may be edited, and a judge may select."""
+
+        def derive() -> Parents:
+            sampling = batch.recipe.sampling if batch.recipe else None
+            if batch.recipe is None or sampling is None:
+                return {}  # real rows
+            found = {"model": self.model(batch.number)}
+            if sampling.edit is not None:
+                found["edited rows"] = self.batch(self.steps.real(0, sampling.rows))
+            selection = batch.recipe.selection
+            if selection is not None:
+                found["judge"] = self.judge(selection.judge)
+                if selection.rule == "accept":  # the bar is set on real rows
+                    found["scores 0"] = self.scores(self.steps.batch(0), selection.judge)
+            return found
+
+        return Node("batch", batch.key, batch, derive)
+
+    def scores(self, batch: BatchStep, judge: str) -> Node:
+        """Scores are a judge's of a batch."""
+        key = self.steps.scores_key(batch, judge)
+        return Node("scores", key, batch, lambda: {"batch": self.batch(batch), "judge": self.judge(judge)})
+
+    def judge(self, judge: str) -> Node:
+        """Model 1, or a judge fitted on real rows, a detector also on rows of model 1."""
+        if judge == "first":
+            return self.model(1)
+
+        def derive() -> Parents:
+            found = {"real rows": self.batch(self.steps.batch(0))}
+            if judge == "detector":
+                found["model"] = self.model(1)
+            return found
+
+        return Node("judge", self.steps.judge_key(judge), self.steps.batch(0), derive)
+
+
+def last_uses(steps: Steps, further: bool = False) -> dict[Name, int]:
+    """The last generation that needs each artifact of a cell, its records excepted.
+
+    An artifact is needed by the generation that computes it, by those that read it, and by the generation in which
+    something is first computed that is derived from it.
+
+    Args:
+        steps: of the cell.
+        further: whether the generation after the cell's last is to come too; its own model is left out.
+    """
+    graph, last = Graph(steps), dict[Name, int]()
+    generations = steps.cell.generations
+    for generation in range(1, generations + 1):
+        _use(graph.record(generation).parents, generation, last)
+    if further:
+        _use(graph.model(generations + 1).parents, generations + 1, last)
+    return last
+
+
+def _use(parents: Parents, generation: int, last: dict[Name, int]) -> None:
+    """Note a use of these; what has not been computed before needs what it is derived from."""
+    for node in parents.values():
+        fresh = node.name not in last
+        last[node.name] = generation
+        if fresh:
+            _use(node.parents, generation, last)
