@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from trainables.errors import CollapseSweepError
 
-class UsageError(Exception):
+
+class UsageError(CollapseSweepError):
     """What was asked for can't be done here: the message says what and where, and what would be right."""
 
 

@@ -2,6 +2,8 @@
 
 import ast
 import graphlib
+import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -141,6 +143,17 @@ def test_no_door_offers_a_function_by_the_name_of_a_module(package):
         for alias in node.names
     }
     assert functions & modules_below == set()
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_the_floors_name_every_package_of_a_room(room):
+    """A package that no floor names could import whatever it likes."""
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    (floors,) = (c["layers"] for c in contracts if c["name"] == f"floors of {room}")
+    named = {name for floor in floors for name in re.split(r"[|: ]+", floor)}
+    packages = {name for name in PACKAGES if name.count(".") == 1 and name.startswith(f"{room}.")}
+    assert packages - named == ({"analysis.theory"} if room == "analysis" else set())
+    assert named <= set(MODULES)
 
 
 def test_no_import_goes_in_a_circle():

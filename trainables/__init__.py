@@ -4,6 +4,7 @@ Runs without Ray or MLflow (`tune.py` excepted). Importing it loads neither torc
 """
 
 from trainables.cell import Cell, Fork, Record
+from trainables.errors import CollapseSweepError
 from trainables.recursion import CellFailed, run
 
-__all__ = ["Cell", "CellFailed", "Fork", "Record", "run"]
+__all__ = ["Cell", "CellFailed", "CollapseSweepError", "Fork", "Record", "run"]

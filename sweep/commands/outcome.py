@@ -6,11 +6,9 @@ import errno
 import sys
 from collections.abc import Callable
 
-from search_spaces.errors import StudyError
-from sweep.errors import UsageError
 from sweep.signals import terminable
+from trainables.errors import CollapseSweepError
 from trainables.runtime import redact
-from trainables.store import StoreError
 
 DONE, INCOMPLETE, REFUSED = 0, 1, 2
 
@@ -20,7 +18,7 @@ def report(command: Callable[[], int]) -> int:
     try:
         with terminable():
             return command()
-    except (StudyError, UsageError, StoreError) as problem:
+    except CollapseSweepError as problem:
         return _refuse(str(problem))
     except KeyboardInterrupt:
         return _refuse("interrupted", INCOMPLETE)

@@ -7,7 +7,7 @@ from __future__ import annotations
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +48,7 @@ def run_trials(board: Board, store: str, stop: threading.Event, slots: Slots, wa
         Interrupted: `stop` was set, or the store is broken; running generations are lost, all others kept.
     """
     hold_secrets()
-    pulse = _Pulse(board, stop, warn)
+    pulse, heard = _Pulse(board, stop, warn), _Heard()
     trials = _Next(board, store, pulse, slots)
     with tempfile.TemporaryDirectory(prefix="collapse-sweep-tune-") as scratch:
         tuner = tune.Tuner(
@@ -57,8 +57,8 @@ def run_trials(board: Board, store: str, stop: threading.Event, slots: Slots, wa
             run_config=tune.RunConfig(
                 name="study",
                 storage_path=scratch,
-                callbacks=[_Reports(board, pulse, slots)],
-                stop=_Stops(board),
+                callbacks=[_Reports(board, pulse, slots, heard)],
+                stop=_Stops(board, heard),
                 failure_config=tune.FailureConfig(max_failures=WORKER_DEATHS),
                 checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
                 verbose=0,
@@ -143,18 +143,33 @@ class _Next(_Unpickled, Searcher):  # type: ignore[misc]  # Ray is untyped
         """Nothing is pickled."""
 
 
+class _Heard:
+    """The record of a result, parsed once: Tune asks a stopper and then tells a callback of the same one."""
+
+    def __init__(self) -> None:
+        self._text: str | None = None
+        self._record: Record | None = None
+
+    def __call__(self, result: Mapping[str, Any]) -> Record | None:
+        """The record that a trial reports, or None where it reports its end."""
+        text = result.get("record")
+        if text is None:
+            return None
+        if text is not self._text:
+            self._text, self._record = text, Record.model_validate_json(text)
+        return self._record
+
+
 class _Stops(_Unpickled, tune.Stopper):  # type: ignore[misc]  # Ray is untyped
     """Tune asks here, before it tells `_Reports`, whether a trial ends with what it has reported."""
 
-    def __init__(self, board: Board) -> None:
-        self._board = board
+    def __init__(self, board: Board, heard: _Heard) -> None:
+        self._board, self._heard = board, heard
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
         """Whether the study's scheduler stops the cell."""
-        if result.get("record") is None:
-            return False
-        job = self._board.jobs[result["cell"]]
-        return self._board.judge(job, Record.model_validate_json(result["record"]))
+        record = self._heard(result)
+        return record is not None and self._board.judge(self._board.jobs[result["cell"]], record)
 
     def stop_all(self) -> bool:
         """Never: the board says when a study is over."""
@@ -164,8 +179,8 @@ class _Stops(_Unpickled, tune.Stopper):  # type: ignore[misc]  # Ray is untyped
 class _Reports(_Unpickled, Callback):  # type: ignore[misc]  # Ray is untyped
     """Tune tells here what trials report."""
 
-    def __init__(self, board: Board, pulse: _Pulse, slots: Slots) -> None:
-        self._board, self._pulse, self._slots = board, pulse, slots
+    def __init__(self, board: Board, pulse: _Pulse, slots: Slots, heard: _Heard) -> None:
+        self._board, self._pulse, self._slots, self._heard = board, pulse, slots, heard
 
     def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
         """Tune has dealt with an event, or waited for one."""
@@ -182,8 +197,8 @@ class _Reports(_Unpickled, Callback):  # type: ignore[misc]  # Ray is untyped
         job = self._board.jobs[result["cell"]]
         if not self._board.holds(job):
             return
-        if result.get("record") is not None:
-            self._board.record(job, Record.model_validate_json(result["record"]))
+        if (record := self._heard(result)) is not None:
+            self._board.record(job, record)
             trial.run_metadata.num_failures = 0  # a cell that gets on may lose any number of machines
         if result.get("peak"):
             self._slots.needs.learn(job, result["peak"])

@@ -22,11 +22,12 @@ import numpy as np
 
 from trainables.config import Config
 from trainables.corpus import Corpus
+from trainables.errors import CollapseSweepError
 from trainables.lineage import Stream, make_key
 from trainables.store import Payload, Store
 
 
-class Diverged(Exception):
+class Diverged(CollapseSweepError):
     """Training or sampling gave something that is not finite; the message says what."""
 
 

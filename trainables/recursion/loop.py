@@ -18,6 +18,7 @@ import numpy as np
 
 from trainables.cell import Cell, Record
 from trainables.corpus import Batch, Corpus, Part, realise
+from trainables.errors import CollapseSweepError, NotInstalled
 from trainables.families import Diverged, Family, World
 from trainables.lineage import Stream
 from trainables.policies import FRESH, Selection
@@ -27,10 +28,13 @@ from trainables.recursion.selection import bar, check_scores, choose, verdicts
 from trainables.recursion.steps import BatchStep, Step, Steps
 from trainables.store import Payload, Store, open_store
 
+ANNOTATORS = "collapse_sweep.annotators"
+"""Entry points of functions that give a cell's closed-form curves."""
+
 Curves = Mapping[str, Sequence[float]]
 
 
-class CellFailed(Exception):
+class CellFailed(CollapseSweepError):
     """A recursion can't go on: which generation failed, and why. Earlier records stand."""
 
     def __init__(self, generation: int, reason: str) -> None:
@@ -83,8 +87,15 @@ class Bench:
 
 @cache
 def _annotators() -> tuple[Callable[[Cell], Curves], ...]:
-    """Installed closed forms; this package imports none itself."""
-    return tuple(point.load() for point in entry_points(group="collapse_sweep.annotators"))
+    """Installed closed forms; this package imports none itself.
+
+    Raises:
+        NotInstalled: there is none, so that records would lack `theory_*` without a word.
+    """
+    found = tuple(point.load() for point in entry_points(group=ANNOTATORS))
+    if not found:
+        raise NotInstalled(f"no closed forms are installed (entry points {ANNOTATORS!r}): pip install -e .")
+    return found
 
 
 class Recursion:

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from trainables.errors import CollapseSweepError
+
 if TYPE_CHECKING:
     from datasets import Dataset
 
@@ -81,11 +83,11 @@ class Holder:
         return f"process {self.pid} on {self.host}"
 
 
-class StoreError(Exception):
+class StoreError(CollapseSweepError):
     """The store can't be used as asked; the message is one line for the user."""
 
 
-class Busy(Exception):
+class Busy(CollapseSweepError):
     """Another process is computing this key, and the store was opened with `wait=False`."""
 
     def __init__(self, kind: str, key: str, holder: Holder) -> None:

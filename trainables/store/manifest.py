@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from trainables.config import canonical_json
+from trainables.errors import CollapseSweepError
 from trainables.store.base import Artifact
 
 FORMAT = 1
@@ -27,7 +28,7 @@ Role = Literal["tensors", "table", "file"]
 SUFFIX: dict[str, str] = {"tensors": "safetensors", "table": "arrow", "file": "bin"}
 
 
-class Damaged(Exception):
+class Damaged(CollapseSweepError):
     """An artifact is not what was committed; the message says how."""
 
 

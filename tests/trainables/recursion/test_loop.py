@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 
 from trainables import Cell, CellFailed, run
+from trainables.errors import NotInstalled
 from trainables.families import Diverged, Evaluation
 from trainables.families.closed_form.gaussian import Gaussian
 from trainables.recursion import Recursion
+from trainables.recursion.loop import _annotators
 from trainables.store import Busy, MemoryStore
 from trainables.store.base import Holder
 
@@ -176,6 +178,23 @@ def test_closed_forms_stand_beside_the_measurement(monkeypatch):
     monkeypatch.setattr("trainables.recursion.loop._annotators", lambda: (lambda cell: curves,))
     found = [record.metrics.get("theory_test_loss") for record in run(cell())]
     assert found == [1.0, None, 3.0, None]
+
+
+def test_records_without_closed_forms_are_refused_not_made(monkeypatch):
+    """A copy of the source without its metadata has no entry points: records would lack theory without a word."""
+    monkeypatch.setattr("trainables.recursion.loop.entry_points", lambda group: ())
+    monkeypatch.setattr("trainables.recursion.loop._annotators", _annotators.__wrapped__)
+    with pytest.raises(NotInstalled, match=r"no closed forms are installed .* pip install"):
+        next(run(cell()))
+
+
+def test_closed_forms_are_evaluated_once_a_recursion(monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        "trainables.recursion.loop._annotators", lambda: (lambda cell: asked.append(cell) or {"test_loss": [1.0] * 4},)
+    )
+    assert len(list(run(cell()))) == 4
+    assert len(asked) == 1
 
 
 def test_fresh_rows_are_in_no_other_corpus():

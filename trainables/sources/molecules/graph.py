@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from trainables.errors import CollapseSweepError
 from trainables.sources.molecules.base import Loaded
 from trainables.sources.molecules.rows import AROMATIC, ELEMENTS, Graph, stack
 
@@ -20,7 +21,7 @@ BONDED, APART = 1.25, 1.12
 overlap: over QM9 bonds reach 1.18, and atoms across a small ring come down to 1.16."""
 
 
-class Unusable(Exception):
+class Unusable(CollapseSweepError):
     """An entry that no row can be made of; the message is the reason it is counted under."""
 
 
