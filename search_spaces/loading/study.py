@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from search_spaces.errors import StudyError
 from search_spaces.expansion import build, check, explored, tunings
 from search_spaces.loading.overrides import apply_overrides
+from search_spaces.loading.paths import absolute
 from search_spaces.loading.yaml_lines import line_of, parse
 from search_spaces.studies import STUDIES, named_study
 from search_spaces.study import BLOCK_KEYS, Study
@@ -26,6 +27,9 @@ def load_study(reference: str, overrides: Sequence[str] = ()) -> Study:
     Args:
         reference: a registered name, a YAML file, or `module:function` (found from the working directory too).
         overrides: `key=value` texts, see `apply_overrides`.
+
+    Relative paths of data mean the folder of the YAML file that holds them; in `overrides` and in functions they mean
+    the working directory.
 
     Raises:
         StudyError: there is no such study, or it is wrong.
@@ -50,10 +54,10 @@ def load_cell(path: Path, overrides: Sequence[str] = ()) -> Cell:
     raw, lines = parse(_text(path), str(path))
     if not isinstance(raw, Mapping):
         raise StudyError(f"{path}: a cell is a mapping with family, policy, generations, rows, seed, not {raw!r:.60}")
-    whole: dict[str, Any] = {"name": "cell", "blocks": [{"cell": dict(raw)}]}
+    whole: dict[str, Any] = {"name": "cell", "blocks": [{"cell": absolute(dict(raw), path.parent)}]}
     apply_overrides(whole, overrides)
     try:
-        return build(Study.model_validate(whole), 0, {})
+        return build(Study.model_validate(absolute(whole, Path())), 0, {})
     except StudyError as problem:
         message = str(problem).removeprefix("cell.")
         line = line_of(message.partition(":")[0], lines)
@@ -117,18 +121,20 @@ def _validate(raw: Mapping[str, Any]) -> Study:
 
 
 def _override(study: Study, source: str, overrides: Sequence[str]) -> Study:
-    if not overrides:
+    """The study with what the command line sets; relative paths there, and in code, mean the working directory."""
+    plain = study.canonical()
+    raw = absolute(plain, Path())
+    if not overrides and raw == plain:
         _check(study)
         return study
-    raw = study.canonical()
     apply_overrides(raw, overrides)
-    return study_from(raw, source)
+    return study_from(absolute(raw, Path()), source)
 
 
 def _from_yaml(path: Path, overrides: Sequence[str]) -> Study:
     raw, lines = parse(_text(path), str(path))
     if isinstance(raw, Mapping):
-        raw = {"name": path.stem, **raw}
+        raw = absolute({"name": path.stem, **raw}, path.parent)
     study = study_from(raw, str(path), lines)
     return _override(study, str(path), overrides)
 

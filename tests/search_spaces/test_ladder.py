@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 import yaml
 
@@ -71,4 +73,4 @@ def test_laptop_studies_have_three_seeds_or_more_and_two_sizes() -> None:
 def test_every_block_of_a_study_takes_other_data(name: str, source: str) -> None:
     study = load_study(name, [f"family.source={source}"])
     sources = {block.cell["family"]["source"]["path"] for block in study.blocks}
-    assert sources == {yaml.safe_load(source)["path"]}
+    assert sources == {os.path.abspath(yaml.safe_load(source)["path"])}

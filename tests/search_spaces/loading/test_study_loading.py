@@ -137,7 +137,8 @@ def test_a_function_in_the_working_directory_is_a_study(tmp_path: Path, monkeypa
 def test_every_named_study_expands(name: str) -> None:
     study = load_study(name)
     assert study.name == name
-    assert study == named_study(name), "a function gives the same study each time"
+    assert named_study(name) == named_study(name), "a function gives the same study each time"
+    assert study == load_study(name)
     assert study.description
     assert "\n" not in study.description
 

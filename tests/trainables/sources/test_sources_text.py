@@ -1,5 +1,6 @@
 """Text sources: every format gives the same documents, content alone decides identity, bad input is one line."""
 
+import gzip
 import json
 import os
 import shutil
@@ -88,7 +89,7 @@ def test_bad_files_are_one_clear_line(tmp_path: Path) -> None:
     latin.write_bytes("caf\xe9 au lait".encode("latin-1"))
     with pytest.raises(ValueError, match=r"^source.path: .* is not UTF-8 text"):
         list(TextFile(path=str(latin)).read()["all"])
-    with pytest.raises(ValueError, match=r"^source.column: no column 'story' among text, n"):
+    with pytest.raises(ValueError, match=r"^source.column: no column 'story' among text \(text\), n \(numbers\)"):
         list(TextFile(path=str(written(tmp_path, "jsonl")), column="story").read()["all"])
 
 
@@ -137,3 +138,93 @@ def test_real_stories_are_all_read() -> None:
     documents = list(TextFile(path=str(path), separator=SEPARATOR).read()["all"])
     assert len(documents) == 5429
     assert all(documents)
+
+
+def plain(path: Path, **fields: str) -> list[str]:
+    return [text for text in TextFile(path=str(path), **fields).read()["all"] if text.strip()]
+
+
+def test_equal_bytes_of_two_formats_are_two_corpora(tmp_path: Path) -> None:
+    lines = "\n".join(json.dumps({"text": story}) for story in ("one", "two"))
+    for ending in ("txt", "jsonl"):
+        (tmp_path / f"same.{ending}").write_text(lines + "\n\n" + lines)
+    text, rows = (TextFile(path=str(tmp_path / f"same.{ending}")) for ending in ("txt", "jsonl"))
+    assert text.digest() == rows.digest()
+    assert text.identity() != rows.identity()
+    assert list(text.read()["all"]) != list(rows.read()["all"])
+
+
+@pytest.mark.parametrize("field", sorted(set(TextFile.model_fields) - {"kind", "path", "test_path"}))
+def test_whatever_decides_how_bytes_are_read_is_part_of_the_identity(field: str, tmp_path: Path) -> None:
+    path = str(written(tmp_path, "txt"))
+    assert TextFile(path=path).identity() != TextFile(path=path, **{field: "other"}).identity()
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "JSONL", "ndjson", "json"])
+def test_json_lines_go_by_many_names(ending: str, tmp_path: Path) -> None:
+    path = tmp_path / f"a.{ending}"
+    path.write_text('{"text": "one"}\n\n{"text": null}\n{"text": "two", "late": [1]}\n')
+    assert plain(path) == ["one", "two"]
+    path.write_text('[{"text": "one"},\n {"text": "two"}]')
+    assert plain(path) == ["one", "two"]
+
+
+def test_packed_files_hold_what_they_hold_unpacked(tmp_path: Path) -> None:
+    (tmp_path / "a.txt.gz").write_bytes(gzip.compress(b"one\n\ntwo"))
+    (tmp_path / "a.jsonl.gz").write_bytes(gzip.compress(b'{"text": "one"}\n{"text": "two"}'))
+    assert plain(tmp_path / "a.txt.gz") == plain(tmp_path / "a.jsonl.gz") == ["one", "two"]
+    (tmp_path / "b.txt.gz").write_bytes(b"one\n\ntwo")
+    with pytest.raises(ValueError, match=r"^source.path: .*b.txt.gz' can't be unpacked"):
+        plain(tmp_path / "b.txt.gz")
+
+
+@pytest.mark.parametrize(
+    "held", [b"\xef\xbb\xbfone\n\ntwo", b"one\r\n\r\ntwo\r\n", b"one\n   \ntwo", b"one\n \t\n  \ntwo"]
+)
+def test_marks_line_ends_and_spaces_change_no_document(held: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_bytes(held)
+    assert [text.strip() for text in plain(path)] == ["one", "two"]
+
+
+def test_a_file_of_one_document_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("one line\nand another")
+    with pytest.raises(ValueError, match=r"^source.separator: '\\n\\n' never occurs in .*a.txt', which would be one"):
+        plain(tmp_path / "a.txt")
+    assert plain(tmp_path / "a.txt", separator="\n") == ["one line", "and another"]
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (["a", "b"], "lists"),
+        ({"a": 1}, "objects"),
+        (3, "numbers"),
+        (True, "truth values"),
+        ([{"role": "user", "content": "a"}], "chat messages"),
+    ],
+)
+def test_a_column_of_something_else_is_one_line(value: object, said: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text(json.dumps({"text": value, "story": "once"}))
+    with pytest.raises(ValueError, match=f"^source.column: 'text' of row 1 holds {said}, not text; .* text: story$"):
+        plain(path)
+
+
+def test_a_broken_line_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"text": "one"}\n{"text": \n')
+    with pytest.raises(ValueError, match=r"^source.path: .* can't be read as JSON lines \(line 2: "):
+        plain(tmp_path / "a.jsonl")
+
+
+def test_text_of_any_arrow_type_is_read_and_nothing_else(tmp_path: Path) -> None:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    texts = ["one", None, "two"]
+    for kind in (pa.string(), pa.large_string(), pa.dictionary(pa.int32(), pa.string())):
+        parquet.write_table(pa.table({"text": pa.array(texts, pa.string()).cast(kind)}), tmp_path / "a.parquet")
+        assert plain(tmp_path / "a.parquet") == ["one", "two"]
+    parquet.write_table(pa.table({"text": [["one"]], "story": ["x"]}), tmp_path / "b.parquet")
+    with pytest.raises(ValueError, match=r"^source.column: 'text' holds list.*; columns that hold text: story$"):
+        plain(tmp_path / "b.parquet")

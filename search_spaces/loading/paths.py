@@ -1,0 +1,46 @@
+"""Where data lies: relative paths of a study mean its file's folder, whatever folder a worker stands in.
+
+Paths are no part of any identity (see `places` of the sources), so making them absolute changes no key.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+PLACES = frozenset({"path", "test_path", "labels"})
+"""Fields of a `source` that say where data lies."""
+
+WORDS = frozenset({"grid", "choice"})
+"""Words of a search space whose lists hold values of the path they stand at."""
+
+
+def absolute(raw: Any, base: Path, at: tuple[str, ...] = ()) -> Any:
+    """Plain data of a study or cell with every relative path of a source made absolute.
+
+    Args:
+        raw: mappings, lists and values as YAML has them; dotted keys are paths.
+        base: the folder that relative paths mean.
+        at: where `raw` stands in the whole.
+    """
+    if isinstance(raw, dict):
+        return {key: absolute(value, base, (*at, *_parts(key))) for key, value in raw.items()}
+    if isinstance(raw, list | tuple):
+        return [absolute(value, base, at) for value in raw]
+    if isinstance(raw, str) and len(at) > 1 and at[-2] == "source":
+        local = at[-1] in PLACES or (at[-1] == "name" and (base / raw).exists())  # a hub's loader looks there first
+        return located(raw, base) if local else raw
+    return raw
+
+
+def located(path: str, base: Path) -> str:
+    """A local path made absolute; a URL as it is."""
+    if not path or "://" in path or "::" in path:
+        return path
+    return os.path.abspath(base / Path(path).expanduser())
+
+
+def _parts(key: Any) -> tuple[str, ...]:
+    """A key as steps of a path; a word of the search space is none."""
+    return () if key in WORDS else tuple(str(key).split("."))
