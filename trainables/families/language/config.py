@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from trainables.config import suggest
 from trainables.families.base import Cost, FamilyConfig, World
-from trainables.families.language.sizes import FORMULAS, SIZES, Shape, feed_forward, parameters, shape
+from trainables.families.language.sizes import FORMULAS, LEAN, SIZES, Shape, feed_forward, parameters, shape
 from trainables.sources.text import TEXTS, Pydoc, TextSource
 
 if TYPE_CHECKING:
@@ -186,15 +186,25 @@ class LanguageConfig(FamilyConfig):
             count = count_parameters(self)
         return count
 
+    def sampling_identity(self) -> dict[str, Any]:
+        return super().sampling_identity() | self._generic()
+
+    def evaluation_identity(self) -> dict[str, Any]:
+        return super().evaluation_identity() | self._generic()
+
+    def _generic(self) -> dict[str, int]:
+        """How architectures without a decoder of their own are decoded: before 2, by a cache that might be wrong."""
+        return {} if self.architecture in LEAN and not self.overrides else {"decoder": 2}
+
     def data_identity(self) -> dict[str, Any]:
         return super().data_identity() | {"source": self.source.identity()}
 
     def check(self, rows: int, replicates: int) -> None:
         super().check(rows, replicates)
         if self.overrides or self.architecture not in FORMULAS:
-            from trainables.families.language.model import hf_config
+            from trainables.families.language.trial import try_out
 
-            hf_config(self)
+            try_out(self)
 
     def size_label(self) -> str:
         return f"{self.parameters / 1e6:.3g}M"

@@ -49,12 +49,22 @@ def hf_config(config: LanguageConfig) -> PretrainedConfig:
     }
     kind = CONFIG_MAPPING[name]
     defaults = kind()
+    if (text := defaults.get_text_config()) is not defaults:
+        raise ValueError(
+            f"architecture: {name!r} holds models of several kinds, whose dimensions can't be stated; take "
+            f"{text.model_type!r}"
+        )
     if hasattr(defaults, "initializer_range"):
         wanted["initializer_range"] = config.init_std
     if hasattr(defaults, "num_key_value_heads"):
         wanted["num_key_value_heads"] = dims.heads
-    if getattr(defaults, "head_dim", None) is not None:
+    derived = isinstance(getattr(kind, "head_dim", None), property)
+    if getattr(defaults, "head_dim", None) is not None and not derived:
         wanted["head_dim"] = dims.width // dims.heads
+    if (getattr(defaults, "rotary_dim", None) or 0) > dims.width // dims.heads:
+        wanted["rotary_dim"] = dims.width // dims.heads
+    if (getattr(defaults, "pad_token_id", None) or 0) >= config.vocabulary:
+        wanted["pad_token_id"] = None  # rows are never padded with a token of their own
     if getattr(defaults, "activation_function", None) == "gelu_new":
         wanted["activation_function"] = "gelu_pytorch_tanh"  # the same function, fused
     for field in vars(defaults):

@@ -33,6 +33,9 @@ class Shape:
 GATED = frozenset({"gemma", "gemma2", "llama", "mistral", "olmo2", "phi3", "qwen2", "qwen3", "smollm3"})
 """Model types whose feed-forward blocks have three matrices in place of two."""
 
+LEAN = frozenset({"gpt2", "llama", "qwen2", "qwen3"})
+"""Architectures that have a decoder of their own here, unless overrides change what it reads."""
+
 FORMULAS = frozenset({"gpt2", "llama"})
 """Model types whose parameters are counted without building them."""
 

@@ -9,7 +9,8 @@ import torch
 from trainables.families.language import model as architecture
 from trainables.families.language import sizes
 from trainables.families.language.config import LanguageConfig
-from trainables.families.language.sampling.decoder import CHUNK, CachedDecoder, Decoder, decoder
+from trainables.families.language.sampling.decoder import CHUNK, Decoder, decoder
+from trainables.families.language.sampling.generic import CachedDecoder, WholeDecoder, agrees
 
 PAPER = [("gpt2", "9M", 8_890_880), ("llama", "12M", 12_488_960), ("llama", "42M", 41_755_136)]
 PAPER += [("llama", "126M", 125_553_408)]
@@ -134,7 +135,7 @@ def test_rows_that_leave_the_batch_do_not_change_the_others(name: str) -> None:
 
 def test_gpt2_and_relatives_of_llama_take_the_lean_path() -> None:
     for name in ("gpt2", "llama", "qwen2", "qwen3"):
-        assert not isinstance(decoder(architecture.create(tiny(name), 0), 2), CachedDecoder)
+        assert not isinstance(decoder(architecture.create(tiny(name), 0), 2), (CachedDecoder, WholeDecoder))
 
 
 def test_an_unknown_architecture_is_refused_with_the_nearest_name() -> None:
@@ -164,3 +165,92 @@ def test_a_refused_override_names_the_field() -> None:
 def test_impossible_configs_are_refused(fields: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         LanguageConfig(**fields)
+
+
+class Shifted(CachedDecoder):
+    """A cache that is wrong from the second place on, as a hybrid model's may be."""
+
+    def step(self, tokens_B: torch.Tensor, place: int) -> torch.Tensor:
+        return super().step(tokens_B, place) + 0.3 * (place > 0) * torch.arange(300) / 300
+
+
+class Stuck(CachedDecoder):
+    """A cache that can't let rows go."""
+
+    def keep(self, index: torch.Tensor) -> None:
+        raise RuntimeError("the size of tensor a must match the size of tensor b")
+
+
+@pytest.mark.parametrize(("kind", "right"), [(CachedDecoder, True), (Shifted, False), (Stuck, False)])
+def test_a_cache_is_compared_with_the_full_pass_before_it_is_used(kind: type[CachedDecoder], right: bool) -> None:
+    model = architecture.create(tiny("gpt_neox"), seed=3).eval()
+    assert agrees(kind(model, torch.bfloat16), model, PLACES) is right
+
+
+HYBRIDS: list[tuple[str, dict[str, Any]]] = [
+    ("mamba", {}),
+    ("minimax", {}),
+    ("bamba", {"mamba_n_heads": 8, "mamba_d_head": 4, "mamba_d_state": 8, "attn_layer_indices": [1]}),
+    ("nemotron_h", {}),
+    ("falcon_h1", {}),
+    ("openai-gpt", {}),
+    ("rwkv", {}),
+    ("phi3", {}),
+    ("smollm3", {}),
+    ("falcon", {}),
+]
+
+
+@pytest.mark.parametrize(("name", "overrides"), HYBRIDS, ids=[name for name, _ in HYBRIDS])
+def test_any_architecture_is_decoded_by_its_own_distribution(name: str, overrides: dict[str, Any]) -> None:
+    """Weights far from their start: a wrong cache shows as soon as places matter."""
+    config = tiny(name, overrides=overrides)
+    config.check(20, 1)
+    model = architecture.create(config, seed=3).eval()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.dim() > 1:
+                parameter.mul_(3)
+    tokens = torch.randint(0, 300, (4, PLACES), generator=torch.Generator().manual_seed(0))
+    kept = torch.tensor([0, 2, 3])
+    with torch.inference_mode():
+        expected = model(tokens, use_cache=False).logits.log_softmax(-1)
+        grown = begun(model, 4)
+        first = step_through(grown, tokens[:, :6])
+        grown.keep(kept)
+        rest = torch.stack([grown.step(tokens[kept, place], place).clone() for place in range(6, PLACES)], dim=1)
+    for found, whole in ((first, expected[:, :6]), (rest, expected[kept, 6:])):
+        assert float((found.log_softmax(-1) - whole).abs().max()) < 0.01
+
+
+def test_heads_that_an_architecture_cannot_split_are_one_line() -> None:
+    with pytest.raises(
+        ValueError, match=r"^architecture: 'codegen' does not work with its dimensions and overrides \("
+    ):
+        tiny("codegen").check(20, 1)
+    tiny("codegen").model_copy(update={"heads": 4}).check(20, 1)
+
+
+@pytest.mark.parametrize("name", ["bert", "electra", "roformer"])
+def test_an_encoder_that_sees_later_tokens_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match=f"^architecture: '{name}' sees later tokens"):
+        tiny(name).check(20, 1)
+    tiny(name, overrides={"is_decoder": True}).check(20, 1)
+
+
+def test_a_composite_model_is_refused_with_the_part_to_take() -> None:
+    with pytest.raises(ValueError, match=r"^architecture: 'gemma3' holds models .* take 'gemma3_text'$"):
+        tiny("gemma3").check(20, 1)
+
+
+def test_an_architecture_that_cannot_be_built_is_one_line() -> None:
+    with pytest.raises(ValueError, match=r"^(architecture|overrides): .*zamba2.*$") as caught:
+        tiny("zamba2").check(20, 1)
+    assert "\n" not in str(caught.value)
+
+
+def test_other_decoders_make_other_batches() -> None:
+    """Batches that a wrong cache may have drawn are not found again."""
+    assert tiny("gpt2").sampling_identity().get("decoder") is None
+    assert tiny("gpt_neox").sampling_identity()["decoder"] == 2
+    assert tiny("llama", overrides={"num_key_value_heads": 1}).sampling_identity()["decoder"] == 2

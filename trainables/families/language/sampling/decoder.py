@@ -1,4 +1,4 @@
-"""Decoding one token at a time: a lean path for GPT-2 and relatives of Llama, transformers' own cache for the rest.
+"""Decoding one token at a time: lean paths for GPT-2 and relatives of Llama; the rest in `generic.py`.
 
 Letters in tensor names: B rows, D width, H heads, T places, K width of a head, N outputs, V vocabulary.
 """
@@ -6,7 +6,7 @@ Letters in tensor names: B rows, D width, H heads, T places, K width of a head, 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -47,6 +47,7 @@ def decoder(model: PreTrainedModel, length: int, dtype: torch.dtype = torch.floa
             a CPU, attention are in single precision whatever it is.
     """
     from trainables.families.language.sampling.fused import FusedDecoder
+    from trainables.families.language.sampling.generic import generic_decoder
     from trainables.families.language.sampling.gpt2 import Gpt2Decoder
     from trainables.families.language.sampling.llama import LlamaDecoder
 
@@ -55,32 +56,7 @@ def decoder(model: PreTrainedModel, length: int, dtype: torch.dtype = torch.floa
     for lean in (Gpt2Decoder, LlamaDecoder):
         if lean.fits(model):
             return lean(model, length, dtype)
-    return CachedDecoder(model, dtype)
-
-
-class CachedDecoder(Decoder):
-    """Any architecture, by the cache that its model returns."""
-
-    def __init__(self, model: PreTrainedModel, dtype: torch.dtype) -> None:
-        self.model = model
-        self.dtype = dtype
-        self.begin(0)
-
-    def begin(self, rows: int) -> None:
-        self.name = ""
-        self.cache: Any = None
-
-    def step(self, tokens_B: Tensor, place: int) -> Tensor:
-        held = {self.name: self.cache} if self.name else {}
-        with torch.autocast(tokens_B.device.type, dtype=torch.bfloat16, enabled=self.dtype == torch.bfloat16):
-            answer = self.model(tokens_B[:, None], use_cache=True, **held)
-        self.name = next(name for name in ("past_key_values", "cache_params") if name in answer)
-        self.cache = answer[self.name]
-        logits_BV: Tensor = answer.logits[:, -1]
-        return logits_BV
-
-    def keep(self, index: Tensor) -> None:
-        self.cache.reorder_cache(index)
+    return generic_decoder(model, length, dtype)
 
 
 class Product:

@@ -1,0 +1,56 @@
+"""A first look at an architecture, before anything is trained: it can be built, is causal, and reads a row."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from trainables.config import canonical_json
+from trainables.families.language.model import create, hf_config
+
+if TYPE_CHECKING:
+    from trainables.families.language.config import LanguageConfig
+
+PLACES = 8
+LARGEST = 50_000_000
+"""Parameters up to which a model is built to be looked at; a larger one is taken as it is."""
+
+
+def try_out(config: LanguageConfig) -> None:
+    """Refuse an architecture that can't work; once a process and architecture.
+
+    Raises:
+        ValueError: it can't be built with its dimensions and overrides, raises when it reads a row, or sees later
+            tokens.
+    """
+    hf_config(config)
+    shape = {"architecture", "size", "width", "layers", "heads", "intermediate", "overrides", "vocabulary", "context"}
+    _look(canonical_json(config.model_dump(mode="json", include=shape)), type(config))
+
+
+@lru_cache(maxsize=256)
+def _look(shape: str, kind: type[LanguageConfig]) -> None:
+    import torch
+
+    config = kind.model_validate_json(shape)
+    name = config.architecture
+    try:
+        if config.parameters > LARGEST:
+            return
+        model = create(config, 0).eval()
+        tokens_BT = torch.arange(2 * PLACES, device=next(model.parameters()).device).view(2, PLACES)
+        later_BT = tokens_BT.clone()
+        later_BT[:, -1] += 1
+        with torch.inference_mode():
+            before, after = (model(t, use_cache=False).logits[:, :-1].float() for t in (tokens_BT, later_BT))
+    except Exception as problem:  # an architecture's own code may raise anything
+        reason = (str(problem).strip().splitlines() or [""])[0]
+        said = f"{type(problem).__name__}: {reason}" if reason else type(problem).__name__
+        raise ValueError(
+            f"architecture: {name!r} does not work with its dimensions and overrides ({said})"
+        ) from problem
+    if not torch.allclose(before, after, atol=1e-4, rtol=1e-3):
+        raise ValueError(
+            f"architecture: {name!r} sees later tokens, so that its loss would know the answer; take a causal one "
+            "(some become causal by overrides: {is_decoder: true})"
+        )
