@@ -46,13 +46,25 @@ class CellTrial(Trainable):  # type: ignore[misc]  # Ray is untyped
     """
 
     def setup(self, config: dict[str, Any]) -> None:
-        """Take up a cell; nothing is read or computed yet."""
+        """Take up a cell; nothing is computed yet.
+
+        What goes wrong is reported by the first step: Ray takes an exception here for the death of a worker, and starts
+        another in vain.
+        """
         prepare_process(int(config.get("threads", 1)), config.get("device"))
+        self.records: list[Record] = []
+        self.key, self.elsewhere, self.refused = config.get("key", ""), "", None
+        try:
+            self._take_up(config)
+        except Exception as problem:  # whatever a family or a source raises
+            self.refused = problem
+
+    def _take_up(self, config: dict[str, Any]) -> None:
         self.cell = Cell.model_validate_json(config["cell"])
+        self.key = self.cell.key
         store = open_store(config["store"], wait=False)
         self.elsewhere = _elsewhere(store, config["store"]) if config.get("begun") else ""
         self.recursion = Recursion(self.cell, store)
-        self.records: list[Record] = []
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Take up another cell in the same process."""
@@ -65,6 +77,8 @@ class CellTrial(Trainable):  # type: ignore[misc]  # Ray is untyped
         if self.elsewhere:
             return self._result(None, True) | {"broken": self.elsewhere}
         try:
+            if self.refused is not None:
+                raise self.refused
             record = self.recursion.record(generation)
         except CellFailed as problem:
             return self._stop({"generation": problem.generation, "reason": problem.reason, "final": True})
@@ -91,7 +105,7 @@ class CellTrial(Trainable):  # type: ignore[misc]  # Ray is untyped
             self.records = [Record.model_validate(record) for record in held["records"]]
 
     def _result(self, record: Record | None, done: bool) -> dict[str, Any]:
-        told = {"cell": self.cell.key, "record": record.model_dump_json() if record else None, "done": done}
+        told = {"cell": self.key, "record": record.model_dump_json() if record else None, "done": done}
         taken = peak() if record else None
         return told | ({"peak": taken} if taken else {})
 

@@ -57,15 +57,13 @@ def show(
         raise UsageError(
             f"{study.name}: no generation is done in {workspace.root}; first: collapse-sweep run {study.name}"
         )
-    frame = results.tracked(study, board, workspace)
-    shown = frame is not None
-    if frame is None:
-        if workspace.tracking_uri != NO_TRACKING:
-            say(
-                f"{workspace.tracking_uri} does not show every generation: the report is made from the store; "
-                f"`collapse-sweep relog {study.name}` writes what is missing"
-            )
-        frame = results.stored(study, board, store)
+    frame = results.stored(study, board, store)  # never the tracking server's figures, which anybody may have changed
+    shown = workspace.tracking_uri != NO_TRACKING and results.tracked(study, board, workspace) is not None
+    if not shown and workspace.tracking_uri != NO_TRACKING:
+        say(
+            f"{workspace.tracking_uri} does not show every generation; `collapse-sweep relog {study.name}` writes what "
+            "is missing"
+        )
     folder = workspace.report(study.name)
     told = findings_of(study, workspace, board, store)
     if report:

@@ -111,3 +111,17 @@ def test_of_what_ray_says_of_a_dead_worker_the_reason_is_kept(tmp_path: Path) ->
     )
     assert _last_words(SimpleNamespace(error_file=str(said))) == "its worker was killed (OOM)."
     assert _last_words(SimpleNamespace(error_file=None)) == "no reason was given"
+
+
+def test_what_goes_wrong_while_a_cell_is_taken_up_is_its_failure(tmp_path: Path) -> None:
+    """An exception in `setup` is a worker's death to Ray, which starts another: three times, two minutes, in vain."""
+    from trainables.tune import CellTrial
+
+    made = CellTrial.__new__(CellTrial)
+    broken = json.loads(canonical_json(CELL.canonical())) | {"rows": -1}
+    made.setup({"cell": json.dumps(broken), "key": "abc", "store": str(tmp_path), "threads": 1})
+    (result,) = steps(made)
+    assert (result["cell"], result["done"], result["record"]) == ("abc", True, None)
+    assert result["failure"]["generation"] == 1
+    assert result["failure"]["reason"].startswith("ValidationError: ")
+    assert result["failure"]["final"] is False

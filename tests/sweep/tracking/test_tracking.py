@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import sqlite3
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from sweep.commands.report import show
 from sweep.engine import show_stored
 from sweep.errors import TrackingError
 from sweep.reporting.report import stored, tracked
@@ -18,7 +20,7 @@ from sweep.tracking.base import NullTracker
 from sweep.workspace import Workspace, open_workspace, prepare
 from tests.support.toys import drain, points, step, toy
 from trainables import Cell, Record
-from trainables.store import MemoryStore
+from trainables.store import MemoryStore, open_store
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # MLflow's own imports warn
 
@@ -157,3 +159,25 @@ def test_a_server_that_dies_is_told_once_and_stops_nothing() -> None:
     assert guarded.trouble == "gone"
     assert dying.calls == 3, "a server that is gone is left alone"
     assert {job.status for job in board.jobs.values()} == {"done"}
+
+
+def test_a_report_never_takes_figures_from_the_tracking_database(
+    workspace: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Anybody may change it, and a damaged disk too: a loss of 0.01 there was "+0.0000 stable"."""
+    store, shown, study = open_store(workspace.storage), tracker(workspace), toy()
+    board = board_of(store, shown)
+    drain(board, store)
+    shown.close("done")
+
+    def table() -> list[dict[str, Any]]:
+        show(study, board, workspace, store, "command", json=True, report=False)
+        found: list[dict[str, Any]] = json.loads(capsys.readouterr().out)["robustness"]
+        return found
+
+    before = table()
+    assert before
+    with contextlib.closing(sqlite3.connect(workspace.root / "mlflow.db")) as database, database:
+        changed = database.execute("UPDATE metrics SET value = 0.01 WHERE key = 'test_loss'").rowcount
+    assert changed > 0
+    assert table() == before

@@ -310,3 +310,72 @@ def test_pixels_are_taken_and_joined_like_arrays(sizes, seed):
 def test_every_registered_source_is_a_source():
     for kind in IMAGE_SOURCES:
         assert IMAGE_SOURCES.get(kind).model_fields["kind"].default == kind
+
+
+def drawing(shade: int, size: int = 12) -> Image.Image:
+    return Image.fromarray(np.full((size, size, 3), shade, np.uint8))
+
+
+@pytest.mark.parametrize("ending", ["png", "jpg", "gif", "bmp", "tiff", "webp", "ppm", "tga", "ico", "pcx"])
+def test_pictures_of_every_format_are_read(ending: str, tmp_path: Path) -> None:
+    """Pillow 13 knows no format "MPO" when it opens: named among those to try, it ends every other in a KeyError."""
+    for number, shade in enumerate((10, 90, 170)):
+        drawing(shade, 16).save(tmp_path / f"{number}.{ending}")
+    found = Folder(path=str(tmp_path), size=8).read()["all"]
+    assert (found.pixels.rows, found.corrupt) == (3, 0)
+    shades = sorted(float(row.mean()) for row in found.pixels.gather(np.arange(3)))
+    assert np.allclose(shades, [10, 90, 170], atol=4)
+
+
+def test_a_transparent_picture_lies_on_white(tmp_path: Path) -> None:
+    """A black drawing on a transparent ground, whose hidden colour is black as well."""
+    alpha = np.zeros((8, 8, 4), np.uint8)
+    alpha[2:4, 2:4, 3] = 255
+    Image.fromarray(alpha).save(tmp_path / "a.png")
+    Image.fromarray(alpha).convert("LA").save(tmp_path / "b.png")
+    for row in Folder(path=str(tmp_path), size=8, channels=1).read()["all"].pixels.gather(np.arange(2)):
+        assert (row[2:4, 2:4] == 0).all()
+        assert (row[5:] == 255).all()
+
+
+def extracted(folder: Path, shade: int) -> Folder:
+    """A folder as unpacking an archive leaves it: times of modification are the archive's, not today's."""
+    folder.mkdir(exist_ok=True)
+    for number in range(3):
+        drawing(shade).save(folder / f"{number}.bmp")  # of equal size whatever it shows
+        os.utime(folder / f"{number}.bmp", (1_600_000_000, 1_600_000_000))
+    return Folder(path=str(folder), size=8)
+
+
+def test_other_content_at_the_same_place_is_decoded_again(tmp_path: Path) -> None:
+    before = extracted(tmp_path / "a", 10)
+    one, digest = before.read()["all"].pixels.gather(np.arange(3)), before.digest()
+    after = extracted(tmp_path / "a", 200)
+    assert after.digest() != digest
+    assert (one == 10).all()
+    assert (after.read()["all"].pixels.gather(np.arange(3)) == 200).all()
+
+
+def test_a_table_replaced_by_another_is_read_again(tmp_path: Path) -> None:
+    import datasets
+
+    path = tmp_path / "a.parquet"
+    for shade in (10, 200):
+        rows = [{"bytes": as_bytes(drawing(shade)), "path": "x"}] * 3
+        datasets.Dataset.from_dict({"image": rows}).to_parquet(path)
+        os.utime(path, (1_600_000_000, 1_600_000_000))
+        found = Folder(path=str(path), size=8).read()["all"].pixels.gather(np.arange(3))
+        assert (found == shade).all()
+
+
+def test_a_mended_decoder_makes_other_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = extracted(tmp_path / "a", 10)
+    before = source.identity()
+    monkeypatch.setattr("trainables.sources.images.files.VERSION", 99)
+    assert source.identity() != before
+
+
+def as_bytes(picture: Image.Image) -> bytes:
+    held = io.BytesIO()
+    picture.save(held, "bmp")
+    return held.getvalue()

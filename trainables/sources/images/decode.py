@@ -5,6 +5,8 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,12 +17,13 @@ if TYPE_CHECKING:
     from datasets import Dataset
     from PIL import Image
 
-VERSION = 1
-"""Of what decoding makes of an image; part of the name under which decoded images are cached."""
+VERSION = 2
+"""Of what decoding makes of an image; part of the identity of decoded data, and of the name of its cache."""
 
-
-FORMATS = ("PNG", "JPEG", "MPO", "GIF", "BMP", "DIB", "TIFF", "WEBP", "AVIF", "JPEG2000", "PPM", "TGA", "ICO", "PCX")
-"""What is decoded. Others are for documents: EPS, for one, is a program that Pillow hands to Ghostscript."""
+FORMATS = ("PNG", "JPEG", "GIF", "BMP", "DIB", "TIFF", "WEBP", "AVIF", "JPEG2000", "PPM", "TGA", "ICO", "PCX")
+"""What is decoded; what cameras write (MPO) is JPEG to Pillow. Others are for documents: EPS, for one, is a program
+that Pillow hands to Ghostscript.
+"""
 
 STORES = ("file://", "s3://", "gs://", "gcs://", "az://", "abfs://", "hf://")
 """Where a picture that a table names may lie, besides local paths."""
@@ -30,7 +33,7 @@ def square(image: Image.Image, size: int, channels: int, crop: int | None = None
     """The centre of an image, [size, size, channels].
 
     Args:
-        image: any picture; upright as its EXIF says, transparency dropped, 16-bit greys scaled to 8 bits.
+        image: any picture; upright as its EXIF says, transparency laid on white, 16-bit greys scaled to 8 bits.
         size: side of the result.
         channels: 1 (luma, ITU-R 601) or 3.
         crop: side of the centre square that is kept, in pixels; None keeps the largest.
@@ -40,6 +43,9 @@ def square(image: Image.Image, size: int, channels: int, crop: int | None = None
     image = ImageOps.exif_transpose(image)
     if image.mode.startswith("I"):
         image = Image.fromarray((np.asarray(image) / 257).round().clip(0, 255).astype(np.uint8))
+    if image.has_transparency_data:
+        whole = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", whole.size, "white"), whole)
     image = image.convert("L" if channels == 1 else "RGB")
     side = min(image.width, image.height, crop or image.width)
     left, top = (image.width - side) // 2, (image.height - side) // 2
@@ -56,12 +62,25 @@ def resize(images: np.ndarray, size: int, channels: int) -> np.ndarray:
     return np.stack([square(_picture(image), size, channels) for image in images])
 
 
-def prepare(raw: Dataset, image: str, label: str | None, size: int, channels: int, crop: int | None) -> Dataset:
-    """Decoded images of a table, with `pixels` and `label`; those that can't be read are left out.
-
-    Decoded once per machine, in the cache of `datasets`, and memory-mapped from there.
+def kept_for(digest: str) -> Path:
+    """Where `datasets` keeps what it makes of data of this content. Its own names trust times of modification, which an
+    unpacked archive sets back: other content at the same place would be taken for the former.
     """
     import datasets
+
+    folder: Path = datasets.config.HF_DATASETS_CACHE / "collapse-sweep" / digest
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def prepare(
+    raw: Dataset, digest: str, image: str, label: str | None, size: int, channels: int, crop: int | None
+) -> Dataset:
+    """Decoded images of a table, with `pixels` and `label`; those that can't be read are left out.
+
+    Decoded once per machine and content, in the cache of `datasets`, and memory-mapped from there. `digest` names the
+    content; empty where `datasets` knows it by a commit.
+    """
     from datasets import Features, List, Value
     from datasets import Image as ImageFeature
 
@@ -70,9 +89,9 @@ def prepare(raw: Dataset, image: str, label: str | None, size: int, channels: in
     if isinstance(raw.features[image], ImageFeature):
         raw = raw.cast_column(image, ImageFeature(decode=False))
     settings = {"image": image, "label": label, "size": size, "channels": channels, "crop": crop}
-    key = make_key("images", raw=raw._fingerprint, version=VERSION, **settings)
-    folder = datasets.config.HF_DATASETS_CACHE / "collapse-sweep"
-    folder.mkdir(parents=True, exist_ok=True)
+    content = [digest, str(raw.split), raw.num_rows] if digest else raw._fingerprint
+    key = make_key("images", content=content, version=VERSION, **settings)
+    folder = kept_for(digest)
     features = {PIXELS: List(Value("uint8"), length=size * size * channels)}
     if label is not None:
         features[LABEL] = raw.features[label]
@@ -127,8 +146,17 @@ def _open(cell: Any) -> Image.Image:
     if isinstance(cell, Mapping):
         cell = cell["bytes"] if cell.get("bytes") is not None else _named(str(cell["path"]))
     if isinstance(cell, bytes):
-        return Image.open(io.BytesIO(cell), formats=FORMATS)
+        return Image.open(io.BytesIO(cell), formats=_readable())
     return _picture(np.asarray(cell))
+
+
+@cache
+def _readable() -> tuple[str, ...]:
+    """Formats that this Pillow reads: given one that it does not know, it raises KeyError for any picture."""
+    from PIL import Image
+
+    Image.init()
+    return tuple(name for name in FORMATS if name in Image.OPEN)
 
 
 def _named(path: str) -> bytes:

@@ -16,7 +16,7 @@ import numpy as np
 from pydantic import Field
 
 from trainables.sources.images.base import ALL, ImageSource, Labelled
-from trainables.sources.images.decode import prepare, resize
+from trainables.sources.images.decode import VERSION, kept_for, prepare, resize
 from trainables.sources.images.pixels import LABEL, Pixels
 
 if TYPE_CHECKING:
@@ -47,6 +47,10 @@ class Folder(ImageSource):
     crop: int | None = Field(default=None, ge=1)
     places: ClassVar[frozenset[str]] = frozenset({"path", "labels"})
 
+    def identity(self) -> dict[str, Any]:
+        """As of every source, with the version of what decodes pictures."""
+        return super().identity() | {"decoder": VERSION}
+
     def digest(self) -> str:
         parts = [content_digest(self.path), content_digest(self.labels) if self.labels else "none"]
         return hashlib.sha256(" ".join(parts).encode()).hexdigest()[:32]
@@ -60,11 +64,13 @@ class Folder(ImageSource):
             return {ALL: Labelled(Pixels.of(resize(images[..., None], self.size, self.channels)), labels)}
         if self.labels is not None:
             raise ValueError("source.labels: for IDX images only; other data names its label_column")
-        return {ALL: labelled(open_table(self.path), self)}
+        return {ALL: labelled(open_table(self.path), self, content_digest(self.path))}
 
 
-def labelled(raw: Dataset, source: Any) -> Labelled:
+def labelled(raw: Dataset, source: Any, digest: str) -> Labelled:
     """A table's images, decoded, as `source` (with `column`, `label_column`, `crop`) wants them.
+
+    `digest` names the content, as in `prepare`.
 
     Raises:
         ValueError: there is no such column.
@@ -73,7 +79,7 @@ def labelled(raw: Dataset, source: Any) -> Labelled:
         if name is not None and name not in raw.column_names:
             raise ValueError(f"source: no column {name!r} among {', '.join(raw.column_names)}")
     label = source.label_column or (LABEL if LABEL in raw.column_names else None)
-    ready = prepare(raw, source.column, label, source.size, source.channels, source.crop)
+    ready = prepare(raw, digest, source.column, label, source.size, source.channels, source.crop)
     pixels = Pixels.from_table(ready, (source.size, source.size, source.channels))
     labels = None if label is None else _plain(np.array(ready.data.column(LABEL).to_pylist()))
     return Labelled(pixels, labels, raw.num_rows - ready.num_rows)
@@ -92,19 +98,19 @@ def open_table(path: str) -> Dataset:
     """
     import datasets
 
-    local = Path(path)
+    local, kept = Path(path), str(kept_for(content_digest(path)))
     try:
         if (local / "state.json").exists():
             return datasets.load_from_disk(path)
         if path.endswith(".parquet"):
-            return datasets.load_dataset("parquet", data_files=path, split="train")
+            return datasets.load_dataset("parquet", data_files=path, split="train", cache_dir=kept)
         if local.is_dir() and any(local.glob("**/*.parquet")):
             files = sorted(str(file) for file in local.glob("**/*.parquet"))
-            return datasets.load_dataset("parquet", data_files=files, split="train")
+            return datasets.load_dataset("parquet", data_files=files, split="train", cache_dir=kept)
         if path.endswith(".zip"):
             where = {"path": path, "digest": content_digest(path)}
-            return datasets.Dataset.from_generator(_zipped, gen_kwargs=where)
-        return datasets.load_dataset("imagefolder", split="train", data_dir=path)
+            return datasets.Dataset.from_generator(_zipped, gen_kwargs=where, cache_dir=kept)
+        return datasets.load_dataset("imagefolder", split="train", data_dir=path, cache_dir=kept)
     except (OSError, ValueError, zipfile.BadZipFile, datasets.exceptions.DatasetsError) as problem:
         raise ValueError(f"source.path: no images can be read at {path!r} ({_first_line(problem)})") from problem
 
@@ -177,7 +183,7 @@ def content_digest(path: str) -> str:
         raise ValueError(f"source.path: no such file or folder: {path!r}")
     files = [root] if root.is_file() else sorted(file for file in root.rglob("*") if file.is_file())
     seen = [(file, "" if root.is_file() else file.relative_to(root).as_posix()) for file in files]
-    stats = [(str(file), name, file.stat().st_size, file.stat().st_mtime_ns) for file, name in seen]
+    stats = [(str(file), name, file.stat().st_size, file.stat().st_ctime_ns) for file, name in seen]
     return _files_digest(tuple(stats))
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import Field
 
 from trainables.sources.images.base import ImageSource, Labelled
+from trainables.sources.images.decode import VERSION, kept_for
 from trainables.sources.images.files import content_digest, labelled
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class Hub(ImageSource):
 
     def identity(self) -> dict[str, Any]:
         """As of any source; a local folder's name and revision give way to its content."""
-        fields = super().identity()
+        fields = super().identity() | {"decoder": VERSION}
         local = {"name", "revision"} if Path(self.name).is_dir() else set()
         return {name: value for name, value in fields.items() if name not in local}
 
@@ -54,7 +55,9 @@ class Hub(ImageSource):
 
     def read(self) -> Mapping[str, Labelled]:
         names = {"train": self.split, "test": self.test_split, "validation": self.validation_split}
-        return {part: labelled(self._open(split), self) for part, split in names.items() if split is not None}
+        return {
+            part: labelled(self._open(split), self, self.digest()) for part, split in names.items() if split is not None
+        }
 
     def _open(self, split: str) -> Dataset:
         """Rows of a split.
@@ -69,7 +72,8 @@ class Hub(ImageSource):
                 saved = datasets.load_from_disk(self.name)
                 return saved[split] if isinstance(saved, datasets.DatasetDict) else saved
             revision = None if Path(self.name).is_dir() else self.revision
-            return datasets.load_dataset(self.name, self.subset, split=split, revision=revision)
+            kept = str(kept_for(self.digest())) if Path(self.name).is_dir() else None
+            return datasets.load_dataset(self.name, self.subset, split=split, revision=revision, cache_dir=kept)
         except (OSError, ValueError, KeyError, RuntimeError, datasets.exceptions.DatasetsError) as problem:
             reason = str(problem).strip().splitlines()[0] if str(problem).strip() else type(problem).__name__
             raise ValueError(f"source.name: split {split!r} of {self.name!r} can't be read ({reason})") from problem
