@@ -16,7 +16,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from analysis.stats import Curves, Fit, fit, t_interval
+from analysis.stats import Curves, Fit, fit, intervals, t_interval
 
 Array = npt.NDArray[np.float64]
 MET, NOT_MET, UNDECIDED, UNSUPPORTED = "met", "not met", "undecided", "not supported"
@@ -56,7 +56,7 @@ class Case:
         loss = self.curves["test_loss"]
         whole = loss.lengths == loss.lengths.max()
         reached = np.isfinite(loss.values[whole]).all(axis=0)
-        return fit(loss.values[whole][:, reached], loss.generations[reached], self.seed, self.confidence)
+        return fit(loss.values[whole][:, reached], loss.generations[reached], self.confidence)
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,7 @@ class Measure:
         runs: recursions it rests on.
         metric: what it was taken from.
         unsupported: why there is none, empty where there is one.
+        diverged: whether a recursion's loss went to infinity or to no number.
     """
 
     estimate: float = np.nan
@@ -80,6 +81,7 @@ class Measure:
     runs: int = 0
     metric: str = ""
     unsupported: str = ""
+    diverged: bool = False
 
 
 @dataclass(frozen=True)
@@ -126,6 +128,8 @@ class Definition:
     def _word(self, found: Measure, min_runs: int) -> str:
         if found.unsupported:
             return UNSUPPORTED
+        if found.diverged:
+            return MET
         if found.runs < min_runs or not np.isfinite(found.low):
             return UNDECIDED
         if self.beyond == "above":
@@ -140,6 +144,12 @@ class Definition:
 def mean_of(values: Array, boundary: float, case: Case, metric: str) -> Measure:
     """The mean of one value per recursion with Student's interval."""
     found = t_interval(values, case.confidence)
+    return Measure(found.estimate, found.low, found.high, boundary, 0.0, found.runs, metric)
+
+
+def ratio_of(above: Array, below: Array, boundary: float, case: Case, metric: str) -> Measure:
+    """The ratio of two means over recursions; the mean of their ratios is larger wherever `below` comes near 0."""
+    found = intervals.ratio_interval(above, below, case.confidence)
     return Measure(found.estimate, found.low, found.high, boundary, 0.0, found.runs, metric)
 
 

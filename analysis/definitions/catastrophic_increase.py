@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from analysis.definitions.base import Case, Definition, Measure, mean_of, unsupported
+from analysis.definitions.base import Case, Definition, Measure, ratio_of, unsupported
 from analysis.stats import first, last
 
 BASELINES = ("uniform_loss", "constant_loss")
@@ -12,15 +12,21 @@ BASELINES = ("uniform_loss", "constant_loss")
 
 
 def measure(case: Case, threshold: float) -> Measure:
-    """Last held-out loss over the lesser of κ times the first one and the uninformed baseline; above 1 is met."""
+    """Mean last held-out loss over the lesser of κ times the mean first one and the uninformed baseline; above 1 is
+    met, and so is a loss that went to infinity."""
     loss = case.curves["test_loss"]
-    limit = np.where(first(loss.values) > 0, threshold * first(loss.values), np.inf)
+    if loss.runs["diverged"].any():
+        return Measure(np.inf, np.inf, np.inf, 1.0, 0.0, len(loss.values), "test_loss", diverged=True)
+    start = first(loss.values)
+    limit = threshold * start
     baseline = case.first_of(BASELINES)
     if baseline is not None:
-        limit = np.minimum(limit, float(np.nanmean(baseline.values)))
-    if not np.isfinite(limit).any() or (limit <= 0).any():
+        uninformed = float(np.nanmean(baseline.values))
+        if not np.nanmean(start) > 0 or uninformed < threshold * float(np.nanmean(start)):
+            limit = np.full(len(start), uninformed)
+    if not np.nanmean(limit) > 0:
         return unsupported("the first loss is not positive, and there is no baseline")
-    return mean_of(last(loss.values) / limit, 1.0, case, "test_loss")
+    return ratio_of(last(loss.values), limit, 1.0, case, "test_loss")
 
 
 DEFINITION = Definition(

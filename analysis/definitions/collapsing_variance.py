@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import numpy as np
 
-from analysis.definitions.base import Case, Definition, Measure, mean_of, unsupported
-from analysis.stats import ratio
+from analysis.definitions.base import Case, Definition, Measure, ratio_of, unsupported
+from analysis.stats import first, last
 
 METRICS = ("trace_ratio", "pixel_variance", "gini_simpson", "diversity", "distinct_2", "entropy")
 """Measures of spread, from the definition's own to the nearest that a family records."""
 
 
 def measure(case: Case, threshold: float) -> Measure:
-    """Last over first value of the family's measure of spread; below τ is met."""
+    """Mean last over mean first value of the family's measure of spread; below τ is met."""
     spread = case.first_of(METRICS)
     if spread is None:
         return unsupported("no measure of spread is recorded")
-    values = ratio(spread.values)
-    if not np.isfinite(values).any():
+    start = first(spread.values)
+    if not np.nanmean(start) > 0:
         return unsupported(f"{spread.metric} starts at zero")
-    return mean_of(values, threshold, case, spread.metric)
+    return ratio_of(last(spread.values), start, threshold, case, spread.metric)
 
 
 DEFINITION = Definition(

@@ -3,35 +3,44 @@
 from __future__ import annotations
 
 from analysis.definitions.base import Case, Definition, Measure, unsupported
-from analysis.stats import DRAWS, MINIMUM
+from analysis.stats import MINIMUM
+from analysis.verdicts import BAD, GOOD, Thresholds
+from analysis.verdicts.robustness import gather
+from analysis.verdicts.rules import judge
 
 
 def measure(case: Case, threshold: float) -> Measure:
-    """Share of bootstrap resamples of the seeds whose mean curve follows a diverging, rising law.
+    """The verdict's own test at this confidence, as a number from −1 to 1: the confidence with which every bounded law
+    is excluded, less that with which the loss is shown to be bounded.
 
-    Laws are chosen by AICc among flat, bounded, logarithmic, linear and power ones (`analysis.stats.growth`). The
-    interval is Jeffreys' of the share, for the finite number of resamples; seeds enter through the resampling itself.
+    Met where every bounded law is excluded or a recursion went to infinity; not met where every diverging law is
+    excluded or the loss is shown not to grow; undecided between, where the interval is all of [−1, 1].
     """
-    from scipy import stats
-
-    law = case.law
-    if law is None:
+    loss = case.curves["test_loss"]
+    gone = bool(loss.runs["diverged"].any())
+    if case.law is None and not gone:
         return unsupported(f"needs {MINIMUM} generations")
-    hits = law.diverging * DRAWS
-    tail = (1 - case.confidence) / 2
-    share = stats.beta(hits + 0.5, DRAWS - hits + 0.5)
-    low, high = float(share.ppf(tail)), float(share.ppf(1 - tail))
-    return Measure(law.diverging, low, high, threshold, runs=law.runs, metric="test_loss")
+    limits = Thresholds(confidence=threshold, min_runs=case.min_runs)
+    evidence, _ = gather(loss, 1, limits)
+    word = judge(evidence, limits).word
+    if word in BAD:
+        score = 1.0 if gone else 1 - evidence.p_collapses
+        return Measure(score, score, score, threshold, runs=evidence.growth.runs, metric="test_loss", diverged=gone)
+    if word in GOOD:
+        score = -max(threshold, 1 - evidence.p_levels)
+        return Measure(score, score, score, threshold, runs=evidence.growth.runs, metric="test_loss")
+    score = evidence.p_levels - evidence.p_collapses
+    return Measure(score, -1.0, 1.0, threshold, runs=evidence.growth.runs, metric="test_loss")
 
 
 DEFINITION = Definition(
     number=3,
     name="diverging_risk",
     title="asymptotically diverging risk",
-    statistic="share of seed resamples that follow a diverging law",
-    threshold=0.8,
-    grid=(0.5, 0.6, 0.7, 0.8, 0.9, 0.95),
-    meaning="share of resamples required",
+    statistic="confidence that no bounded law holds, less that the loss is bounded",
+    threshold=0.95,
+    grid=(0.8, 0.9, 0.95, 0.99),
+    meaning="confidence required",
     beyond="above",
     measure=measure,
 )

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from analysis.data import NAMES, order
-from analysis.verdicts import COLLAPSES, RISES, STABLE
+from analysis.verdicts import COLLAPSES, DIVERGED, LEVELS, RISES, SLOW, STABLE
 
 if TYPE_CHECKING:
     import pandas as pd
     from rich.table import Table
 
-SYMBOLS = {COLLAPSES: "▲", RISES: "△", STABLE: "■"}
+SYMBOLS = {DIVERGED: "✕", COLLAPSES: "▲", RISES: "△", SLOW: "△", LEVELS: "■", STABLE: "■"}
 """Verdicts are told by word and symbol, never by colour alone."""
 
 
@@ -153,9 +153,7 @@ def rich_table(table: pd.DataFrame) -> Table:
 
 
 def _style(cell: str) -> str:
-    return next(
-        (style for word, style in ((COLLAPSES, "red"), (RISES, "yellow"), (STABLE, "green")) if word in cell), ""
-    )
+    return next((style for word, style in _STYLES.items() if word in cell), "")
 
 
 def _digits(width: float) -> int:
@@ -163,9 +161,11 @@ def _digits(width: float) -> int:
     return max(0, 1 - math.floor(math.log10(width))) if width > 0 else 4
 
 
+_STYLES = {DIVERGED: "red", COLLAPSES: "red", RISES: "yellow", SLOW: "yellow", LEVELS: "green", STABLE: "green"}
 _TEX = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
-    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "▲": r"$\uparrow$", "■": r"$\bullet$",
+    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "▲": r"$\uparrow$",
+    "✕": r"$\times$", "△": r"$\nearrow$", "■": r"$\bullet$",
     "○": r"$\circ$", "×": r"$\times$", "·": r"$\cdot$", "Σ": r"$\Sigma$", "σ": r"$\sigma$", "λ": r"$\lambda$",
     "τ": r"$\tau$", "κ": r"$\kappa$", "α": r"$\alpha$", "β": r"$\beta$", "²": "$^2$", "₁": "$_1$", "≤": r"$\leq$",
     "≥": r"$\geq$", "−": "$-$", "π": r"$\pi$", "∞": r"$\infty$", "→": r"$\to$", "–": "--",

@@ -1,19 +1,17 @@
 """Estimators on curves: intervals, growth laws, scaling laws, survival, importance."""
 
-from analysis.stats import growth, importance, intervals, size_ladders, survival
+from analysis.stats import exclusion, growth, importance, intervals, law_set, noise, outlook, size_ladders, survival
 from analysis.stats.bootstrap import hierarchical
 from analysis.stats.curves import Curves, by_policy, curves_of, first, last, late_excess, ratio, slope
-from analysis.stats.growth import DRAWS, MINIMUM, Fit, fit
-from analysis.stats.growth_forms import FORMS
+from analysis.stats.growth import LAWS, MINIMUM, Fit, fit
 from analysis.stats.intervals import Interval, detectable, power_of, runs_needed, t_interval
 from analysis.stats.scaling import SIZES
 from analysis.stats.size_ladders import laws
 from analysis.stats.survival import EVENTS, restricted_mean, times
 
 __all__ = [
-    "DRAWS",
     "EVENTS",
-    "FORMS",
+    "LAWS",
     "MINIMUM",
     "SIZES",
     "Curves",
@@ -22,6 +20,7 @@ __all__ = [
     "by_policy",
     "curves_of",
     "detectable",
+    "exclusion",
     "first",
     "fit",
     "growth",
@@ -30,7 +29,10 @@ __all__ = [
     "intervals",
     "last",
     "late_excess",
+    "law_set",
     "laws",
+    "noise",
+    "outlook",
     "power_of",
     "ratio",
     "restricted_mean",

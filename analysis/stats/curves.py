@@ -86,7 +86,12 @@ def curves_of(frame: pd.DataFrame, metric: str = "test_loss", replicates: Mappin
     column = np.searchsorted(generations, once["generation"].to_numpy())
     taken = [_matrix(once, c, row, column, (len(runs), len(generations))) for c in _columns(metric)]
     heavy = set(once.loc[once["infinite_mean"] > 0, "cell"]) if "infinite_mean" in once else set()
-    runs = runs.assign(replicate=0, heavy=runs["cell"].isin(list(heavy)))
+    gone = _diverged(once, metric)
+    runs = runs.assign(
+        replicate=0,
+        heavy=runs["cell"].isin(list(heavy)),
+        diverged=runs["cell"].isin(gone) | (runs["status"] == "failed"),
+    )
     result = Curves(metric, runs, generations, *taken)
     return _expand(result, replicates) if replicates else result
 
@@ -147,6 +152,15 @@ def _items(places: Any) -> list[tuple[Any, Any]]:
     return list(places.items())
 
 
+def _diverged(frame: pd.DataFrame, metric: str) -> list[str]:
+    """Cells whose metric or loss was infinite, or whose loss was no number from some generation on."""
+    infinite = np.isinf(frame[[metric, "test_loss"]].to_numpy(dtype=float)).any(axis=1)
+    loss = frame["test_loss"].where(np.isfinite(frame["test_loss"]))
+    ended = frame["generation"].where(loss.notna()).groupby(frame["cell"]).transform("max")
+    lost = loss.isna() & ~(frame["generation"] < ended)
+    return list(frame.loc[infinite | lost, "cell"].unique())
+
+
 def _columns(metric: str) -> tuple[str, str, str]:
     return metric, f"{metric}_se", f"theory_{metric}"
 
@@ -171,6 +185,7 @@ def _expand(held: Curves, replicates: Mapping[str, Array]) -> Curves:
     values: list[Array] = []
     position: list[int] = []
     number: list[int] = []
+    gone: list[bool] = []
     for i, cell in enumerate(held.runs["cell"]):
         block = held.values[i : i + 1]
         if cell in replicates:
@@ -180,10 +195,14 @@ def _expand(held: Curves, replicates: Mapping[str, Array]) -> Curves:
         values.append(block)
         position += [i] * len(block)
         number += range(len(block))
+        lost: npt.NDArray[np.bool_] = np.zeros(1, dtype=bool)
+        if cell in replicates:
+            lost = np.asarray(~np.isfinite(block).all(axis=1))
+        gone += [bool(one) or bool(held.runs["diverged"].iloc[i]) for one in lost]
     known = held.runs["cell"].isin(list(replicates)).to_numpy()[position]
     return Curves(
         held.metric,
-        held.runs.iloc[position].reset_index(drop=True).assign(replicate=number),
+        held.runs.iloc[position].reset_index(drop=True).assign(replicate=number, diverged=gone),
         held.generations,
         np.concatenate(values),
         np.where(known[:, None], np.nan, held.errors[position]),

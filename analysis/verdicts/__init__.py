@@ -3,12 +3,32 @@
 from analysis.verdicts import claims, paired, robustness
 from analysis.verdicts.counterexamples import Evidence, holm, share_bound, weigh
 from analysis.verdicts.robustness import Replicates
-from analysis.verdicts.rules import COLLAPSES, RISES, STABLE, WORDS, Thresholds
+from analysis.verdicts.rules import (
+    BAD,
+    COLLAPSES,
+    DIVERGED,
+    EXPLAINED,
+    GOOD,
+    LEVELS,
+    RISES,
+    SLOW,
+    STABLE,
+    UNDECIDED,
+    WORDS,
+    Thresholds,
+)
 
 __all__ = [
+    "BAD",
     "COLLAPSES",
+    "DIVERGED",
+    "EXPLAINED",
+    "GOOD",
+    "LEVELS",
     "RISES",
+    "SLOW",
     "STABLE",
+    "UNDECIDED",
     "WORDS",
     "Evidence",
     "Replicates",

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from analysis.data import order, titles
 from analysis.stats import Curves, by_policy, first, hierarchical, slope
-from analysis.verdicts.rules import COLLAPSES, RISES, STABLE
+from analysis.verdicts.rules import BAD, GOOD, LEVELS, RISES, SLOW, STABLE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,10 +42,12 @@ def summary(
         own = loss[loss["policy"] == policy].set_index("config")
         word, growth = own["verdict"], own["growth_relative"]
         if policy == RIVAL:
-            rows.append(_claim(f"{policy} collapses", word == COLLAPSES, word == STABLE, growth, +1, word))
-            rows.append(_claim(f"{policy} degrades", word.isin([COLLAPSES, RISES]), word == STABLE, growth, +1, word))
+            rows.append(_claim(f"{policy} collapses", word.isin(BAD), word.isin(GOOD), growth, +1, word))
+            rows.append(
+                _claim(f"{policy} degrades", word.isin(BAD | {RISES, SLOW, LEVELS}), word == STABLE, growth, +1, word)
+            )
         else:
-            rows.append(_claim(f"{policy} does not collapse", word == STABLE, word == COLLAPSES, growth, -1, word))
+            rows.append(_claim(f"{policy} does not collapse", word.isin(GOOD), word.isin(BAD), growth, -1, word))
     rows += _beats(differences)
     table = pd.DataFrame(rows)
     named = titles(names)

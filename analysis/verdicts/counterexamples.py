@@ -3,7 +3,7 @@
 A claim is one of three assertions about a policy's held-out loss, and each has a contrast per recursion that is above 0
 on average only where the assertion is false. L₁ is a recursion's first loss, G its generations:
 
-- `bounded`: refuted where the loss grows by more than what counts as none (`Thresholds.tolerated`) *and* its rise in
+- `bounded`: refuted where the loss grows by more than what counts as none (`tolerated`) *and* its rise in
   the second half is a larger share of the whole rise than a bounded law leaves. Both must show, so the p-value is the
   larger one (intersection–union test; Berger 1982).
 - `diverges`: refuted where the loss grows by less than that margin *or* its late rise is a smaller share than a
@@ -28,6 +28,8 @@ from analysis.stats import Interval, late_excess, slope, t_interval
 from analysis.verdicts.rules import Thresholds
 
 Array = npt.NDArray[np.float64]
+MARGIN, WHOLE = 0.005, 0.5
+"""Growth that refutes nothing, as a share of the first loss: in a generation, and over all."""
 Assertion = Literal["bounded", "diverges", "beats"]
 
 
@@ -47,26 +49,28 @@ class Evidence:
     strength: float
 
 
-def contrasts(
-    assertion: Assertion, values: Array, rival: Array | None = None, limits: Thresholds | None = None
-) -> list[Array]:
+def contrasts(assertion: Assertion, values: Array, rival: Array | None = None) -> list[Array]:
     """The assertion's contrasts of each recursion, [runs] each, in the unit of the loss.
 
     Args:
         assertion: which one.
         values: the policy's losses, [runs, generations], all finite.
         rival: of `beats`, the rival's on the same seeds.
-        limits: what growth counts as none.
     """
     generations = values.shape[1]
     number = np.arange(1, generations + 1)
     if assertion == "beats":
         assert rival is not None
         return [slope(values - rival, number) * (generations - 1)]
-    margin = (limits or Thresholds()).tolerated(generations) * (generations - 1) * np.abs(values[:, 0])
+    margin = tolerated(generations) * (generations - 1) * np.abs(values[:, 0])
     rise = slope(values, number) * (generations - 1) - margin
     late = late_excess(values, late_share(generations))
     return [rise, late] if assertion == "bounded" else [-rise, -late]
+
+
+def tolerated(generations: int) -> float:
+    """Growth per generation over so many generations, as a share of the first loss, that refutes nothing."""
+    return min(MARGIN, WHOLE / max(generations - 1, 1))
 
 
 def weigh(
@@ -78,7 +82,7 @@ def weigh(
         assertion: which one.
         values: the policy's losses, [runs, generations], all finite; at least two runs.
         rival: of `beats`, the rival's on the same seeds.
-        limits: margin and confidence.
+        limits: fewest generations and confidence.
 
     Raises:
         ValueError: too few generations for this assertion.
@@ -88,7 +92,7 @@ def weigh(
     if values.shape[1] < fewest:
         raise ValueError(f"generations: “{assertion}” is judged from {fewest} on, not {values.shape[1]}")
     scale = abs(float(values[:, 0].mean())) or 1.0
-    found = [t_interval(part / scale, limits.confidence) for part in contrasts(assertion, values, rival, limits)]
+    found = [t_interval(part / scale, limits.confidence) for part in contrasts(assertion, values, rival)]
     bounds = [part.estimate - part.error for part in found]
     if assertion == "diverges":
         decides = int(np.argmax(bounds))

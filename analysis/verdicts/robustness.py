@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,15 +15,15 @@ from analysis.stats import (
     Interval,
     by_policy,
     curves_of,
+    exclusion,
     first,
     intervals,
     last,
-    late_excess,
     ratio,
     slope,
     t_interval,
 )
-from analysis.verdicts.rules import Evidence, Thresholds, judge, levels_off
+from analysis.verdicts.rules import Evidence, Thresholds, judge
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,6 +37,8 @@ REPLICATES = "replicates, t-interval"
 BOUND = "standard errors of replicates, bound"
 MEDIAN = ", median"
 """Added to the basis where a family flags its mean as infinite: medians are judged there."""
+BATCHES, BATCH = 20, 11
+"""Batches whose medians stand for recursions there, at most, and the recursions of each, at least."""
 
 
 def assess(
@@ -58,9 +61,10 @@ def assess(
         Columns: `config`, family, architecture, size, hyperparameters, policy, metric, unit; growth, growth_low,
         growth_high, growth_error, growth_relative (share of the first loss); first, ratio, ratio_low, ratio_high;
         seeds, runs, basis, generations, short (cells that ended early), failed, stopped (early, by a
-        scheduler; see `analysis.data.censoring`); p_rise and its adjustments p_holm,
-        p_bh over all rows of the metric; detectable (growth found with 80 % power); theory_growth, theory_z;
-        verdict, reason.
+        scheduler; see `analysis.data.censoring`), diverged (recursions); p_rise and its adjustments p_holm,
+        p_bh over all rows of the metric; p_collapses, p_levels (of the contrary of these words), excluded (families of
+        laws), margin; detectable (growth found with 80 % power); theory_growth, theory_z; verdict, verdict_alone
+        (without correction for the number of rows), reason.
     """
     import pandas as pd
 
@@ -78,12 +82,13 @@ def assess(
     table = pd.DataFrame(rows)
     if table.empty:
         return table
+    table = _worded(table, limits)
     return in_order(_adjust(table).sort_values(["metric", "policy"], kind="stable"), names)
 
 
 def _row(group: Curves, metric: metrics.Metric, limits: Thresholds) -> dict[str, Any]:
     evidence, basis = gather(group, metric.worse, limits)
-    growth, found = evidence.growth, judge(evidence, limits)
+    growth, alone = evidence.growth, judge(evidence, limits)
     shown = _turned(growth, metric.worse)
     theory = _mean(_theory_slope(group))
     runs = group.runs.drop_duplicates("cell")
@@ -107,12 +112,20 @@ def _row(group: Curves, metric: metrics.Metric, limits: Thresholds) -> dict[str,
         "short": int((reached < reached.max()).sum()),
         "failed": int((runs["status"] == "failed").sum()),
         "stopped": int((runs["status"] == STOPPED).sum()),
+        "diverged": evidence.diverged,
         "p_rise": growth.p_rise,
+        "p_collapses": evidence.p_collapses,
+        "p_levels": evidence.p_levels,
+        "excluded": ", ".join(evidence.excluded),
+        "margin": evidence.margin,
         "detectable": intervals.detectable(growth.error, growth.runs, limits.confidence),
         "theory_growth": theory,
         "theory_z": (shown.estimate - theory) / growth.error if growth.error > 0 else np.nan,
-        "verdict": found.word,
-        "reason": found.reason + _stops(runs, int(reached.max())),
+        "verdict": alone.word,
+        "verdict_alone": alone.word,
+        "reason": alone.reason,
+        "stops": _stops(runs, int(reached.max())),
+        "evidence": evidence,
     }
 
 
@@ -127,20 +140,15 @@ def _stops(runs: pd.DataFrame, generations: int) -> str:
 def gather(group: Curves, worse: int, limits: Thresholds) -> tuple[Evidence, str]:
     """What the verdict rests on, turned so that growth is for the worse, and how the interval was made.
 
-    Contrasts that need whole curves (late rise, levelling off) are taken of the recursions that reached the group's
+    Contrasts that need whole curves (exclusion of laws, late rise) are taken of the recursions that reached the group's
     last generation; growth and ratio of all that have two generations.
     """
     values = worse * group.values
     heavy = bool(group.runs["heavy"].any())
     interval = intervals.median_interval if heavy else t_interval
     growth = interval(slope(values, group.generations), limits.confidence)
-    whole = group.lengths == group.lengths.max()
-    reached = np.isfinite(group.values[whole]).all(axis=0)
-    late = interval(late_excess(values[whole][:, reached], limits.late_share), limits.confidence)
+    whole = _whole(values, group.lengths)
     basis = (REPLICATES if bool((group.runs["replicate"] > 0).any()) else SEEDS) + MEDIAN * heavy
-    if growth.runs < limits.min_runs and not heavy and np.isfinite(group.errors).any():
-        growth, late = _bounded(group, values, growth, late, limits)
-        basis = BOUND
     if heavy:
         share = intervals.median_interval(ratio(group.values), limits.confidence)
     else:
@@ -148,20 +156,85 @@ def gather(group: Curves, worse: int, limits: Thresholds) -> tuple[Evidence, str
     evidence = Evidence(
         growth=growth,
         ratio=share,
-        fold=_fold(share, worse),
-        late=late,
+        left=share.high if worse < 0 else np.nan,
+        highest=_highest(whole, interval, limits.confidence),
+        margin=limits.margin * _movement(whole) if limits.absolute is None else limits.absolute,
         scale=abs(_mean(first(group.values))),
-        generations=int(reached.sum()),
-        levels_off=levels_off((np.median if heavy else np.mean)(values[whole][:, reached], axis=0)),
+        generations=whole.shape[1],
+        diverged=int(group.runs["diverged"].sum()),
     )
-    return evidence, basis
+    if growth.runs < limits.min_runs and not heavy and np.isfinite(group.errors).any():
+        return _bounded(group, values, evidence, limits), BOUND
+    if worse < 0 and (whole < 0).all():
+        whole = -np.log(-whole)  # towards 0 is without bound
+    return _excluding(evidence, medians(whole) if heavy else whole, limits), basis
 
 
-def _fold(share: Interval, worse: int) -> float:
-    """Lower bound of the factor by which the last value is worse than the first, from the interval of last/first."""
-    if worse > 0:
-        return share.low
-    return np.inf if share.high <= 0 else 1 / share.high
+def _whole(values: Array, lengths: npt.NDArray[np.int64]) -> Array:
+    """The recursions that reached the last generation, at the generations that all of these have."""
+    longest = values[lengths == lengths.max()]
+    found: Array = longest[:, np.isfinite(longest).all(axis=0)]
+    return found
+
+
+def medians(values: Array) -> Array:
+    """Medians of up to `BATCHES` batches of recursions, as recursions of their own, for means that are infinite; the
+    recursions themselves where batches of `BATCH` would be fewer than three."""
+    count = min(BATCHES, len(values) // BATCH)
+    if count < 3:
+        return values
+    return np.stack([np.median(part, axis=0) for part in np.array_split(values, count)])
+
+
+def _highest(values: Array, interval: Callable[[Array, float], Interval], confidence: float) -> float:
+    """The larger one-sided upper bound of the rise over all generations and of that over their second half (both by
+    slopes): a test of equivalence on its upper side."""
+    generations = values.shape[1]
+    if generations < 2:
+        return np.nan
+    two_sided = 2 * confidence - 1
+    n = np.arange(generations)
+    rise = interval(slope(values, n) * (generations - 1), two_sided).high
+    middle = generations // 2 - 1
+    if generations < 4:
+        return float(rise)
+    late = interval(slope(values[:, middle:], n[middle:]) * (generations - 1 - middle), two_sided).high
+    return float(np.maximum(rise, late))
+
+
+def _movement(values: Array) -> float:
+    """Standard deviation of a recursion's change from one generation to the next about the mean change; 0 without
+    spread, NaN with one recursion."""
+    if len(values) < 2 or values.shape[1] < 2:
+        return np.nan
+    return float(np.sqrt(np.diff(values, axis=1).var(axis=0, ddof=1).mean()))
+
+
+def _excluding(evidence: Evidence, values: Array, limits: Thresholds) -> Evidence:
+    """The evidence with what it excludes."""
+    runs, generations = values.shape
+    if runs < max(2, limits.min_runs) or generations < exclusion.FEWEST:
+        return evidence
+    level = 1 - limits.confidence
+    found = exclusion.exclude(values[None])
+    rise = min(1.0, 2 * evidence.growth.p_rise)
+    bounded = float(found.p_bounded[0]) if found.described[0] else 1.0
+    more = ""
+    if evidence.growth.low > 0 and bounded >= level and found.p_diverging[0] >= level:
+        more = _more(*exclusion.needed(found, runs, generations, level), runs)
+    return replace(
+        evidence,
+        p_collapses=max(rise, bounded),
+        p_levels=max(rise, float(found.p_diverging[0])),
+        excluded=exclusion.excluded(found, 0, generations, level),
+        more=more,
+    )
+
+
+def _more(runs: int, generations: int, now: int) -> str:
+    """What would tell, if the curve goes on as it does."""
+    parts = [f"{generations} generations"] * bool(generations) + [f"{runs} recursions in place of {now}"] * bool(runs)
+    return f"about {' or '.join(parts)} would tell" if parts else "far more generations are needed"
 
 
 def _theory_slope(group: Curves) -> Array:
@@ -170,22 +243,41 @@ def _theory_slope(group: Curves) -> Array:
     return np.where(unknown, np.nan, slope(group.theory, group.generations))
 
 
-def _bounded(
-    group: Curves, values: Array, growth: Interval, late: Interval, limits: Thresholds
-) -> tuple[Interval, Interval]:
+def _bounded(group: Curves, values: Array, evidence: Evidence, limits: Thresholds) -> Evidence:
     """Bounds from standard errors of the means over replicates, combined over the few seeds there are."""
     n = group.generations.astype(float)
-    held = np.isfinite(group.errors).all(axis=0)
+    held = np.isfinite(group.errors).all(axis=0) & np.isfinite(values).all(axis=0)
     errors = np.sqrt((group.errors[:, held] ** 2).sum(axis=0)) / len(group.errors)
     runs = int(group.runs["replicates"].sum())
-    unit = np.eye(int(held.sum()))
-    weights = slope(unit, n[held])
+    weights = slope(np.eye(int(held.sum())), n[held])
     mean = values[:, held].mean(axis=0)
-    rise = late_excess(unit, limits.late_share)
-    bound = intervals.bound_interval(float(weights @ mean), weights, errors, runs, limits.confidence)
-    if not np.isfinite(rise).all():
-        return bound, late
-    return bound, intervals.bound_interval(float(rise @ mean), rise, errors, runs, limits.confidence)
+    growth = intervals.bound_interval(float(weights @ mean), weights, errors, runs, limits.confidence)
+    span = float(n[held][-1] - n[held][0])
+    movement = float(np.sqrt(runs * 2 * (errors**2).mean()))
+    margin = limits.margin * movement if limits.absolute is None else limits.absolute
+    found = replace(evidence, growth=growth, highest=growth.high * span, margin=margin)
+    if held.sum() < exclusion.FEWEST or not (errors > 0).all():
+        return found
+    bounded, diverging = exclusion.bounds(mean, errors)
+    return replace(found, p_collapses=max(2 * growth.p_rise, bounded), p_levels=max(2 * growth.p_rise, diverging))
+
+
+def _worded(table: pd.DataFrame, limits: Thresholds) -> pd.DataFrame:
+    """The words, with the chances of a false "collapses" and of a false "levels off" held over the table (Holm)."""
+    from statsmodels.stats.multitest import multipletests
+
+    collapses, levels = (
+        multipletests(table[name].to_numpy(), method="holm")[1] if limits.corrected else table[name].to_numpy()
+        for name in ("p_collapses", "p_levels")
+    )
+    found = [judge(e, limits, p, q) for e, p, q in zip(table["evidence"], collapses, levels, strict=True)]
+    reasons = [
+        verdict.reason + (f"; {alone} but for the correction over {len(table)} rows" if alone != verdict.word else "")
+        for verdict, alone in zip(found, table["verdict_alone"], strict=True)
+    ]
+    return table.assign(verdict=[v.word for v in found], reason=reasons + table["stops"]).drop(
+        columns=["stops", "evidence"]
+    )
 
 
 def _adjust(table: pd.DataFrame) -> pd.DataFrame:

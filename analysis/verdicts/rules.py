@@ -1,36 +1,49 @@
-"""One word per configuration and policy: "collapses", "rises", "stable" or "undecided", by fixed rules.
+"""One word per configuration and policy, from what the evidence excludes.
 
-All figures are turned so that growth is for the worse (`Metric.worse`). L₁ is the mean first value.
+All figures are turned so that growth is for the worse (`Metric.worse`). In this order:
 
-1. Fewer than `min_runs` independent recursions, or no interval: undecided.
-2. The lower bound of growth is above 0, there are at least `min_generations`, and the last value is more than `factor`
-   times as bad as the first (lower bound of last/first, or of first/last where falling is for the worse): collapses.
-3. The upper bound of growth is at most `margin`·|L₁| per generation, and `whole`·|L₁| over all: stable (it does not
-   grow).
-4. The lower bound of growth is above 0, there are at least `min_generations`, and the mean curve does not level off:
-   collapses.
-5. The mean curve levels off, and the upper bound of "rise in the second half less `late_share` of the whole rise" is
-   at most 0: stable (it rose to a bound).
-6. The lower bound of growth is above 0: rises (it grows; whether to a bound can't be told from these generations).
+1. A recursion's loss went to infinity, or to no number: diverged.
+2. Fewer than `min_runs` independent recursions, or no interval: undecided.
+3. It grows, over at least `min_generations`, and every bounded law is excluded while a diverging one describes the
+   curve; or less than `vanished` is left of a metric that falls for the worse: collapses.
+4. It grows, over as many, and every diverging law is excluded: levels off.
+5. The upper bounds of the rise over all generations, and over their second half, are within the margin: stable where
+   the interval of growth holds 0 or lies below it, else grows slowly.
+6. The lower bound of growth is above 0: rises (the two classes of laws can't be told apart yet).
 7. Anything else: undecided.
 
-A mean curve levels off when a + b·Σ1/i², the law of accumulation, fits it better (least squares, equal number of
-parameters) than a + b·n and a + b·Σ1/i, the laws of replacement at fixed and at growing corpus size.
+What falls for the worse and is positive is tested on the scale of its logarithm: a variance that goes to 0 has no
+bound. No rule looks at the level of a loss, so that a constant added to every loss changes no word: the margin is stated in
+movements, the standard deviation of a recursion's change from one generation to the next, or in the metric's own unit.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from analysis.stats import Interval
 
-Array = npt.NDArray[np.float64]
-COLLAPSES, RISES, STABLE, UNDECIDED = "collapses", "rises", "stable", "undecided"
-WORDS = (COLLAPSES, RISES, STABLE, UNDECIDED)
+DIVERGED, COLLAPSES, RISES, SLOW = "diverged", "collapses", "rises", "grows slowly"
+LEVELS, STABLE, UNDECIDED = "levels off", "stable", "undecided"
+WORDS = (DIVERGED, COLLAPSES, RISES, SLOW, LEVELS, STABLE, UNDECIDED)
 """From worst to least known."""
+BAD = frozenset({DIVERGED, COLLAPSES})
+"""Words that say that a curve has no bound."""
+GOOD = frozenset({LEVELS, STABLE})
+"""Words that say that it has one."""
+EXPLAINED = {
+    DIVERGED: "in at least one recursion the loss went to infinity or to no number",
+    COLLAPSES: "it grows, and every bounded law is excluded",
+    RISES: "it grows, but these generations and seeds can't tell whether to a bound",
+    SLOW: "it grows, by less than the margin",
+    LEVELS: "it grew, and every diverging law is excluded",
+    STABLE: "any rise is shown to be less than the margin",
+    UNDECIDED: "neither growth nor its absence could be shown",
+}
+"""One sentence a word."""
 
 
 @dataclass(frozen=True)
@@ -38,28 +51,23 @@ class Thresholds:
     """What the rules compare with; printed beside every table.
 
     Attributes:
-        confidence: of every interval.
+        confidence: of every interval and exclusion.
         min_runs: independent recursions (seeds, or replicates) below which nothing is decided.
         min_generations: below this a rise can't be told from one that levels off.
-        margin: growth per generation, as a share of the first loss, that counts as none.
-        whole: growth over all generations, as a share of the first loss, beyond which the margin shrinks: over hundreds
-            of generations half a per cent of each would let a loss treble, and a variance vanish.
-        late_share: a curve has levelled off if the second half of its generations made at most this share of its rise.
-        factor: by how many times as bad (ratio of means) makes a collapse even if the curve levels off; far above
-            π²/2 − 2 ≈ 2.93, the largest of the policies known to be bounded (accumulate_subsample; Kazdan et al. 2024).
+        margin: rise over the whole run, in movements, that counts as none. √2 movements are two standard deviations of
+            an independent error.
+        absolute: the same in the metric's own unit, in place of `margin`; None: none is stated.
+        vanished: share of its first value at which a metric that falls for the worse counts as gone.
+        corrected: whether "collapses" and "levels off" are corrected for the number of rows (Holm).
     """
 
     confidence: float = 0.95
     min_runs: int = 3
     min_generations: int = 6
-    margin: float = 0.005
-    whole: float = 0.5
-    late_share: float = 0.2
-    factor: float = 10.0
-
-    def tolerated(self, generations: int) -> float:
-        """Growth per generation over so many generations, as a share of the first loss, that counts as none."""
-        return min(self.margin, self.whole / max(generations - 1, 1))
+    margin: float = 2**0.5
+    absolute: float | None = None
+    vanished: float = 0.1
+    corrected: bool = True
 
 
 @dataclass(frozen=True)
@@ -69,20 +77,30 @@ class Evidence:
     Attributes:
         growth: per generation.
         ratio: last over first; without interval where the first value is not positive.
-        fold: how many times as bad the last value is as the first, at least; NaN where the first is not positive.
-        late: `curves.late_excess`.
+        left: upper bound of the share that is left of a metric that falls for the worse; NaN for others.
+        highest: the larger upper bound, one-sided, of the rise over all generations and over their second half.
+        margin: what rise counts as none, in the metric's unit.
         scale: |L₁|.
         generations: that the curves have.
-        levels_off: see `levels_off`.
+        diverged: recursions that did.
+        p_collapses: of "it does not grow, or some bounded law holds"; 1 where no diverging law describes the curve.
+        p_levels: of "it does not grow, or some diverging law holds".
+        excluded: families of laws of which every member is excluded.
+        more: what would tell a bound from none, in a few words; empty where that is not known.
     """
 
     growth: Interval
     ratio: Interval
-    fold: float
-    late: Interval
+    left: float
+    highest: float
+    margin: float
     scale: float
     generations: int
-    levels_off: bool
+    diverged: int = 0
+    p_collapses: float = 1.0
+    p_levels: float = 1.0
+    excluded: Sequence[str] = ()
+    more: str = ""
 
 
 @dataclass(frozen=True)
@@ -93,40 +111,34 @@ class Verdict:
     reason: str
 
 
-def judge(evidence: Evidence, thresholds: Thresholds) -> Verdict:
-    """Apply the rules in the module's docstring, in order."""
-    growth, limits = evidence.growth, thresholds
+def judge(
+    evidence: Evidence, thresholds: Thresholds, p_collapses: float | None = None, p_levels: float | None = None
+) -> Verdict:
+    """Apply the rules in the module's docstring, in order; p-values are the evidence's where none are given."""
+    growth, limits, level = evidence.growth, thresholds, 1 - thresholds.confidence
+    if evidence.diverged:
+        return Verdict(DIVERGED, f"{evidence.diverged} recursions went to infinity or to no number")
     if growth.runs < limits.min_runs:
         return Verdict(UNDECIDED, f"too few seeds ({growth.runs} of {limits.min_runs})")
     if not np.isfinite(growth.low):
         return Verdict(UNDECIDED, "no interval")
     long = evidence.generations >= limits.min_generations
-    if growth.low > 0 and long and evidence.fold > limits.factor:
-        return Verdict(COLLAPSES, f"ends more than {limits.factor:g} times as bad as it began")
-    if growth.high <= limits.tolerated(evidence.generations) * evidence.scale:
-        return Verdict(STABLE, "does not grow")
-    if growth.low > 0 and not long:
-        return Verdict(RISES, "too few generations to tell whether it levels off")
-    if growth.low > 0 and not evidence.levels_off:
-        return Verdict(COLLAPSES, "rises and does not level off")
-    if evidence.levels_off and evidence.late.high <= 0:
-        return Verdict(STABLE, "rises to a bound")
+    if growth.low > 0 and long:
+        if evidence.left < limits.vanished:
+            return Verdict(COLLAPSES, f"less than {limits.vanished:.0%} of it is left")
+        if (evidence.p_collapses if p_collapses is None else p_collapses) < level:
+            return Verdict(COLLAPSES, "grows, and every bounded law is excluded")
+        if (evidence.p_levels if p_levels is None else p_levels) < level:
+            return Verdict(LEVELS, "grew, and every diverging law is excluded")
+    if evidence.highest <= evidence.margin:
+        word = SLOW if growth.low > 0 else STABLE
+        return Verdict(word, f"{_rise(growth)}, at most {evidence.highest:.3g} (margin {evidence.margin:.3g})")
     if growth.low > 0:
-        return Verdict(RISES, "not clear whether it levels off")
-    return Verdict(UNDECIDED, "interval too wide")
+        why = "too few generations to tell" if not long else "not clear"
+        more = f"; {evidence.more}" if evidence.more else ""
+        return Verdict(RISES, f"{why} whether it levels off{more}")
+    return Verdict(UNDECIDED, f"a rise of {evidence.highest:.3g} is not excluded (margin {evidence.margin:.3g})")
 
 
-def levels_off(mean: Array) -> bool:
-    """Whether Σ1/i² fits a mean curve over generations 1, 2, … better than n and Σ1/i; False below four values."""
-    if len(mean) < 4 or not np.isfinite(mean).all():
-        return False
-    n = np.arange(1, len(mean) + 1)
-    bounded, *diverging = (_misfit(mean, shape) for shape in (np.cumsum(1 / n**2), n.astype(float), np.cumsum(1 / n)))
-    return bounded < min(diverging)
-
-
-def _misfit(y: Array, x: Array) -> float:
-    """Residual sum of squares of a straight line in x."""
-    centred = x - x.mean()
-    left = y - y.mean()
-    return float(((left - centred * (centred @ left) / (centred @ centred)) ** 2).sum())
+def _rise(growth: Interval) -> str:
+    return "it grows, by little" if growth.low > 0 else "no growth is shown"

@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING
 from analysis.data import in_order, order
 from analysis.report import style, tables
 from analysis.report.context import Exhibit, Picture, Section, Study
-from analysis.stats import FORMS, growth
+from analysis.stats import LAWS, growth
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
-
-LAWS = tuple(dict.fromkeys(form.law for form in FORMS))
 
 
 def build(study: Study) -> Section | None:
@@ -23,30 +21,29 @@ def build(study: Study) -> Section | None:
     parts = []
     for family, metric, curves in study.judged:
         if metric.name == "test_loss":
-            parts.append(growth.table(curves, study.seed, study.thresholds.confidence).assign(family=family))
+            parts.append(growth.table(curves, study.thresholds.confidence).assign(family=family))
     found = pd.concat(parts, ignore_index=True)
     if found.empty:
         return None
     found = in_order(found, study.names)
     found.insert(0, "family", found.pop("family"))
     text = [
-        "Laws are fitted to the mean over seeds by weighted least squares and compared by AICc; one with more "
-        f"parameters must win by {growth.PARSIMONY:g}, one with a free exponent also in {growth.AGREED:.0%} of "
-        "bootstrap resamples of the seeds; a best exponent at an end of its grid is rejected. `support` is the share "
-        "of resamples that name the same law; `foresight` the law that best predicts the last quarter of the "
-        "generations from the others. `extrapolated` is the loss at twice the generations under the named law; its "
-        "interval knows nothing of other laws.",
+        "`class` is what is left when laws are excluded: every bounded law, every diverging one, or neither (open). "
+        "Bounded laws are approaches with a time constant of at most half the run (or that of 5 % real data), n^−p "
+        "with p ≥ ½, Σ1/i² and lines that end by 75 % of the run; diverging ones ln n, Σ1/i, n^p, lines, exponentials "
+        "and lines that start late. `law` is the one that describes the curve best for its number of parameters, `support` "
+        "the likelihood's weight on its name. `extrapolated` is the loss at twice the generations over every law that "
+        "is not excluded: where the class is open, it is wide.",
     ]
     exhibit = Exhibit("growth", "Growth laws with parameters, scores and extrapolation.", found, _shown(study, found))
     return Section("growth", "Growth laws", text, [_picture(found)], [exhibit])
 
 
 def _shown(study: Study, found: pd.DataFrame) -> pd.DataFrame:
-    shown = found[["policy", "law", "form"]].copy()
+    shown = found[["policy", "kind", "law", "form"]].rename(columns={"kind": "class"})
     shown.insert(0, "configuration", found["config"].map(study.titles))
-    shown["c"] = found["c"].map(tables.number)
     shown["support"] = found["support"].map("{:.0%}".format)
-    shown["foresight"] = found["foresight"]
+    shown["excluded"] = found["excluded"]
     columns = found[["extrapolated", "extrapolated_low", "extrapolated_high"]].itertuples(index=False, name=None)
     shown["extrapolated"] = [
         f"{tables.interval(value, low, high, sign='-')} at {horizon}"
@@ -69,7 +66,7 @@ def _paint(figure: Figure, counts: pd.DataFrame) -> None:
     wide = wide.sort_index(level=["family", "policy"], key=lambda c: c.map(rank) if c.name == "policy" else c)
     names = [f"{family} · {policy}" for family, policy in wide.index]
     start = wide.iloc[:, 0] * 0.0
-    hatches = ("", "...", "//", "xx", "||")
+    hatches = ("", "...", "--", "//", "xx", "||", "++", "oo")
     for law, color, hatch in zip(LAWS, _COLORS, hatches, strict=True):
         if law in wide:
             axes.barh(
@@ -82,4 +79,4 @@ def _paint(figure: Figure, counts: pd.DataFrame) -> None:
     figure.legend(loc="outside upper left", ncols=5)
 
 
-_COLORS = (style.SERIES[7], style.SERIES[1], style.SERIES[4], style.SERIES[0], style.SERIES[5])
+_COLORS = tuple(style.SERIES[i] for i in (7, 1, 6, 4, 0, 5, 3, 2))

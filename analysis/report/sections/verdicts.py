@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from analysis.report import tables
 from analysis.report.context import Exhibit, Section, Study
-from analysis.verdicts import WORDS
+from analysis.verdicts import EXPLAINED, WORDS, Thresholds
 
 
 def build(study: Study) -> Section | None:
@@ -44,12 +44,33 @@ def _reading(study: Study) -> list[str]:
     return [
         "An entry is the growth of the metric per generation (least-squares slope) with its "
         f"{limits.confidence:.0%} interval over independent recursions, the ratio of last to first value, a verdict. "
-        f"▲ collapses: it grows, and does not level off as Σ1/i² does (or ends more than {limits.factor:g} times as "
-        "bad as it began). △ rises: it grows, but these generations can't tell whether to a bound. ■ stable: growth is "
-        f"at most {limits.margin:.1%} of the first value per generation and {limits.whole:.0%} in all, or the curve "
-        f"has levelled off (second half at most {limits.late_share:.1%} of the rise). ○ undecided: none could be "
-        f"shown, or there are fewer than {limits.min_runs} recursions.",
+        + " ".join(f"{tables.SYMBOLS.get(word, '○')} {word}: {EXPLAINED[word]}." for word in WORDS),
+        "Bounded laws are approaches with a time constant of at most half the run (or that of 5 % real data), n^−p "
+        "with p ≥ ½, Σ1/i² and lines that end by 75 % of the run; diverging ones ln n, Σ1/i, n^p, lines, exponentials "
+        "and lines that start late. The column `excluded` names the families of laws that are excluded whole. "
+        f"{_margin(limits)} Nothing is decided below {limits.min_runs} recursions, and no law below "
+        f"{limits.min_generations} generations. {_correction(study)}",
         f"Of {len(found)} entries {int(rising.sum())} grow at p < {1 - limits.confidence:.2g} each by themselves, "
         f"{int(controlled.sum())} at that false discovery rate (Benjamini–Hochberg), {int(below.sum())} at that "
         "family-wise error (Holm).",
     ]
+
+
+def _margin(limits: Thresholds) -> str:
+    if limits.absolute is not None:
+        return f"The margin is a rise of {limits.absolute:g} over the run, in the metric's own unit."
+    return (
+        f"The margin is a rise over the run of {limits.margin:.2f} standard deviations of a recursion's change from "
+        "one generation to the next, whatever the level of the loss (column `margin`)."
+    )
+
+
+def _correction(study: Study) -> str:
+    found = study.assessment
+    if not study.thresholds.corrected:
+        return "Words are not corrected for the number of rows."
+    changed = int((found["verdict"] != found["verdict_alone"]).sum())
+    return (
+        f"“Collapses” and “levels off” hold over all {len(found)} rows together (Holm); by itself each of {changed} "
+        "rows would have another word (column `verdict_alone`)."
+    )

@@ -4,11 +4,11 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from analysis.stats.growth_forms import misfits, scores
 from scipy.optimize import curve_fit
 
 from analysis.stats import FORMS, curves_of, fit
 from analysis.stats.growth import table
-from analysis.stats.growth_forms import misfits, scores
 from tests.support import simulated
 
 N = np.arange(1, 21)

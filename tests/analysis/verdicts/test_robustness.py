@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from analysis.stats import curves_of, detectable, late_excess, ratio, runs_needed, slope, t_interval
+from analysis.definitions.matrix import cases, findings
+from analysis.stats import curves_of, detectable, ratio, runs_needed, slope, t_interval
 from analysis.stats.intervals import bound_interval, ratio_interval
 from analysis.verdicts import Thresholds
 from analysis.verdicts.paired import differences
 from analysis.verdicts.robustness import BOUND, REPLICATES, SEEDS, assess
-from analysis.verdicts.rules import levels_off
 from tests.support import simulated
 
 
@@ -76,10 +76,10 @@ def test_known_laws_get_their_verdicts() -> None:
     found = assess(simulated.study(values)).groupby("policy")["verdict"].value_counts(normalize=True)
     assert found["replace", "collapses"] == 1
     assert found["replace_multiple", "collapses"] >= 0.97
-    assert found["constant", "stable"] >= 0.97
+    assert found["constant", "stable"] >= 0.9
     for policy in ("accumulate", "accumulate_subsample"):
         assert found.get((policy, "collapses"), 0) == 0
-        assert found[policy, "stable"] >= 0.9
+        assert found[policy, "levels off"] >= 0.9
 
 
 def test_too_few_seeds_decide_nothing() -> None:
@@ -99,7 +99,9 @@ def test_three_generations_cannot_tell_a_bound() -> None:
     assert "too few generations" in found.loc["replace", "reason"]
 
 
-@pytest.mark.parametrize(("rows", "reason"), [(200, "does not level off"), (50, "10 times"), (5, "10 times")])
+@pytest.mark.parametrize(
+    ("rows", "reason"), [(200, "every bounded law"), (50, "10% of it is left"), (5, "10% of it is left")]
+)
 def test_a_variance_that_vanishes_over_hundreds_of_generations_collapses(rows: int, reason: str) -> None:
     """Under replace it is (1 − 1/rows)ⁿ on average: 13 %, 0.03 % and nothing of it are left after 400 generations."""
     rng = np.random.default_rng(rows)
@@ -113,17 +115,72 @@ def test_a_variance_that_vanishes_over_hundreds_of_generations_collapses(rows: i
     assert found.loc["test_loss", "verdict"] == "stable"
 
 
-def test_the_margin_does_not_add_up_over_hundreds_of_generations() -> None:
+def test_slow_growth_collapses_and_bounded_growth_levels_off_over_hundreds_of_generations() -> None:
     rng = np.random.default_rng(0)
     noise = {seed: 0.01 * rng.standard_normal(400) for seed in range(10)}
     creeping = {("dim 1", "replace", seed): 1 + 0.004 * np.arange(400) + noise[seed] for seed in noise}
     assert assess(simulated.study(creeping))["verdict"].item() == "collapses"
-    short = {key: values[:20] for key, values in creeping.items()}
-    assert assess(simulated.study(short))["verdict"].item() == "stable"
-    for policy in ("accumulate", "accumulate_subsample", "constant"):
+    for policy, word in (("accumulate", "levels off"), ("accumulate_subsample", "levels off"), ("constant", "stable")):
         law = simulated.LAWS[policy](np.arange(1, 401))
         bounded = {("dim 1", policy, seed): law + noise[seed] for seed in noise}
-        assert assess(simulated.study(bounded))["verdict"].item() == "stable"
+        assert assess(simulated.study(bounded))["verdict"].item() == word
+
+
+@pytest.mark.parametrize("gone", [2, 4, 5])
+@pytest.mark.parametrize("value", [np.inf, np.nan])
+def test_a_group_that_holds_a_diverged_recursion_is_never_stable(gone: int, value: float) -> None:
+    rng = np.random.default_rng(gone)
+    keys = [("dim 1", "replace", seed) for seed in range(5)]
+    held = {key: 1 + 0.01 * rng.standard_normal(12) for key in keys}
+    for key in keys[:gone]:
+        held[key][7:] = value
+    frame = simulated.study(held)
+    found = assess(frame).iloc[0]
+    assert (found["verdict"], found["diverged"]) == ("diverged", gone)
+    assert f"{gone} recursions went to infinity" in found["reason"]
+    words = findings(cases(frame, Thresholds())).set_index("number")["word"]
+    assert words[1] == words[3] == "met"
+
+
+def test_words_do_not_change_when_a_constant_is_added_to_every_loss() -> None:
+    rng = np.random.default_rng(0)
+    values = simulated.noisy(rng, (*simulated.LAWS,), tuple(f"dim {d}" for d in range(10)), noise=0.02)
+    found = assess(simulated.study(values))
+    for constant in (100.0, -3.0):
+        moved = assess(simulated.study({key: curve + constant for key, curve in values.items()}))
+        assert moved["verdict"].tolist() == found["verdict"].tolist()
+    assert len(set(found["verdict"])) >= 3
+
+
+def test_two_hundred_constant_rows_hold_no_collapse() -> None:
+    """20 tables of 200 constant curves, 6 to 20 generations: none holds any "collapses"."""
+    rng = np.random.default_rng(5)
+    held = [assess(simulated.study(studies(rng, np.ones(6 + 2 * (i % 8)), 200, 5, 0.05))) for i in range(20)]
+    assert sum((found["verdict"] == "collapses").any() for found in held) <= 1
+
+
+def test_the_margin_may_be_stated_in_the_metrics_own_unit() -> None:
+    rng = np.random.default_rng(0)
+    keys = [("dim 1", "accumulate", seed) for seed in range(10)]
+    frame = simulated.study({key: 1 + 0.01 * rng.standard_normal(10) for key in keys})
+    assert assess(frame, Thresholds(absolute=0.05))["verdict"].item() == "stable"
+    assert assess(frame, Thresholds(absolute=1e-6))["verdict"].item() == "undecided"
+
+
+def test_growth_below_a_stated_margin_is_slow_and_not_stable() -> None:
+    rng = np.random.default_rng(0)
+    keys = [("dim 1", "replace", seed) for seed in range(10)]
+    frame = simulated.study({key: 1 + 0.002 * np.arange(5) + 0.0005 * rng.standard_normal(5) for key in keys})
+    assert assess(frame, Thresholds(absolute=0.05))["verdict"].item() == "grows slowly"
+
+
+def test_a_rise_that_can_not_be_told_says_what_would_tell() -> None:
+    rng = np.random.default_rng(1)
+    n = np.arange(1, 11)
+    keys = [("dim 1", "replace", seed) for seed in range(5)]
+    found = assess(simulated.study({key: 1 + 0.2 * np.log(n) + 0.05 * rng.standard_normal(10) for key in keys}))
+    assert found["verdict"].item() == "rises"
+    assert "would tell" in found["reason"].item() or "far more" in found["reason"].item()
 
 
 def test_a_bounded_policy_is_not_called_collapsing_for_noisy_first_values() -> None:
@@ -135,7 +192,7 @@ def test_a_bounded_policy_is_not_called_collapsing_for_noisy_first_values() -> N
     assert np.mean(ratios) > 4  # what a mean of ratios would say
     assert found["ratio"].item() == pytest.approx(law[-1] / law[0], rel=0.1)
     assert found["ratio_low"].item() < law[-1] / law[0] < found["ratio_high"].item()
-    assert found["verdict"].item() == "stable"
+    assert found["verdict"].item() == "levels off"
 
 
 def test_theory_is_compared_only_where_it_is_known_throughout() -> None:
@@ -153,24 +210,6 @@ def test_ratio_interval_covers_the_ratio_of_means() -> None:
     rng = np.random.default_rng(1)
     found = [ratio_interval(3 * rng.gamma(4, 0.25, 60), rng.gamma(4, 0.25, 60)) for _ in range(1000)]
     assert 0.92 < np.mean([f.low < 3 < f.high for f in found]) < 0.98
-
-
-def test_levels_off_tells_the_partial_sum_from_diverging_laws() -> None:
-    for generations in (4, 10, 50):
-        n = np.arange(1, generations + 1)
-        assert levels_off(5 + 0.1 * simulated.LAWS["accumulate"](n))
-        assert levels_off(5 + 0.1 * simulated.LAWS["accumulate_subsample"](n))
-        assert not levels_off(5 + 0.1 * simulated.LAWS["replace"](n))
-        assert not levels_off(5 + 0.1 * simulated.LAWS["replace_multiple"](n))
-    n = np.arange(1, 21)
-    shares = {
-        p: late_excess(simulated.LAWS[p](n)[None], 0.0)[0] / (simulated.LAWS[p](n)[-1] - 1)
-        for p in simulated.LAWS
-        if p != "constant"
-    }
-    assert shares["accumulate"] == pytest.approx(0.075, abs=0.002)
-    assert shares["replace_multiple"] == pytest.approx(0.255, abs=0.002)
-    assert shares["replace"] == pytest.approx(0.526, abs=0.002)
 
 
 def test_shrinking_variance_is_a_collapse() -> None:

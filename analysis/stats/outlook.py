@@ -1,0 +1,174 @@
+"""The outlook: where a curve may lead at twice its generations, over every law that the evidence does not exclude.
+
+Each law a + b·g(n) is fitted by generalised least squares (`analysis.stats.noise`). Its prediction is kept with the
+half-width that its excess of squared misfit over the best law's leaves: an approximate profile likelihood over laws
+(Cox & Hinkley 1974, section 9.3), so that the interval holds the doubt about the law. Between two laws of a family's
+grid misfits and predictions are interpolated by a cubic spline. Laws beyond those of `law_set`: a constant,
+oscillation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+from analysis.stats import noise
+from analysis.stats.exclusion import model_freedom
+from analysis.stats.law_set import LATEST, Law, approach, exponential, late, plateau, power, slowest, sums
+
+Array = npt.NDArray[np.float64]
+AHEAD = 2
+"""The horizon, in runs."""
+FINER = 6
+"""Points between two laws of a grid."""
+ALLOWED = 1.1
+"""Factor on the excess of misfit that a kept law may have: coverage of laws that lie between the grid's."""
+WALKING = 2.2
+"""The factor where errors accumulate, whose model is known less well."""
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """What several curves may be at the horizon, [studies] each.
+
+    Attributes:
+        horizon: generation.
+        estimate: mean over laws, weighted by likelihood.
+        low, high: interval over every kept law.
+        excess: squared misfit of each law over the best one's, in noise variances, [studies, laws].
+        weights: of each law, by likelihood, [studies, laws].
+    """
+
+    horizon: int
+    estimate: Array
+    low: Array
+    high: Array
+    excess: Array
+    weights: Array
+
+
+@dataclass(frozen=True)
+class _Fits:
+    """Linear maps of whitened values: predictions [laws, G], their errors, and orthonormal bases [laws, 3, G]."""
+
+    predict: Array
+    bases: Array
+
+
+def outlook(values: Array, found: noise.Noise, confidence: float = 0.95) -> Outlook:
+    """The outlook of each study.
+
+    Args:
+        values: [studies, recursions, generations], finite, at least two recursions.
+        found: its noise.
+        confidence: of the interval.
+    """
+    studies, _, generations = values.shape
+    fine, linear = _finer(generations)
+    shape = studies, fine.shape[0]
+    predicted, half, excess = np.empty(shape), np.empty(shape), np.empty(shape)
+    for model in np.unique(found.model):
+        rows = np.flatnonzero(found.model == model)
+        predicted[rows], half[rows], excess[rows] = _at(values[rows], int(model), fine, linear, confidence)
+    kept = np.isfinite(half)
+    weights = np.exp(-excess / 2)
+    weights /= weights.sum(axis=1, keepdims=True)
+    return Outlook(
+        AHEAD * generations,
+        (weights * predicted).sum(axis=1),
+        np.where(kept, predicted - half, np.inf).min(axis=1),
+        np.where(kept, predicted + half, -np.inf).max(axis=1),
+        excess[:, linear.argmax(axis=0)],
+        weights @ linear,
+    )
+
+
+def _at(values: Array, model: int, fine: Array, linear: Array, confidence: float) -> tuple[Array, Array, Array]:
+    """Predictions, half-widths (NaN where a law is excluded) and excesses of misfit, [studies, laws]."""
+    runs, generations = values.shape[1:]
+    fits = _fits(model, generations)
+    white = values @ noise.whitener(model, generations, levels=True).T
+    mean = white.mean(axis=1)
+    apart = white - mean[:, None]
+    variance = (apart**2).sum(axis=(1, 2)) / ((runs - 1) * generations)
+    spread = np.sqrt(((apart @ fits.predict.T) ** 2).sum(axis=1) / (runs - 1) / runs)
+    total = (mean**2).sum(axis=1)[:, None]
+    left = total - ((mean @ fits.bases.reshape(-1, generations).T).reshape(len(mean), -1, 3) ** 2).sum(axis=2)
+    misfit = left / np.maximum(variance, 1e-12 * total[:, 0] + 1e-300)[:, None] * runs @ fine.T
+    best = misfit.min(axis=1, keepdims=True)
+    excess = (misfit - best) / np.maximum(1.0, best / max(generations - 3, 1) / 2)
+    freedom = runs - 1 + (model_freedom(0, runs, generations))
+    most = stats.f.ppf(confidence, 1, freedom) * (WALKING if noise.walks(model) else ALLOWED)
+    wide = stats.t.ppf((1 + confidence) / 2, runs - 1) * (spread @ linear.T)
+    half = np.where(excess <= most, wide * np.sqrt(np.maximum(1 - excess / most, 0.0)), np.nan)
+    return mean @ fits.predict.T @ fine.T, half, excess
+
+
+@lru_cache(maxsize=32)
+def families(generations: int) -> tuple[tuple[tuple[tuple[Law, ...], ...], bool], ...]:
+    """Grids of laws up to the horizon, each law as its columns beside the constant; whether a grid may be
+    interpolated."""
+    n = np.arange(1, AHEAD * generations + 1, dtype=float)
+    ends = np.linspace(2.0, 1 + LATEST * (generations - 1), 25 if generations > 10 else 12)
+    starts = np.linspace(0.2, 0.6, 9 if generations <= 20 else 21)
+    return (
+        (((),), False),
+        (tuple((approach(n, c),) for c in np.geomspace(0.35, slowest(generations), 32)), True),
+        (tuple((power(n, -p),) for p in np.geomspace(0.35, 2, 9)), True),
+        (((Law("Σ1/i²", "a + b·Σ1/i²", sums(n, 2.0)),),), False),
+        (tuple((plateau(n, end),) for end in ends), False),
+        (((Law("logarithm", "a + b·ln n", np.log(n)),), (Law("Σ1/i", "a + b·Σ1/i", sums(n, 1.0)),)), False),
+        (((Law("line", "a + b·n", n),),), False),
+        (tuple((power(n, p),) for p in np.linspace(0.1, 1.75, 12)), True),
+        (tuple((exponential(n, generations, folds),) for folds in np.linspace(0.75, 3.75, 14)), True),
+        (tuple((late(n, generations, share),) for share in starts), False),
+        (tuple(_wave(n, rate) for rate in np.linspace(min(2 / generations, 0.19), 0.34, 4 * generations)), True),
+    )
+
+
+def _wave(n: Array, rate: float) -> tuple[Law, Law]:
+    text = f"a + b·sin(2π·n/{1 / rate:.3g} + c)"
+    turn = 2 * np.pi * rate * n
+    return Law("oscillation", text, np.sin(turn)), Law("oscillation", text, np.cos(turn))
+
+
+@lru_cache(maxsize=32)
+def grid(generations: int) -> tuple[tuple[Law, ...], ...]:
+    """Every law of the grids; the constant as a law of its own."""
+    flat = Law("constant", "a", np.zeros(AHEAD * generations))
+    return tuple(columns or (flat,) for family, _ in families(generations) for columns in family)
+
+
+@lru_cache(maxsize=32)
+def _finer(generations: int) -> tuple[Array, Array]:
+    """Maps from the grids to finer ones, by cubic splines and by straight lines, [finer, laws]."""
+    from scipy.interpolate import CubicSpline
+    from scipy.linalg import block_diag
+
+    splines, lines = [], []
+    for family, smooth in families(generations):
+        places = np.arange(len(family))
+        between = np.linspace(0, len(family) - 1, (len(family) - 1) * FINER + 1) if smooth else places
+        splines.append(CubicSpline(places, np.eye(len(family)))(between) if smooth else np.eye(len(family)))
+        lines.append(np.stack([np.interp(between, places, row) for row in np.eye(len(family))], axis=1))
+    return np.asarray(block_diag(*splines)), np.asarray(block_diag(*lines))
+
+
+@lru_cache(maxsize=128)
+def _fits(model: int, generations: int) -> _Fits:
+    white = noise.whitener(model, generations, levels=True)
+    predict, bases = [], []
+    for columns in grid(generations):
+        shapes = [law.shape for law in columns if law.family != "constant"]
+        design = np.stack([np.ones(AHEAD * generations), *shapes], axis=1)
+        seen = white @ design[:generations]
+        length = np.linalg.norm(seen, axis=0)
+        predict.append((design[-1] / length) @ np.linalg.pinv(seen / length))
+        basis = np.zeros((3, generations))
+        basis[: seen.shape[1]] = np.linalg.qr(seen / length)[0].T
+        bases.append(basis)
+    return _Fits(np.stack(predict), np.stack(bases))
