@@ -22,6 +22,7 @@ CLAIMS = (
     "scale",
     "sharing",
     "commands",
+    "verdicts",
 )
 
 

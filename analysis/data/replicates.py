@@ -35,7 +35,7 @@ def read(frame: pd.DataFrame, store: Store, limit: int = LIMIT) -> dict[str, dic
         return {}
     found = {}
     for key, generations, config in zip(cells["cell"], cells["generation"], cells["cell_config"], strict=True):
-        values = _cell(parse(config), int(generations), store)
+        values = values_of(parse(config), int(generations), store)
         if values:
             found[str(key)] = values
     return found
@@ -48,7 +48,8 @@ def parse(config: str) -> Cell:
     return Cell.model_validate_json(config)
 
 
-def _cell(cell: Cell, generations: int, store: Store) -> dict[str, np.ndarray]:
+def values_of(cell: Cell, generations: int, store: Store) -> dict[str, np.ndarray]:
+    """One cell's replicates by metric, [replicates, generations]; empty where the store lacks a record."""
     from trainables.recursion import Steps
 
     steps = Steps(cell)

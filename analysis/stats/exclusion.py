@@ -17,7 +17,7 @@ from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy import special, stats
 
 from analysis.stats import law_set, noise
 from analysis.stats.law_set import BOUNDED, DIVERGING, Law
@@ -25,7 +25,7 @@ from analysis.stats.law_set import BOUNDED, DIVERGING, Law
 Array = npt.NDArray[np.float64]
 FEWEST = 4
 """Generations below which no class can be told from the other."""
-CHOICE = {BOUNDED: ((12, 1.6), (10**9, 2.2)), DIVERGING: ((10**9, 4.2),)}
+CHOICE = {BOUNDED: ((7, 2.5), (12, 1.6), (10**9, 2.2)), DIVERGING: ((10**9, 5.0),)}
 """What the choice of a rival costs when a class is excluded: factor on the p-value, up to so many generations."""
 WALKING = 2.5
 """The factor where errors accumulate, for bounded laws: their model is known less well."""
@@ -209,7 +209,7 @@ def _cost(kind: str, generations: int, walking: bool) -> float:
 
 
 def _p(strength: Array, freedom: Array, cost: Array) -> Array:
-    return np.minimum(1.0, stats.t.sf(strength, freedom) * cost)
+    return np.minimum(1.0, special.stdtr(freedom, -strength) * cost)
 
 
 def _statistics(contrasts: Array, mean: Array, covariance: Array, variance: Array, runs: int, prior: float) -> Array:

@@ -25,8 +25,8 @@ AHEAD = 2
 """The horizon, in runs."""
 FINER = 6
 """Points between two laws of a grid."""
-ALLOWED = 1.1
-"""Factor on the excess of misfit that a kept law may have: coverage of laws that lie between the grid's."""
+ALLOWED = 1.0
+"""Factor on the excess of misfit that a kept law may have."""
 WALKING = 2.2
 """The factor where errors accumulate, whose model is known less well."""
 

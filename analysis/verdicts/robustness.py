@@ -210,6 +210,21 @@ def _movement(values: Array) -> float:
     return float(np.sqrt(np.diff(values, axis=1).var(axis=0, ddof=1).mean()))
 
 
+def evidence_of(values: Array, found: exclusion.Exclusion, study: int, limits: Thresholds) -> Evidence:
+    """The evidence of whole curves, [runs, generations], of which `found` holds the tests at place `study`."""
+    growth = t_interval(slope(values, np.arange(values.shape[1])), limits.confidence)
+    evidence = Evidence(
+        growth=growth,
+        ratio=intervals.ratio_interval(values[:, -1], values[:, 0], limits.confidence),
+        left=np.nan,
+        highest=_highest(values, t_interval, limits.confidence),
+        margin=limits.margin * _movement(values) if limits.absolute is None else limits.absolute,
+        scale=abs(_mean(values[:, 0])),
+        generations=values.shape[1],
+    )
+    return _tested(evidence, found, study)
+
+
 def _excluding(evidence: Evidence, values: Array, limits: Thresholds) -> Evidence:
     """The evidence with what it excludes."""
     runs, generations = values.shape
@@ -217,18 +232,17 @@ def _excluding(evidence: Evidence, values: Array, limits: Thresholds) -> Evidenc
         return evidence
     level = 1 - limits.confidence
     found = exclusion.exclude(values[None])
-    rise = min(1.0, 2 * evidence.growth.p_rise)
-    bounded = float(found.p_bounded[0]) if found.described[0] else 1.0
+    tested = _tested(evidence, found, 0)
     more = ""
-    if evidence.growth.low > 0 and bounded >= level and found.p_diverging[0] >= level:
+    if evidence.growth.low > 0 and tested.p_collapses >= level and tested.p_levels >= level:
         more = _more(*exclusion.needed(found, runs, generations, level), runs)
-    return replace(
-        evidence,
-        p_collapses=max(rise, bounded),
-        p_levels=max(rise, float(found.p_diverging[0])),
-        excluded=exclusion.excluded(found, 0, generations, level),
-        more=more,
-    )
+    return replace(tested, excluded=exclusion.excluded(found, 0, generations, level), more=more)
+
+
+def _tested(evidence: Evidence, found: exclusion.Exclusion, study: int) -> Evidence:
+    rise = min(1.0, 2 * evidence.growth.p_rise)
+    bounded = float(found.p_bounded[study]) if found.described[study] else 1.0
+    return replace(evidence, p_collapses=max(rise, bounded), p_levels=max(rise, float(found.p_diverging[study])))
 
 
 def _more(runs: int, generations: int, now: int) -> str:

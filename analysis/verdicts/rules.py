@@ -13,8 +13,9 @@ All figures are turned so that growth is for the worse (`Metric.worse`). In this
 7. Anything else: undecided.
 
 What falls for the worse and is positive is tested on the scale of its logarithm: a variance that goes to 0 has no
-bound. No rule looks at the level of a loss, so that a constant added to every loss changes no word: the margin is stated in
-movements, the standard deviation of a recursion's change from one generation to the next, or in the metric's own unit.
+bound. No rule looks at the level of a loss, so that a constant added to every loss changes no word: the margin is
+stated in movements, the standard deviation of a recursion's change from one generation to the next, or in the metric's
+own unit.
 """
 
 from __future__ import annotations

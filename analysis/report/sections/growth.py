@@ -31,9 +31,9 @@ def build(study: Study) -> Section | None:
         "`class` is what is left when laws are excluded: every bounded law, every diverging one, or neither (open). "
         "Bounded laws are approaches with a time constant of at most half the run (or that of 5 % real data), n^−p "
         "with p ≥ ½, Σ1/i² and lines that end by 75 % of the run; diverging ones ln n, Σ1/i, n^p, lines, exponentials "
-        "and lines that start late. `law` is the one that describes the curve best for its number of parameters, `support` "
-        "the likelihood's weight on its name. `extrapolated` is the loss at twice the generations over every law that "
-        "is not excluded: where the class is open, it is wide.",
+        "and lines that start late. `law` is the one that describes the curve best for its number of parameters, "
+        "`support` the likelihood's weight on its name. `extrapolated` is the loss at twice the generations over every "
+        "law that is not excluded: where the class is open, it is wide.",
     ]
     exhibit = Exhibit("growth", "Growth laws with parameters, scores and extrapolation.", found, _shown(study, found))
     return Section("growth", "Growth laws", text, [_picture(found)], [exhibit])
