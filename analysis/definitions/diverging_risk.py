@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from analysis.definitions.base import Case, Definition, Measure, unsupported
 from analysis.stats import MINIMUM
-from analysis.verdicts import BAD, GOOD, Thresholds
-from analysis.verdicts.robustness import gather
-from analysis.verdicts.rules import judge
+from analysis.verdicts import BAD, GOOD, Thresholds, gather, judge
 
 
 def measure(case: Case, threshold: float) -> Measure:

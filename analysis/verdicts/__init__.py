@@ -2,7 +2,7 @@
 
 from analysis.verdicts import claims, paired, robustness
 from analysis.verdicts.counterexamples import Evidence, holm, share_bound, weigh
-from analysis.verdicts.robustness import Replicates
+from analysis.verdicts.robustness import Replicates, gather
 from analysis.verdicts.rules import (
     BAD,
     COLLAPSES,
@@ -16,6 +16,7 @@ from analysis.verdicts.rules import (
     UNDECIDED,
     WORDS,
     Thresholds,
+    judge,
 )
 
 __all__ = [
@@ -34,7 +35,9 @@ __all__ = [
     "Replicates",
     "Thresholds",
     "claims",
+    "gather",
     "holm",
+    "judge",
     "paired",
     "robustness",
     "share_bound",

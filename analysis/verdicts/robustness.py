@@ -140,8 +140,8 @@ def _stops(runs: pd.DataFrame, generations: int) -> str:
 def gather(group: Curves, worse: int, limits: Thresholds) -> tuple[Evidence, str]:
     """What the verdict rests on, turned so that growth is for the worse, and how the interval was made.
 
-    Contrasts that need whole curves (exclusion of laws, late rise) are taken of the recursions that reached the group's
-    last generation; growth and ratio of all that have two generations.
+    Contrasts that need whole curves (exclusion of laws, late rise) are taken of the recursions and generations that
+    hold most values; growth and ratio of all that have two generations.
     """
     values = worse * group.values
     heavy = bool(group.runs["heavy"].any())
@@ -171,9 +171,13 @@ def gather(group: Curves, worse: int, limits: Thresholds) -> tuple[Evidence, str
 
 
 def _whole(values: Array, lengths: npt.NDArray[np.int64]) -> Array:
-    """The recursions that reached the last generation, at the generations that all of these have."""
-    longest = values[lengths == lengths.max()]
-    found: Array = longest[:, np.isfinite(longest).all(axis=0)]
+    """The block of recursions and first generations that holds most values; a few recursions that went further than the
+    others cost no more than what they have beyond these."""
+    reaches = np.unique(lengths)
+    held = [(lengths >= reach).sum() * reach for reach in reaches]
+    reach = reaches[::-1][int(np.argmax(held[::-1]))]  # of equal blocks the longest
+    block = values[lengths >= reach]
+    found: Array = block[:, np.isfinite(block).all(axis=0)]
     return found
 
 

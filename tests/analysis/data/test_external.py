@@ -59,7 +59,7 @@ def test_a_published_table_is_judged(tmp_path: Path, ending: str) -> None:
     assert set(frame["study"]) == {"runs"}
     found = assess(frame).set_index(["hyperparameters", "policy"])["verdict"]
     assert found["rows=10", "Replace"] == found["rows=100", "Replace"] == "collapses"
-    assert found["rows=10", "Accumulate"] == found["rows=100", "Accumulate"] == "stable"
+    assert found["rows=10", "Accumulate"] == found["rows=100", "Accumulate"] == "levels off"
     assert (differences(frame)["pairs"] == 20).all()
 
 

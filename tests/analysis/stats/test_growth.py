@@ -1,13 +1,11 @@
-"""Growth laws: the right law by name, scipy's parameters, and extrapolations that cover the truth."""
+"""Growth laws: what is excluded, what is named, and extrapolations that cover the truth."""
 
 from collections import Counter
 
 import numpy as np
 import pytest
-from analysis.stats.growth_forms import misfits, scores
-from scipy.optimize import curve_fit
 
-from analysis.stats import FORMS, curves_of, fit
+from analysis.stats import curves_of, fit
 from analysis.stats.growth import table
 from tests.support import simulated
 
@@ -22,97 +20,63 @@ TRUTH = {
 """Exact curves: FIELD.md's R_n of accumulate, replace_multiple and replace among them."""
 
 
+CLASS = {"bounded": "bounded", "logarithmic": "diverging", "linear": "diverging", "power": "diverging"}
+
+
 @pytest.mark.parametrize("noise", [0.01, 0.03])
 def test_confusion_matrix(noise: float) -> None:
     """At 20 generations and 5 seeds, independent relative noise of 1 % and 3 %: at least 95 % on the diagonal."""
     rng = np.random.default_rng(0)
-    for law, members in TRUTH.items():
-        named = Counter()
+    for law, kind in CLASS.items():
+        named, left = Counter(), Counter()
         for _ in range(100):
-            for truth in members:
+            for truth in TRUTH[law]:
                 found = fit(truth * (1 + noise * rng.standard_normal((5, 20))), N)
                 assert found is not None
-                named[found.form.law] += 1
+                named[found.law] += 1
+                left[found.kind] += 1
         assert named[law] / named.total() >= 0.95, (law, named)
+        assert left[kind] / left.total() >= 0.95, (law, left)
+
+
+@pytest.mark.parametrize("noise", [0.01, 0.03])
+def test_a_flat_curve_diverges_in_no_more_than_a_twentieth(noise: float) -> None:
+    rng = np.random.default_rng(0)
+    kinds = [fit(1 + noise * rng.standard_normal((5, 20)), N).kind for _ in range(200)]
+    assert kinds.count("diverging") <= 10
+    assert kinds.count("open") >= 180, "the evidence points nowhere"
 
 
 def test_confusion_matrix_with_noise_that_accumulates() -> None:
-    """Errors of a recursion are a random walk whose steps shrink with the corpus: the law is still named."""
+    """Errors of a recursion are a random walk whose steps shrink with the corpus: no bound is claimed where there is
+    none, nor a divergence where there is a bound."""
     rng = np.random.default_rng(1)
-    for law in ("bounded", "logarithmic", "linear"):
+    for law, wrong in (("bounded", "diverging"), ("logarithmic", "bounded"), ("linear", "bounded")):
         truth = TRUTH[law][0]
         steps = 0.01 * np.sqrt(np.diff(truth, prepend=0.0))
-        named = Counter(
-            fit(truth + (steps * rng.standard_normal((5, 20))).cumsum(axis=1), N).form.law for _ in range(200)
-        )
-        assert named[law] / named.total() >= 0.95, (law, named)
-
-
-def test_parameters_are_scipys() -> None:
-    rng = np.random.default_rng(0)
-    y = 3 - 2 * N**-0.7 + 0.001 * rng.standard_normal(20)
-    found = fit(np.stack([y, y, y]), N)
-    expected, _ = curve_fit(lambda n, a, b, c: a - b * n**-c, N, y, p0=(3, 2, 0.7))
-    assert found is not None
-    assert found.form.name == "approach"
-    assert (found.a, found.b, found.c) == pytest.approx(tuple(expected), rel=0.05)
-
-
-def test_residuals_and_scores_are_statsmodels() -> None:
-    import statsmodels.api as sm
-
-    rng = np.random.default_rng(0)
-    y, w = rng.standard_normal(20) + 0.1 * N, rng.random(20) + 0.5
-    w = w / w.sum()
-    found = misfits(y[None], N.astype(float), w)
-    names = [form.name for form in FORMS]
-    for name, x in (
-        ("line", N),
-        ("logarithm", np.log(N)),
-        ("harmonic", np.cumsum(1 / N)),
-        ("partial sum", np.cumsum(1 / N**2)),
-    ):
-        reference = sm.WLS(y, sm.add_constant(x.astype(float)), weights=w).fit()
-        assert found.squares[0, names.index(name)] == pytest.approx(reference.ssr)
-    plain = sm.OLS(y, sm.add_constant(N.astype(float))).fit()
-    squares = misfits(y[None], N.astype(float), np.ones(20)).squares * 20
-    k = 3
-    aicc = 20 * np.log(plain.ssr / 20) + 2 * k + 2 * k * (k + 1) / (20 - k - 1)
-    assert scores(squares, 20)[0, names.index("line")] == pytest.approx(aicc)
-
-
-def test_edge_solutions_are_rejected() -> None:
-    """A logarithm is the limit c → 0 of both a power and an approach; neither may stand in for it."""
-    found = fit(np.tile(5 + np.log(N), (3, 1)), N)
-    assert found is not None
-    assert found.form.law == "logarithmic"
-    assert np.isinf(found.aicc["approach"])
-    assert np.isinf(found.aicc["power"])
+        kinds = Counter(fit(truth + (steps * rng.standard_normal((5, 20))).cumsum(axis=1), N).kind for _ in range(200))
+        assert kinds[wrong] / kinds.total() <= 0.05, (law, kinds)
 
 
 @pytest.mark.parametrize("law", ["linear", "bounded", "logarithmic"])
-def test_extrapolation_covers_the_truth(law: str) -> None:
-    """Twice as far as the data: the interval holds the true value in 93 to 97 % of 1,000 studies."""
+def test_extrapolation_covers_the_truth_whatever_was_named(law: str) -> None:
+    """Twice as far as the data: the interval holds the true value in at least 90 % of 400 studies, none left out."""
     rng = np.random.default_rng(2)
     truth = TRUTH[law][0]
-    far = {"linear": 40.0, "bounded": (1 / np.arange(1, 41) ** 2).sum(), "logarithmic": (1 / np.arange(1, 41)).sum()}[
-        law
-    ]
-    covered, named = 0, 0
-    for _ in range(1000):
+    far = {"linear": 40.0, "bounded": (1 / np.arange(1, 41) ** 2).sum(), "logarithmic": (1 / np.arange(1, 41)).sum()}
+    covered = 0
+    for _ in range(400):
         found = fit(truth + 0.02 * rng.standard_normal((5, 20)), N)
         assert found is not None
-        if found.form.law == law and not found.form.grid:
-            named += 1
-            covered += found.extrapolated.low <= far <= found.extrapolated.high
-    assert named > 900
-    assert 0.93 <= covered / named <= 0.97
+        covered += found.extrapolated.low <= far[law] <= found.extrapolated.high
+    assert covered / 400 >= 0.90
 
 
 def test_falling_curves_do_not_diverge() -> None:
     found = fit(10 - N + 0.01 * np.random.default_rng(0).standard_normal((5, 20)), N)
     assert found is not None
-    assert (found.form.law, found.diverging) == ("linear", 0.0)
+    assert found.law == "linear"
+    assert found.kind != "diverging"
 
 
 def test_table_states_support_and_foresight() -> None:
@@ -120,8 +84,8 @@ def test_table_states_support_and_foresight() -> None:
     values = simulated.noisy(rng, ("replace", "accumulate", "replace_multiple"), noise=0.01)
     found = table(curves_of(simulated.study(values))).set_index("policy")
     assert found["law"].to_dict() == {"replace": "linear", "accumulate": "bounded", "replace_multiple": "logarithmic"}
-    assert (found["support"] > 0.9).all()
-    assert found["agree"].all()
+    assert found["kind"].to_dict() == {"replace": "diverging", "accumulate": "bounded", "replace_multiple": "diverging"}
+    assert found["support"].between(0.4, 1.0).all()
     assert (found["horizon"] == 40).all()
     assert found.loc["replace", "extrapolated"] == pytest.approx(40, rel=0.02)
 

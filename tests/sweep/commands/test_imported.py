@@ -66,8 +66,11 @@ def test_published_gaussian_runs_load_and_are_judged(tmp_path: Path) -> None:
     losses = rows[rows["metric"] == "test_loss"]
     assert len(losses) == 12
     assert losses["seeds"].sum() == 688
-    assert set(losses.loc[losses["policy"] == "Replace", "verdict"]) == {"collapses"}
-    assert set(losses.loc[losses["policy"] == "Accumulate", "verdict"]) == {"stable"}
+    replace, accumulate = (losses[losses["policy"] == policy] for policy in ("Replace", "Accumulate"))
+    assert (replace["verdict"] == "collapses").sum() >= 3, "in ten dimensions"
+    assert set(replace["verdict"]) <= {"collapses", "rises"}, "a squared random walk in one dimension is told by few"
+    assert set(accumulate["verdict"]) <= {"stable", "levels off", "rises", "undecided"}
+    assert (accumulate["p_levels"] < 0.05).sum() >= 3
     picture = tmp_path / "w/reports/imported/histories/curves-imported.svg"
     assert not re.search(r"mathdefault|\$", picture.read_text(encoding="utf-8")), "tick labels are plain numbers"
 
