@@ -123,7 +123,19 @@ def power_of(effect: float, deviation: float, runs: int, confidence: float = 0.9
         return 1.0
     critical = float(stats.t.ppf((1 + confidence) / 2, runs - 1))
     shift = effect / deviation * float(np.sqrt(runs))
-    return float(stats.nct.sf(critical, runs - 1, shift) + stats.nct.cdf(-critical, runs - 1, shift))
+    return _above(critical, runs - 1, shift) + _above(critical, runs - 1, -shift)
+
+
+def _above(critical: float, freedom: int, shift: float) -> float:
+    """P(T > critical) of the noncentral t distribution.
+
+    scipy 1.17 gives NaN for noncentralities from 9 on; there T = (Z + shift) / S is integrated over S² ~ χ²/ν.
+    """
+    found = float(stats.nct.sf(critical, freedom, shift))
+    if np.isfinite(found):
+        return found
+    scale = stats.chi(freedom, scale=freedom**-0.5)
+    return float(scale.expect(lambda s: stats.norm.sf(critical * s - shift), lb=0.0, ub=scale.isf(1e-12)))
 
 
 def runs_needed(effect: float, deviation: float, confidence: float = 0.95, power: float = POWER) -> int:
@@ -147,5 +159,5 @@ def _effect(runs: int, confidence: float, power: float = POWER) -> float:
 
     df = runs - 1
     critical = float(stats.t.ppf((1 + confidence) / 2, df))
-    root: float = brentq(lambda d: stats.nct.sf(critical, df, d * np.sqrt(runs)) - power, 1e-6, 1e3)
+    root: float = brentq(lambda d: _above(critical, df, d * np.sqrt(runs)) - power, 1e-6, 1e3)
     return root

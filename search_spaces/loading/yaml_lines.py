@@ -14,6 +14,18 @@ DEEPEST, LARGEST = 50, 100_000
 """Of a document: an alias may stand for itself, or for so much that writing it out never ends."""
 
 
+class _Loader(yaml.SafeLoader):
+    """Safe YAML whose truth values are `true` and `false` alone, as in YAML 1.2: `on`, `off`, `yes` and `no` are words,
+    so that `require_power: {on: gap}` has the key it shows.
+    """
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, rule) for tag, rule in rules if tag != "tag:yaml.org,2002:bool" or first in "tTfF"]
+    for first, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
 def parse(text: str, name: str) -> tuple[Any, dict[Path, int]]:
     """The document as plain data, and the line of every path in it. Only safe YAML is read.
 
@@ -22,13 +34,17 @@ def parse(text: str, name: str) -> tuple[Any, dict[Path, int]]:
     """
     lines: dict[Path, int] = {}
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        node = yaml.compose(text, Loader=_Loader)
         if node is not None:
             _walk(node, (), lines, name)
-        return yaml.safe_load(text), lines
+        return yaml.load(text, Loader=_Loader), lines  # noqa: S506 - a safe loader
     except yaml.MarkedYAMLError as problem:
         line = problem.problem_mark.line + 1 if problem.problem_mark else 1
         raise StudyError(f"{name}:{line}: not valid YAML: {problem.problem or problem.context}") from None
+    except StudyError:
+        raise
+    except ValueError as problem:  # a date that is none, a number of thousands of digits, a tag that does not fit
+        raise StudyError(f"{name}: not valid YAML: {str(problem).splitlines()[0]}") from None
     except RecursionError:
         raise StudyError(f"{name}: nested too deeply") from None
     except yaml.YAMLError as problem:

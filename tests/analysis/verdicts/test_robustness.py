@@ -317,3 +317,14 @@ def test_pairs_need_a_shared_seed() -> None:
     values = simulated.noisy(np.random.default_rng(0), seeds=4)
     apart = {k: v for k, v in values.items() if (k[1] == "replace") == (k[2] < 2)}
     assert differences(simulated.study(apart)).empty
+
+
+def test_power_is_a_number_for_every_effect() -> None:
+    """scipy's noncentral t is NaN from noncentralities of 9 on; there the integral must give what it gives below."""
+    from analysis.stats.intervals import power_of
+
+    for runs in (3, 5, 10, 50):
+        found = np.array([power_of(effect, 1.0, runs) for effect in np.linspace(0.01, 20, 60)])
+        assert np.isfinite(found).all()
+        assert (np.diff(found) >= -1e-9).all(), "more effect is found more often"
+        assert found[-1] == pytest.approx(1.0, abs=1e-9)

@@ -212,3 +212,25 @@ def test_loading_and_expanding_need_neither_ray_nor_torch() -> None:
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split(" ", 1)
     assert int(said[0]) >= 9
     assert said[1].strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    "value", ["2026-13-45", '!!int "x"', "9" * 5000, "!!float x"], ids=["date", "int", "digits", "float"]
+)
+def test_a_value_that_yaml_cannot_make_is_one_line(value: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_text(f"name: {value}\ncell: {{family: {{kind: gaussian}}}}\n")
+    with pytest.raises(StudyError, match=r"a.yaml(:\d+)?: ") as caught:
+        load_study(str(path))
+    assert "\n" not in str(caught.value)
+
+
+def test_on_is_a_word_and_yes_is_no_number(tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    cell = "{family: {kind: gaussian}, policy: {kind: replace}, rows: ROWS}"
+    whole = f"name: a\ncell: {cell}\nrequire_power: {{effect: 0.5, on: gap}}\n"
+    path.write_text(whole.replace("ROWS", "20"))
+    assert load_study(str(path)).require_power.on == "gap"  # type: ignore[union-attr]
+    path.write_text(whole.replace("ROWS", "yes"))
+    with pytest.raises(StudyError, match=r"a.yaml:2: cell.rows: "):
+        load_study(str(path))
