@@ -17,8 +17,9 @@ def build(study: Study) -> Section | None:
     found = study.claims
     if found.empty:
         return None
-    differ = between(study)
-    return Section("claims", "Does it hold?", _text(study), (), [_claims(found), _between(differ)])
+    differ = between(study)  # nothing where every first loss is 0, whose growth is no share of it
+    shown = [_claims(found), *([] if differ.empty else [_between(differ)])]
+    return Section("claims", "Does it hold?", _text(study), (), shown)
 
 
 def between(study: Study) -> pd.DataFrame:

@@ -158,6 +158,13 @@ def test_an_empty_frame_is_refused(frame: pd.DataFrame, tmp_path: Path) -> None:
         build_report(frame.iloc[:0], tmp_path, "x")
 
 
+def test_losses_that_start_at_zero_get_a_report(frame: pd.DataFrame, tmp_path: Path) -> None:
+    """Growth is no share of a first loss of 0: what needs one is left out, the rest is made."""
+    first = frame.groupby("cell")["test_loss"].transform("first")
+    paths = build_report(frame.assign(test_loss=frame["test_loss"] - first), tmp_path, "zero")
+    assert 'id="claims"' in paths["report.html"].read_text(encoding="utf-8")
+
+
 def test_intervals_are_printed_with_fitting_digits() -> None:
     assert tables.interval(0.123456, 0.1, 0.15) == "+0.123 [+0.100, +0.150]"
     assert tables.interval(-12.3456, -20.0, -5.0) == "−12 [−20, −5]"
