@@ -37,7 +37,7 @@ def parse(text: str, name: str) -> tuple[Any, dict[Path, int]]:
         node = yaml.compose(text, Loader=_Loader)
         if node is not None:
             _walk(node, (), lines, name)
-        return yaml.load(text, Loader=_Loader), lines  # noqa: S506 - a safe loader
+        return _Loader(text).get_single_data(), lines
     except yaml.MarkedYAMLError as problem:
         line = problem.problem_mark.line + 1 if problem.problem_mark else 1
         raise StudyError(f"{name}:{line}: not valid YAML: {problem.problem or problem.context}") from None
