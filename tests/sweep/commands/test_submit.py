@@ -27,6 +27,11 @@ print(json.dumps({"at": trainables.__file__, "annotators": len(annotators()), "g
 """
 
 
+def test_the_token_is_chosen_before_ray_is_imported() -> None:
+    code = "import sys, sweep.commands.submit; sys.exit(any(name.split('.')[0] == 'ray' for name in sys.modules))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
 def test_a_parcel_is_the_whole_package_with_its_entry_points_and_source_state() -> None:
     with packed() as folder:
         command = [sys.executable, "-c", ASK]
