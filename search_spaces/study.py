@@ -12,19 +12,14 @@ from search_spaces.resources import Resources
 from search_spaces.search import (
     SCHEDULERS,
     SEARCHES,
-    DrawingSearch,
-    FalsifySearch,
     GridSearch,
-    OptunaSearch,
     SchedulerConfig,
     SearchConfig,
     TuneFirst,
     by_name,
-    check_points,
-    check_sampler,
     check_scheduler,
 )
-from search_spaces.space import Grid, Word, conditions
+from search_spaces.space import Word, conditions
 from trainables.cell import Cell
 from trainables.config import Config
 
@@ -66,25 +61,11 @@ class Block(Config):
     def _searchable(self) -> Block:
         if self.tune_first is not None:
             self.tune_first.check_block(self.cell, self.space, self.search)
-        tuned = self.tune_first.words(self.space) if self.tune_first else {}
-        drawn = [path for path, word in self.space.items() if not isinstance(word, Grid) and path not in tuned]
-        if drawn and isinstance(self.search, GridSearch):
-            word = next(iter(self.space[drawn[0]].model_dump()))
-            raise ValueError(
-                f"search: the grid search can't draw {drawn[0]} from {word}; "
-                "give it a grid, or say search: {kind: random, num_samples: 20}"
-            )
-        if not drawn and not isinstance(self.search, GridSearch):
-            raise ValueError(f"space: a search of kind {self.search.kind} needs a path to draw, and all are grids")
-        conditions.check(self.space, self.cell)
-        if isinstance(self.search, DrawingSearch):
-            check_points(self.search, self.space)
-        if isinstance(self.search, OptunaSearch):
-            check_sampler(self.search, self.space)
         if self.scheduler is not None:
             check_scheduler(self.scheduler, self.search)
-        if isinstance(self.search, FalsifySearch):
-            self.search.check_block(self.cell, self.space)
+        tuned = self.tune_first.words(self.space) if self.tune_first else {}
+        self.search.check_space(self.cell, {path: word for path, word in self.space.items() if path not in tuned})
+        conditions.check(self.space, self.cell)
         return self
 
 

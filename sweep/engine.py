@@ -8,17 +8,16 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
-from search_spaces import FalsifySearch, OptunaSearch, Study, StudyError
-from search_spaces.expansion import expand, is_open
+from search_spaces import Study, StudyError
+from search_spaces.expansion import expand
 from sweep.errors import TrackingError, UsageError
 from sweep.planning import require_power, speeds
 from sweep.progress import Chronicle, Progress
 from sweep.reporting import findings_of
 from sweep.resources import Machines, likely, ready, wants
-from sweep.scheduling import Board, Job, Listener, Pruner, read_records
-from sweep.search import FalsifySource, OptunaSource, Stopping, warm_up
+from sweep.scheduling import Board, Job, Listener, Pruner, SuggestionSource, read_records
+from sweep.search import Stopping, open_searches, warm_up
 from sweep.signals import heeded
 from sweep.tracking import Background, Guarded, Tracker, connect
 from sweep.tune_first import settle, settled
@@ -41,14 +40,12 @@ class Outcome:
         board: where every cell stands.
         ran: whether anything had to be run.
         stopped: whether it was interrupted.
-        tracking: why runs are not shown in full; None where they are.
         untuned: whether hyperparameters that are tuned first are not settled yet.
     """
 
     board: Board
     ran: bool
     stopped: bool = False
-    tracking: str | None = None
     untuned: bool = False
 
     @property
@@ -79,28 +76,14 @@ def open_board(study: Study, workspace: Workspace, store: Store) -> Board:
     journal = workspace.searches if workspace.searches.exists() else None
     stopping = Stopping(study, journal, store, writing=False)
     board = Board(store, budget=study.budget, wants=wants(study), stopping=stopping)
-    return _fill(board, study, _sources(study, journal))
+    return _fill(board, study, open_searches(study, journal).values())
 
 
-def _fill(board: Board, study: Study, sources: Iterable[OptunaSource]) -> Board:
+def _fill(board: Board, study: Study, sources: Iterable[SuggestionSource]) -> Board:
     board.admit(expand(study))
     for source in sources:
         board.add_source(source)
     return board
-
-
-def _sources(study: Study, journal: Path | None) -> list[OptunaSource]:
-    return [_source(study, number, journal) for number in open_blocks(study)]
-
-
-def open_blocks(study: Study) -> list[int]:
-    """Numbers of the blocks whose cells depend on results."""
-    return [number for number, block in enumerate(study.blocks) if is_open(block)]
-
-
-def _source(study: Study, number: int, journal: Path | None) -> OptunaSource:
-    hunt = isinstance(study.blocks[number].search, FalsifySearch)
-    return (FalsifySource if hunt else OptunaSource)(study, number, journal)
 
 
 def run_study(
@@ -127,67 +110,121 @@ def run_study(
         TrackingError: the tracking server can't be used and there is something to run; nothing has been trained.
         UsageError, StoreError: the workspace or the machines can't be used.
     """
-    stop = threading.Event()
-    with heeded(stop):
-        return _run_until(stop, study, workspace, progress, machines, warn, keep)
-
-
-def _run_until(
-    stop: threading.Event,
-    study: Study,
-    workspace: Workspace,
-    progress: Progress,
-    machines: Machines,
-    warn: Callable[[str], None],
-    keep: Keep,
-) -> Outcome:
     prepare(workspace)
     store = open_store(workspace.storage)
     require_power(study, store)
-    asked = study
-    if not settle(asked, workspace, store, machines, progress, warn, stop):
-        return Outcome(open_board(asked, workspace, store), ran=True, stopped=True, untuned=True)
-    study = settled(asked, store)
-    sources = _sources(study, workspace.searches)
-    pruner = Pruner(store, keep, warn, growing=bool(sources)) if keep != "all" else None
-    listeners: list[Listener] = [progress, *([pruner] if pruner else [])]
-    for number, source in zip(open_blocks(study), sources, strict=True):
-        source.resume()
-        if isinstance(study.blocks[number].search, OptunaSearch):
-            warm_up(source, study, number, workspace, store)
-    stopping = Stopping(study, workspace.searches, store)
-    board = Board(store, listeners, study.budget, machines.cpus or 1, wants(study), stopping=stopping)
-    _fill(board, study, sources)
-    if not board.has_work():
-        if pruner is not None and not board.left_out:
-            pruner.finish(board.jobs.values())
-        return Outcome(board, ran=False)
-    _check_supply(study, board)
-    tracked = _connecting(asked, workspace, warn)
-    chronicle = Chronicle(study.name, workspace, progress)
-    listeners.append(chronicle)
-    try:
-        stopped = _run(stop, board, workspace, store, machines, listeners, tracked, progress, warn, likely(study))
-    except UsageError:
-        with suppress(TrackingError):
-            tracked().close("stopped")
-        raise
-    finally:
-        chronicle.close()
-    tracker = tracked()
-    outcome = Outcome(board, ran=True, stopped=stopped, tracking=tracker.trouble)
-    with suppress(OSError):  # a full disk here would hide how the run ended
-        speeds.learn(workspace.speeds, board.jobs.values(), store)
-    if pruner is not None and not (outcome.unfinished or outcome.over_budget):
-        pruner.finish(board.jobs.values())
-    tracker.note(findings_of(asked, workspace, board, store).tags)
-    tracker.close("stopped" if outcome.unfinished else "failed" if outcome.failed else "done")
-    outcome.tracking = tracker.trouble
-    if board.broken:
-        raise UsageError(f"--storage {workspace.storage}: {board.broken}; nothing is lost, run again to go on")
-    if board.refused is not None:
-        raise StudyError(f"{study.name}: {board.refused}")
-    return outcome
+    stop = threading.Event()
+    with heeded(stop):
+        if not settle(study, workspace, store, machines, progress, warn, stop):
+            return Outcome(open_board(study, workspace, store), ran=True, stopped=True, untuned=True)
+        return StudyRun(study, workspace, store, progress, machines, warn, stop, keep).run()
+
+
+class StudyRun:
+    """One run of a study whose hyperparameters are settled.
+
+    Args:
+        asked: the study as it was asked; what is run has its tuned values.
+        workspace, store, progress, machines, warn, keep: as in `run_study`.
+        stop: set by a signal handler to end the run.
+
+    Raises:
+        StudyError: a search or a cell can't be.
+    """
+
+    def __init__(
+        self,
+        asked: Study,
+        workspace: Workspace,
+        store: Store,
+        progress: Progress,
+        machines: Machines,
+        warn: Callable[[str], None],
+        stop: threading.Event,
+        keep: Keep,
+    ) -> None:
+        self._asked, self._study = asked, settled(asked, store)
+        self._workspace, self._store, self._machines = workspace, store, machines
+        self._progress, self._warn, self._stop = progress, warn, stop
+        sources = open_searches(self._study, workspace.searches)
+        for number, source in sources.items():
+            source.resume()
+            warm_up(source, self._study, number, workspace, store)
+        self._pruner = Pruner(store, keep, warn, growing=bool(sources)) if keep != "all" else None
+        listeners: list[Listener] = [progress, *([self._pruner] if self._pruner else [])]
+        stopping = Stopping(self._study, workspace.searches, store)
+        reserve, slots = wants(self._study), machines.cpus or 1
+        self._board = Board(store, listeners, self._study.budget, slots, reserve, stopping=stopping)
+        _fill(self._board, self._study, sources.values())
+
+    def run(self) -> Outcome:
+        """Run what waits, if anything does.
+
+        Raises:
+            StudyError, TrackingError, UsageError: as of `run_study`.
+        """
+        if not self._board.has_work():
+            if not self._board.left_out:
+                self._prune()
+            return Outcome(self._board, ran=False)
+        _check_supply(self._study, self._board)
+        tracked = _connecting(self._asked, self._workspace, self._warn)
+        return self._conclude(self._watched(tracked), tracked())
+
+    def _watched(self, tracked: Callable[[], Guarded]) -> bool:
+        """Run what waits, in sight of other shells; whether it was interrupted."""
+        chronicle = Chronicle(self._study.name, self._workspace, self._progress)
+        self._board.subscribe(chronicle)
+        try:
+            return self._work(tracked)
+        except UsageError:
+            with suppress(TrackingError):
+                tracked().close("stopped")
+            raise
+        finally:
+            chronicle.close()
+
+    def _work(self, tracked: Callable[[], Tracker]) -> bool:
+        if self._stop.is_set():
+            return True
+        from sweep.ray_backend import nodes, tuner
+
+        board, workspace, store = self._board, self._workspace, self._store
+        try:
+            with nodes.started(self._machines):
+                pool = nodes.survey(self._machines, workspace.storage, store)
+                slots = ready(board, self._machines, pool, self._warn, likely(self._study))
+                self._progress.eta.concurrency = board.concurrency
+                board.subscribe(tracked(), first=True)
+                board.subscribe(slots)
+                show_stored(board, store, tracked())
+                if self._stop.is_set():
+                    return True
+                tuner.run_trials(board, workspace.storage, self._stop, slots, self._warn)
+        except KeyboardInterrupt:
+            return not board.broken
+        finally:
+            board.interrupt()
+        return False
+
+    def _conclude(self, stopped: bool, tracker: Guarded) -> Outcome:
+        board, workspace = self._board, self._workspace
+        outcome = Outcome(board, ran=True, stopped=stopped)
+        with suppress(OSError):  # a full disk here would hide how the run ended
+            speeds.learn(workspace.speeds, board.jobs.values(), self._store)
+        if not (outcome.unfinished or outcome.over_budget):
+            self._prune()
+        tracker.note(findings_of(self._asked, workspace, board, self._store).tags)
+        tracker.close("stopped" if outcome.unfinished else "failed" if outcome.failed else "done")
+        if board.broken:
+            raise UsageError(f"--storage {workspace.storage}: {board.broken}; nothing is lost, run again to go on")
+        if board.refused is not None:
+            raise StudyError(f"{self._study.name}: {board.refused}")
+        return outcome
+
+    def _prune(self) -> None:
+        if self._pruner is not None:
+            self._pruner.finish(self._board.jobs.values())
 
 
 def _connecting(study: Study, workspace: Workspace, warn: Callable[[str], None]) -> Callable[[], Guarded]:
@@ -231,37 +268,3 @@ def _check_supply(study: Study, board: Board) -> None:
             check_data(job.cell)
         except ValueError as problem:
             raise StudyError(f"{study.name}: cell.{problem} (at {job.title})") from None
-
-
-def _run(
-    stop: threading.Event,
-    board: Board,
-    workspace: Workspace,
-    store: Store,
-    machines: Machines,
-    listeners: list[Listener],
-    tracked: Callable[[], Tracker],
-    progress: Progress,
-    warn: Callable[[str], None],
-    likely: Iterable[Job],
-) -> bool:
-    """Run what waits; whether it was interrupted."""
-    if stop.is_set():
-        return True
-    from sweep.ray_backend import nodes, tuner
-
-    try:
-        with nodes.started(machines):
-            pool = nodes.survey(machines, workspace.storage, store)
-            slots = ready(board, machines, pool, warn, likely)
-            progress.eta.concurrency = board.concurrency
-            listeners[:] = [tracked(), *listeners, slots]
-            show_stored(board, store, tracked())
-            if stop.is_set():
-                return True
-            tuner.run_trials(board, workspace.storage, stop, slots, warn)
-    except KeyboardInterrupt:
-        return not board.broken
-    finally:
-        board.interrupt()
-    return False

@@ -1,13 +1,11 @@
 """From a study to its cells."""
 
-from search_spaces.expansion import falsify
-from search_spaces.expansion.falsify import explored, independent, retest
+from search_spaces.expansion.falsify import expected, explored, independent, retest
 from search_spaces.expansion.points import (
     Point,
     Values,
     build,
     check,
-    drawn_words,
     expand,
     inner,
     is_open,
@@ -23,10 +21,9 @@ __all__ = [
     "Values",
     "build",
     "check",
-    "drawn_words",
     "expand",
+    "expected",
     "explored",
-    "falsify",
     "frozen",
     "independent",
     "inner",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from search_spaces.expansion.points import Point, Values, inner, random_draws
+from search_spaces.expansion.points import Point, Values, inner, is_open, random_draws
 from search_spaces.search import FalsifySearch
 from search_spaces.space import Grid
 from search_spaces.study import Block, Study
@@ -33,15 +33,16 @@ def retest(points: Sequence[Point], seeds: Sequence[int]) -> list[Point]:
     ]
 
 
-def likely(study: Study) -> list[Point]:
-    """Random draws in place of every hunt's suggestions and candidates; what a plan counts."""
-    found = []
+def expected(study: Study) -> list[Point]:
+    """Cells that stand for those which depend on results: random draws in place of suggestions, and of hunts the
+    retests of the first of them."""
+    found: list[Point] = []
     searched = explored(study)
     for number, block in enumerate(study.blocks):
-        if isinstance(block.search, FalsifySearch):
-            draws = list(random_draws(block, block.search.num_samples, block.search.seed))
-            tried = [inner(searched, number, drawn) for drawn in draws]
-            again = [retest(points, block.search.fresh_seeds) for points in tried[: block.search.confirm.candidates]]
+        if is_open(block):
+            search = block.search
+            tried = [inner(searched, number, v) for v in random_draws(block, search.suggestions, search.draw_seed)]
+            again = [retest(points, search.fresh_seeds) for points in tried[: search.retests]]
             found += [point for points in [*tried, *again] for point in points]
     return found
 

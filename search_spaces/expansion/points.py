@@ -10,8 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from search_spaces.errors import StudyError
-from search_spaces.search import DrawingSearch, GridSearch, RandomSearch
-from search_spaces.space import Choice, Grid, Range, applies, drawn_apart, in_order
+from search_spaces.space import Choice, Grid, applies, drawn_apart, drawn_words, in_order
 from search_spaces.study import Block, Study
 from trainables.cell import Cell
 from trainables.config import explain
@@ -63,15 +62,18 @@ def check(study: Study) -> None:
     for _ in _known_points(study):
         pass
     for number, block in enumerate(study.blocks):
-        for drawn in _corners(block) if is_open(block) else ():
-            inner(study, number, drawn)
+        for values in _corners(block) if is_open(block) else ():
+            inner(study, number, values)
 
 
 def _corners(block: Block) -> Iterator[Values]:
     """A draw, and for each path a draw with the path at each end of what it may be."""
-    middle = {path: word.sample(Stream(make_key("check", path=path)).numpy()) for path, word in drawn_words(block)}
+    middle = {
+        path: word.sample(Stream(make_key("check", path=path)).numpy())
+        for path, word in drawn_words(block.space).items()
+    }
     yield drawn_apart(block.space, middle, block.cell)
-    for path, word in drawn_words(block):
+    for path, word in drawn_words(block.space).items():
         ends = word.values if isinstance(word, Choice) else (word.snap(word.low), word.snap(word.last))
         for end in ends:
             yield drawn_apart(block.space, middle | {path: end}, block.cell)
@@ -79,50 +81,45 @@ def _corners(block: Block) -> Iterator[Values]:
 
 def _known_points(study: Study) -> Iterator[Point]:
     for number in range(len(study.blocks)):
-        for drawn in known_draws(study, number):
-            yield from inner(study, number, drawn)
+        for values in known_draws(study, number):
+            yield from inner(study, number, values)
 
 
 def is_open(block: Block) -> bool:
     """Whether the cells depend on results."""
-    return not isinstance(block.search, (GridSearch, RandomSearch))
+    return block.search.adaptive
 
 
 def known_draws(study: Study, number: int) -> Iterator[Values]:
-    """What a block's search draws before any result is known: nothing once (grid), or its samples (random)."""
+    """What a block's search draws before any result is known: nothing, once, of grids; samples, of random ones."""
     block = study.blocks[number]
-    if isinstance(block.search, GridSearch):
+    if not block.search.draws:
         yield {}
-    elif isinstance(block.search, RandomSearch):
-        yield from random_draws(block, block.search.num_samples, block.search.seed)
+    elif not is_open(block):
+        yield from random_draws(block, block.search.suggestions, block.search.draw_seed)
 
 
 def random_draws(block: Block, samples: int, seed: int) -> Iterator[Values]:
     """Independent draws, the search's own points first. Each path of each sample has its own stream, so that more
     samples, or a further path, leave the others as they were."""
-    points = block.search.points if isinstance(block.search, DrawingSearch) else ()
+    points = block.search.first
     for sample in range(samples):
         stream = Stream(make_key("random_search", sample=sample, seed=seed))
         given = points[sample] if sample < len(points) else {}
-        drawn = {path: word.sample(stream.numpy(path)) for path, word in drawn_words(block)}
-        yield drawn_apart(block.space, drawn | given, block.cell)
+        values = {path: word.sample(stream.numpy(path)) for path, word in drawn_words(block.space).items()}
+        yield drawn_apart(block.space, values | dict(given), block.cell)
 
 
-def drawn_words(block: Block) -> list[tuple[str, Choice | Range]]:
-    """The paths that the search draws, with their words."""
-    return [(path, word) for path, word in block.space.items() if not isinstance(word, Grid)]
-
-
-def inner(study: Study, number: int, drawn: Values) -> list[Point]:
+def inner(study: Study, number: int, values: Values) -> list[Point]:
     """The cells on which the drawn values are run: all combinations of the block's grids, where they apply.
 
     Raises:
         StudyError: one of them can't be.
     """
-    return [Point(number, values, build(study, number, values)) for values in combinations(study, number, drawn)]
+    return [Point(number, every, build(study, number, every)) for every in combinations(study, number, values)]
 
 
-def combinations(study: Study, number: int, drawn: Values) -> list[Values]:
+def combinations(study: Study, number: int, suggested: Values) -> list[Values]:
     """What the block's grids set beside the drawn values, once for each of their combinations.
 
     Raises:
@@ -132,7 +129,7 @@ def combinations(study: Study, number: int, drawn: Values) -> list[Values]:
     found: list[Values] = [{}]
     for path in in_order(block.space):
         word = block.space[path]
-        options = word.values if isinstance(word, Grid) else (drawn[path],) if path in drawn else ()
+        options = word.values if isinstance(word, Grid) else (suggested[path],) if path in suggested else ()
         found = [
             values | ({path: option} if applicable else {})
             for values in found

@@ -1,10 +1,9 @@
 """Kinds of search, samplers, schedulers, objectives and claims, as a study states them."""
 
 from search_spaces.search.falsify import Confirm, FalsifySearch
-from search_spaces.search.initial_points import allowed, check_points, check_sampler, listed
+from search_spaces.search.initial_points import allowed, listed
 from search_spaces.search.kinds import (
     SEARCHES,
-    DrawingSearch,
     GridSearch,
     Mode,
     OptunaSearch,
@@ -31,7 +30,6 @@ __all__ = [
     "Asha",
     "CmaEs",
     "Confirm",
-    "DrawingSearch",
     "FalsifySearch",
     "Gp",
     "GridSearch",
@@ -49,8 +47,6 @@ __all__ = [
     "TuneFirst",
     "allowed",
     "by_name",
-    "check_points",
-    "check_sampler",
     "check_scheduler",
     "listed",
     "ranking",

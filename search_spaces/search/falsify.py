@@ -6,7 +6,7 @@ Plain config; `search_spaces.expansion.falsify` says what is explored, `sweep.se
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, field_validator
 
@@ -14,7 +14,7 @@ from search_spaces.search.claims import FEWEST_GENERATIONS, Claim, parse_claim
 from search_spaces.search.initial_points import check_sampler
 from search_spaces.search.kinds import OptunaSearch, SearchConfig
 from search_spaces.search.samplers import SAMPLERS, SamplerConfig, Tpe, by_name
-from search_spaces.space import Grid
+from search_spaces.space import Grid, Space
 from trainables.config import Config
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ class FalsifySearch(SearchConfig):
     """
 
     kind: Literal["falsify"] = "falsify"
+    adaptive: ClassVar[bool] = True
     claim: str
     sampler: AnySampler = Tpe()
     num_samples: int = Field(default=30, ge=1)
@@ -87,12 +88,36 @@ class FalsifySearch(SearchConfig):
         """What seeks suspicious configurations."""
         return OptunaSearch(sampler=self.sampler, num_samples=self.num_samples, mode="max", seed=self.seed)
 
-    def check_block(self, cell: Mapping[str, Any], space: Mapping[str, Any]) -> None:
+    @property
+    def draw_seed(self) -> int:
+        """The seed."""
+        return self.seed
+
+    @property
+    def retests(self) -> int:
+        """The candidates."""
+        return self.confirm.candidates
+
+    @property
+    def suggestions(self) -> int:
+        """Configurations that are tried."""
+        return self.num_samples
+
+    @property
+    def ranking(self) -> None:
+        """Recursions are judged whole."""
+
+    def check_stopping(self) -> None:
+        """Recursions are judged whole."""
+        raise ValueError("scheduler: a hunt judges whole recursions; leave it out")
+
+    def check_space(self, cell: Mapping[str, Any], space: Space) -> None:
         """A configuration is drawn whole; policies and seeds are the search's own business.
 
         Raises:
             ValueError: the block says otherwise; the line starts with the field's name.
         """
+        super().check_space(cell, space)
         for path, word in space.items():
             if path in ("seed", "policy", "policy.kind"):
                 own = "search.seeds says how many seeds" if path == "seed" else "the claim names the policies"
@@ -108,7 +133,7 @@ class FalsifySearch(SearchConfig):
         fewest, generations = FEWEST_GENERATIONS[self.parsed.assertion], cell.get("generations")
         if isinstance(generations, int) and generations < fewest:
             raise ValueError(f"cell.generations: this claim is judged from {fewest} on, not {generations}")
-        check_sampler(self.exploration, space)
+        check_sampler(self.sampler, space)
 
 
 def _kind(policy: Any) -> Any:

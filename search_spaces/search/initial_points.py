@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from search_spaces.search.kinds import DrawingSearch, OptunaSearch
 from search_spaces.search.samplers import SamplerConfig
-from search_spaces.space import Choice, Grid, Range, Space
+from search_spaces.space import Choice, Range, Space, drawn_words
 from trainables.config import suggest
 
 
-def check_points(search: DrawingSearch, space: Space) -> None:
+def check_points(points: Sequence[Mapping[str, Any]], space: Space) -> None:
     """Refuse points outside the space.
 
     Raises:
         ValueError: beginning with the place.
     """
-    drawn = {path: word for path, word in space.items() if not isinstance(word, Grid)}
-    for number, point in enumerate(search.points):
+    words = drawn_words(space)
+    for number, point in enumerate(points):
         for path, value in point.items():
-            if path not in drawn:
+            if path not in words:
                 grid = "; it is a grid, all of which is run on every point" if path in space else ""
-                raise ValueError(f"search.points.{number}: unknown path {path!r}{grid or suggest(path, drawn)}")
-            if not allowed(drawn[path], value):
-                word = drawn[path].model_dump(exclude={"when"})
+                raise ValueError(f"search.points.{number}: unknown path {path!r}{grid or suggest(path, words)}")
+            if not allowed(words[path], value):
+                word = words[path].model_dump(exclude={"when"})
                 raise ValueError(f"search.points.{number}.{path}: {value!r} is not in {word}")
 
 
@@ -37,27 +36,26 @@ def allowed(word: Choice | Range, value: Any) -> bool:
     return not (word.step or word.integer) or abs(word.snap(value) - value) <= 1e-9 * max(1.0, abs(value))
 
 
-def check_sampler(search: OptunaSearch, space: Space) -> None:
+def check_sampler(sampler: SamplerConfig, space: Space) -> None:
     """Refuse a sampler that can't draw the space, or would silently draw part of it at random.
 
     Raises:
         ValueError: beginning with the place.
     """
-    sampler = search.sampler
-    drawn = {path: word for path, word in space.items() if not isinstance(word, Grid)}
-    for path, word in drawn.items():
+    words = drawn_words(space)
+    for path, word in words.items():
         if isinstance(word, Choice) and not sampler.listed:
             raise ValueError(f"search.sampler: {sampler.kind} draws numbers, and {path} is a choice; use tpe or gp")
         if word.when and not sampler.conditional:
             raise ValueError(f"search.sampler: {sampler.kind} takes no conditional path, as {path} is; use tpe or gp")
-    _check_kind(sampler, drawn)
+    _check_kind(sampler, words)
 
 
-def _check_kind(sampler: SamplerConfig, drawn: Mapping[str, Choice | Range]) -> None:
-    if sampler.kind == "cmaes" and len(drawn) < 2:
+def _check_kind(sampler: SamplerConfig, words: Mapping[str, Choice | Range]) -> None:
+    if sampler.kind == "cmaes" and len(words) < 2:
         raise ValueError("search.sampler: cmaes needs two paths to draw, and there is one; use tpe or gp")
     if sampler.kind == "grid":
-        for path, word in drawn.items():
+        for path, word in words.items():
             if isinstance(word, Range) and listed(word) is None:
                 raise ValueError(
                     f"search.sampler: grid needs finitely many values, and {path} is {word.word}; "

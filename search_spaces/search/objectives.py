@@ -13,3 +13,6 @@ OBJECTIVES = {
     "definition": "the statistic of a definition of collapse, by number or name",
 }
 """Name -> what it is."""
+
+METRICS = ("final_loss", "growth", "growth_ratio")
+"""Objectives that a cell has at every generation, of the generations so far."""

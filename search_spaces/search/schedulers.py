@@ -9,11 +9,9 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from search_spaces.search.kinds import Mode, OptunaSearch, SearchConfig
+from search_spaces.search.kinds import Mode, SearchConfig
+from search_spaces.search.objectives import METRICS
 from trainables.config import Config, Registry, suggest
-
-METRICS = ("final_loss", "growth", "growth_ratio")
-"""Objectives that a cell has at every generation, of the generations so far."""
 
 
 class SchedulerConfig(Config):
@@ -87,10 +85,8 @@ class PopulationBased(SchedulerConfig):
 
 def ranking(scheduler: SchedulerConfig, search: SearchConfig) -> tuple[str, Mode]:
     """What cells are ranked by, and which go on."""
-    sought: tuple[str, Mode] = ("final_loss", "min")
-    if isinstance(search, OptunaSearch) and search.objectives[0].partition(":")[0] in METRICS:
-        sought = search.objectives[0].partition(":")[0], search.modes[0]
-    return scheduler.metric or sought[0], scheduler.mode or sought[1]
+    metric, mode = search.ranking or ("final_loss", "min")
+    return scheduler.metric or metric, scheduler.mode or mode
 
 
 def check_scheduler(scheduler: SchedulerConfig, search: SearchConfig) -> None:
@@ -99,20 +95,10 @@ def check_scheduler(scheduler: SchedulerConfig, search: SearchConfig) -> None:
     Raises:
         ValueError: beginning with the place.
     """
-    if search.kind == "falsify":
-        raise ValueError("scheduler: a hunt judges whole recursions; leave it out")
-    if not isinstance(search, OptunaSearch):
-        return
-    if len(search.objectives) > 1:
-        raise ValueError("scheduler: with several objectives there is no one order to stop by; leave it out")
-    if not search.sampler.hears_stops:
+    search.check_stopping()
+    if scheduler.metric is None and search.ranking is None:
         raise ValueError(
-            f"scheduler: the sampler {search.sampler.kind} learns nothing from suggestions that were stopped and would "
-            "make them again; use tpe"
-        )
-    if scheduler.metric is None and search.objectives[0].partition(":")[0] not in METRICS:
-        raise ValueError(
-            f"scheduler.metric: {search.objectives[0]} can't rank unfinished cells; say one of {', '.join(METRICS)}"
+            f"scheduler.metric: {search.sought} can't rank unfinished cells; say one of {', '.join(METRICS)}"
         )
 
 

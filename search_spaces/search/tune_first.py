@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from search_spaces.search.kinds import GridSearch, SearchConfig
+from search_spaces.search.kinds import SearchConfig
 from search_spaces.space import Choice, Grid, Range, Word, parse_word
 from trainables.config import Config, suggest
 from trainables.lineage import Stream, make_key
@@ -77,7 +77,7 @@ class TuneFirst(Config):
                 raise ValueError(f"tune_first.params: {path}: the space has no word for it{near}")
             if self.words(space)[path].when:
                 raise ValueError(f"tune_first.params: {path}: a path that is tuned can't have a condition")
-        if not isinstance(search, GridSearch):
+        if search.draws:
             raise ValueError(f"tune_first: works with the grid search, not with {search.kind}: sizes must be known")
         if "family" in space:
             raise ValueError("tune_first: the space sets family as a whole; give its fields one by one")

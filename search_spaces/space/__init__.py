@@ -1,7 +1,7 @@
 """The words of a search space (grids, ranges, choices) and the conditions under which a path applies."""
 
 from search_spaces.space import conditions
-from search_spaces.space.conditions import Space, applies, drawn_apart, in_order
+from search_spaces.space.conditions import Space, applies, drawn_apart, drawn_words, in_order
 from search_spaces.space.words import WORDS, Choice, Grid, Range, Word, parse_word, when
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "applies",
     "conditions",
     "drawn_apart",
+    "drawn_words",
     "in_order",
     "parse_word",
     "when",

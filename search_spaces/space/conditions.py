@@ -9,6 +9,13 @@ from search_spaces.space.words import Choice, Grid, Range
 from trainables.config import suggest
 
 Space = Mapping[str, Grid | Choice | Range]
+
+
+def drawn_words(space: Space) -> dict[str, Choice | Range]:
+    """The paths that a search draws, with their words."""
+    return {path: word for path, word in space.items() if not isinstance(word, Grid)}
+
+
 MISSING: Any = object()
 """What stands at a path where nothing does."""
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from search_spaces import OptunaSearch, Point, Study, StudyError
-from search_spaces.expansion import expand, falsify, inner, is_open, place, random_draws
+from search_spaces import Point, Study, StudyError
+from search_spaces.expansion import expand, expected, is_open, place
 from sweep.planning.data_identity import Declared
 from sweep.planning.forecast import Effort, Forecast, forecast
 from sweep.planning.speeds import Make, Speeds, make_of, observe
@@ -144,7 +144,7 @@ class _Count:
         self._left = Left()
 
     def plan(self) -> Plan:
-        points = expand(self._study, self._declared.key) + _likely(self._study) + falsify.likely(self._study)
+        points = expand(self._study, self._declared.key) + expected(self._study)
         points += [Point(0, {}, point.cell) for point in self._tuning]
         left_out = [title(point.cell) for point in points if not self._take(point)]
         lines = list(self._lines.values())
@@ -219,17 +219,6 @@ def _spend(effort: Effort, parts: Iterable[Work]) -> None:
             effort.fitting += part.flops
         else:
             effort.sampling += part.flops
-
-
-def _likely(study: Study) -> list[Point]:
-    """Random draws in place of suggestions that depend on results."""
-    return [
-        point
-        for number, block in enumerate(study.blocks)
-        if isinstance(block.search, OptunaSearch)
-        for drawn in random_draws(block, block.search.num_samples, block.search.seed)
-        for point in inner(study, number, drawn)
-    ]
 
 
 def _refuse(study: Study, point: Point) -> None:

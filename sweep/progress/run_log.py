@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from sweep.progress.view import Progress
-from sweep.scheduling import Job
+from sweep.scheduling import Job, Listener
 from sweep.workspace import Workspace
 from trainables.cell import Record
 
@@ -30,7 +30,7 @@ STALE = 30.0
 """Seconds after which a note is that of a run which was killed."""
 
 
-class Chronicle:
+class Chronicle(Listener):
     """A listener of the board. A disk that takes no more costs the logs, not the run.
 
     Args:
@@ -56,9 +56,6 @@ class Chronicle:
         self._wrote = self._asked = -float("inf")
         self._failures: dict[str, str] = {}
         self._nodes: list[dict[str, Any]] = []
-
-    def admitted(self, job: Job) -> None:
-        """The progress counts it."""
 
     def started(self, job: Job) -> None:
         """A trial takes it up."""

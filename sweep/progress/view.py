@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from sweep.progress.eta import Eta, duration
-from sweep.scheduling import Job
+from sweep.scheduling import Job, Listener
 from trainables.cell import Record
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ HEARTBEAT = 20.0
 """Seconds between two plain lines about what is running."""
 
 
-class Progress:
+class Progress(Listener):
     """A listener of the board that counts. Subclasses show."""
 
     def __init__(self, concurrency: int, clock: Callable[[], float] = time.monotonic) -> None:
@@ -53,9 +53,6 @@ class Progress:
         """It no longer runs."""
         self.eta.stop(job)
         self._count(job)
-
-    def tick(self) -> None:
-        """Time has passed."""
 
     def note(self, text: str) -> None:
         """Something that is no cell is under way."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from search_spaces import FalsifySearch, Study
+from search_spaces import Study
 from sweep.scheduling import Board
 from sweep.search import hunts, summary
 from sweep.tracking import TAG
@@ -71,9 +71,7 @@ class Findings:
 
 def findings_of(study: Study, workspace: Workspace, board: Board, store: Store) -> Findings:
     """What a study has found so far. Changes nothing."""
-    hunted = any(isinstance(block.search, FalsifySearch) for block in study.blocks)
-    found = hunts(study, workspace, board.jobs, store) if hunted else []
-    return Findings(found, tuned(study, store), summary.searches(board))
+    return Findings(hunts(study, workspace, board.jobs, store), tuned(study, store), summary.searches(board))
 
 
 def tuned_line(one: Tuned) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from search_spaces import Point, Study
-from search_spaces.expansion import falsify, inner, is_open, random_draws
+from search_spaces.expansion import explored, inner, is_open, random_draws
 from search_spaces.resources import Resources
 from sweep.scheduling import Job
 
@@ -23,7 +23,7 @@ def likely(study: Study) -> list[Job]:
     """One cell of each family and size that open searches may suggest, without stages: what no machine has room for
     is refused when a run starts, not when a search comes to it.
     """
-    study = falsify.explored(study)
+    study = explored(study)
     found: dict[tuple[int, str, str], Job] = {}
     for number, block in enumerate(study.blocks):
         if is_open(block):

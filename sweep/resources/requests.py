@@ -6,8 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from sweep.resources.capacity import Pool
-from sweep.scheduling import Job
-from trainables.cell import Record
+from sweep.scheduling import Job, Listener
 
 MOST_SHARING = 8
 """Trials on one GPU at most: more of them wait for each other, whatever their memory."""
@@ -104,7 +103,7 @@ def share(need: float, whole: float) -> float:
     return int(1e4 / sharing) / 1e4 if sharing > 1 else 1.0
 
 
-class Slots:
+class Slots(Listener):
     """How many trials are handed out: as many as fit, and one of each kind that waits for the next free place.
 
     A pending trial is also what an autoscaler sees; so on a pool that can grow, as many as its limits allow.
@@ -139,15 +138,6 @@ class Slots:
         self._pending.add(job.key)
         self._count(request, -1.0)
         return request
-
-    def admitted(self, job: Job) -> None:
-        """Nothing: it may never run."""
-
-    def recorded(self, job: Job, record: Record) -> None:
-        """Nothing: it keeps its place."""
-
-    def tick(self) -> None:
-        """Nothing."""
 
     def started(self, job: Job) -> None:
         """It has a place."""

@@ -1,12 +1,13 @@
 """Where every cell of a study stands and which one runs next: the driver's state, without Ray."""
 
 from sweep.scheduling.artifact_pruner import Pruner
-from sweep.scheduling.board import Board, Listener
+from sweep.scheduling.board import Board
 from sweep.scheduling.budget import Spending
 from sweep.scheduling.cost import Work, cell_work
 from sweep.scheduling.job import Failure, Job, Stage, make_job, stage, title
+from sweep.scheduling.listener import Listener
 from sweep.scheduling.stored_progress import asker, read_records, settle
-from sweep.scheduling.suggestion import Later, Suggestion
+from sweep.scheduling.suggestion import Later, Suggestion, SuggestionSource
 
 __all__ = [
     "Board",
@@ -18,6 +19,7 @@ __all__ = [
     "Spending",
     "Stage",
     "Suggestion",
+    "SuggestionSource",
     "Work",
     "asker",
     "cell_work",

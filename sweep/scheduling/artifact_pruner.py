@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from sweep.scheduling.job import Job
+from sweep.scheduling.listener import Listener
 from trainables.cell import Record
 from trainables.recursion import Keep, Name, Steps, collect, last_uses, remove
 from trainables.store import Store, StoreError
@@ -24,7 +25,7 @@ class _Needs:
     released: int = 0
 
 
-class Pruner:
+class Pruner(Listener):
     """A listener of the board.
 
     Args:
@@ -57,9 +58,6 @@ class Pruner:
         if job.status in ("failed", "stopped"):
             self._release_all(job)
 
-    def started(self, job: Job) -> None:
-        """Nothing."""
-
     def recorded(self, job: Job, record: Record) -> None:
         """Let go of what no later generation of this cell needs."""
         self._release(job, job.done)
@@ -68,9 +66,6 @@ class Pruner:
         """A cell that was stopped, or failed for good, needs nothing more; one that may be tried again keeps it all."""
         if job.status == "stopped" or (job.failure is not None and job.failure.final):
             self._release_all(job)
-
-    def tick(self) -> None:
-        """Nothing."""
 
     def finish(self, jobs: Iterable[Job]) -> None:
         """Remove what earlier runs have left, when no cell waits any more."""

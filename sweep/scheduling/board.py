@@ -8,38 +8,18 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from search_spaces import Point, StudyError
 from search_spaces.resources import Resources
 from search_spaces.study import StudyBudget
 from sweep.scheduling.budget import Spending
 from sweep.scheduling.job import Failure, Job, make_job, title
+from sweep.scheduling.listener import Listener
 from sweep.scheduling.queue import Queue
 from sweep.scheduling.stored_progress import asker, read_records, settle
 from sweep.scheduling.suggestion import EarlyStopping, Later, SuggestionSource
 from trainables.cell import Record
 from trainables.store import Store
-
-
-class Listener(Protocol):
-    """Who wants to hear of jobs."""
-
-    def admitted(self, job: Job) -> None:
-        """A cell belongs to the study; it may be done already."""
-
-    def started(self, job: Job) -> None:
-        """A trial takes it up."""
-
-    def recorded(self, job: Job, record: Record) -> None:
-        """A generation is done, or was read again."""
-
-    def ended(self, job: Job) -> None:
-        """It is done, has failed, or goes back to wait."""
-
-    def tick(self) -> None:
-        """Time has passed."""
-
 
 ENDED = ("done", "failed", "stopped")
 """A job of this status does not run again in this study."""
@@ -103,7 +83,7 @@ class Board:
         self.left_out: dict[str, str] = {}
         self.broken: str | None = None
         self.refused: StudyError | None = None
-        self._store, self._listeners = store, listeners
+        self._store, self._listeners = store, list(listeners)
         self._spending = Spending(budget or StudyBudget())
         self._wall_time = budget.wall_time if budget else None
         self.concurrency, self._wants, self._stopping = concurrency, wants, stopping
@@ -116,6 +96,10 @@ class Board:
         self._searched = False
         self.searches: list[SuggestionSource] = []
         self._open: list[_Open] = []
+
+    def subscribe(self, listener: Listener, first: bool = False) -> None:
+        """Let someone hear of every change from now on; `first`, before those who hear of it already."""
+        self._listeners.insert(0 if first else len(self._listeners), listener)
 
     def admit(self, points: Iterable[Point]) -> list[Job]:
         """Take cells into the study; those that the store shows as finished never run again."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from search_spaces import Point
 from sweep.scheduling.job import Job
@@ -40,6 +40,12 @@ class SuggestionSource(Protocol):
 
     def ask(self) -> Suggestion | Later | None:
         """What to try next, or None when all samples have been drawn."""
+
+    def resume(self) -> None:
+        """Make suggestions again, before any other, that a kill cut short."""
+
+    def summary(self) -> dict[str, Any] | None:
+        """What was found, as plain data; None before anything is known, and of a search that is told of elsewhere."""
 
     def tell(self, number: int, jobs: Sequence[Job]) -> None:
         """What a suggestion's cells came to.

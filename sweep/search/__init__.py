@@ -4,6 +4,7 @@ from sweep.search import summary
 from sweep.search.early_stopping import Stopping, cautions
 from sweep.search.falsification import FalsifySource, hunts
 from sweep.search.optuna_source import OptunaSource
+from sweep.search.sources import open_searches
 from sweep.search.warm_start import warm_up
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "Stopping",
     "cautions",
     "hunts",
+    "open_searches",
     "summary",
     "warm_up",
 ]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from search_spaces import Grid, Study
-from search_spaces.search import Asha, GridSearch, Hyperband, Median, SchedulerConfig, ranking
+from search_spaces.search import Asha, Hyperband, Median, SchedulerConfig, ranking
 from search_spaces.study import Block
 from sweep.scheduling import Job, read_records
 from sweep.search.objectives import losses, of_cell
@@ -180,7 +180,7 @@ class _Group:
 def _rivals(block: Block, job: Job) -> str:
     """What cells have in common that are ranked among each other: policy and seed, and what an inner grid sets."""
     about: dict[str, Any] = {"family.kind": job.cell.family.kind, "seed": job.cell.seed}
-    if isinstance(block.search, GridSearch):
+    if not block.search.draws:
         about["policy"] = job.cell.policy.canonical()
     else:
         about["policy.kind"] = job.cell.policy.kind

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Container, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -43,9 +43,8 @@ class FalsifySource(OptunaSource):
     """
 
     def __init__(self, study: Study, number: int, storage: Path | None) -> None:
-        hunt = study.blocks[number].search
-        assert isinstance(hunt, FalsifySearch)
-        self.hunt, self.block = hunt, study.blocks[number]
+        self.block = study.blocks[number]
+        self.hunt = cast("FalsifySearch", self.block.search)
         self._pending: list[int] | None = None
         super().__init__(explored(study), number, storage)
 
@@ -79,6 +78,9 @@ class FalsifySource(OptunaSource):
         found = evidence(self.hunt, jobs, range(self.hunt.seeds))
         self._note(number, "effect", None if found is None else found.effect.estimate)
         super().tell(number, jobs)
+
+    def summary(self) -> None:
+        """A hunt is reported by itself, see `hunts`."""
 
     def chosen(self) -> list[int]:
         """Trials that were chosen for a retest so far."""
@@ -153,7 +155,7 @@ def _usable(job: Job) -> bool:
 def hunts(study: Study, workspace: Workspace, jobs: Mapping[str, Job], store: Store) -> list[Hunt]:
     """What each hunt of a study has come to so far. Changes nothing."""
     journal = workspace.searches if workspace.searches.exists() else None
-    numbers = [number for number, block in enumerate(study.blocks) if isinstance(block.search, FalsifySearch)]
+    numbers = [number for number, block in enumerate(study.blocks) if block.search.kind == "falsify"]
     return [account(FalsifySource(study, number, journal), jobs, store) for number in numbers]
 
 

@@ -10,13 +10,13 @@ import json
 import warnings
 from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from search_spaces import Choice, OptunaSearch, Point, Range, Study
-from search_spaces.expansion import Values, drawn_words, inner, place, random_draws
-from search_spaces.space import conditions
+from search_spaces.expansion import Values, inner, place, random_draws
+from search_spaces.space import conditions, drawn_words
 from sweep.scheduling import Job, Later, Suggestion
 from sweep.search.cmaes_replay import Replay
 from sweep.search.objectives import OF_A_CELL, Worth, check_policies, losses, of_cell, parse, worth
@@ -48,11 +48,9 @@ class OptunaSource:
     """
 
     def __init__(self, study: Study, number: int, storage: Path | None) -> None:
-        search = study.blocks[number].search
-        assert isinstance(search, OptunaSearch)
-        self._study, self._number, self._search = study, number, search
-        self._block = study.blocks[number]
-        self._words = dict(drawn_words(self._block))
+        self._study, self._number, self._block = study, number, study.blocks[number]
+        self._search = search = cast("OptunaSearch", self._block.search)
+        self._words = drawn_words(self._block.space)
         self._check()
         self._storage = keep(storage)
         directions = ["minimize" if mode == "min" else "maximize" for mode in search.modes]
@@ -94,6 +92,34 @@ class OptunaSource:
     def name(self) -> str:
         """Optuna's name of the search."""
         return str(self._optuna.study_name)
+
+    def summary(self) -> dict[str, Any] | None:
+        """What was found, as plain data: what was sought, how many suggestions came to what, the best. None before
+        anything is known."""
+        search, trials = self._search, self.trials()
+        return (
+            {
+                "search": self.name,
+                "sampler": search.sampler.kind,
+                "objectives": list(search.objectives),
+                "modes": list(search.modes),
+                "suggestions": len(trials),
+                "stopped_early": sum(trial.state.name == "PRUNED" for trial in trials),
+                "failed": sum(bool(trial.user_attrs.get("diverged")) for trial in trials),
+                "warm_start": self.learned,
+                "best": [
+                    {
+                        "number": trial.number,
+                        "values": dict(zip(search.objectives, trial.values, strict=True)),
+                        "at": self.values(trial),
+                        "cells": trial.user_attrs.get("cells", []),
+                    }
+                    for trial in self.best()
+                ],
+            }
+            if trials
+            else None
+        )
 
     def resume(self) -> None:
         """Suggestions that a kill cut short are made again, before any other."""

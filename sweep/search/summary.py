@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from sweep.scheduling import Board
-from sweep.search.optuna_source import OptunaSource
 from sweep.terminal import columns
 
 FILE = "search.json"
@@ -17,34 +16,9 @@ TAG = "collapse_sweep.search"
 """Tag of the study's run that holds the same, cut to MLflow's length."""
 
 
-def outcome(source: OptunaSource) -> dict[str, Any]:
-    """A search as plain data: what was sought, how many suggestions came to what, the best."""
-    search, trials = source.search, source.trials()
-    return {
-        "search": source.name,
-        "sampler": search.sampler.kind,
-        "objectives": list(search.objectives),
-        "modes": list(search.modes),
-        "suggestions": len(trials),
-        "stopped_early": sum(trial.state.name == "PRUNED" for trial in trials),
-        "failed": sum(bool(trial.user_attrs.get("diverged")) for trial in trials),
-        "warm_start": source.learned,
-        "best": [
-            {
-                "number": trial.number,
-                "values": dict(zip(search.objectives, trial.values, strict=True)),
-                "at": source.values(trial),
-                "cells": trial.user_attrs.get("cells", []),
-            }
-            for trial in source.best()
-        ],
-    }
-
-
 def searches(board: Board) -> list[dict[str, Any]]:
     """Every search of a study that has found something."""
-    sources = [source for source in board.searches if type(source) is OptunaSource]  # a hunt reports by itself
-    return [plain for plain in map(outcome, sources) if plain["suggestions"]]
+    return [plain for plain in (source.summary() for source in board.searches) if plain is not None]
 
 
 def write(found: Sequence[dict[str, Any]], folder: Path) -> None:

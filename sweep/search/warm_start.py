@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from search_spaces import OptunaSearch, Study, StudyError
-from search_spaces.expansion import Values, drawn_words, inner, place, random_draws
+from search_spaces import Study, StudyError
+from search_spaces.expansion import Values, inner, place, random_draws
 from search_spaces.search import allowed
-from search_spaces.space import conditions
+from search_spaces.space import conditions, drawn_words
 from sweep.scheduling import Job, asker, make_job, read_records, settle
 from sweep.search.optuna_source import OptunaSource
 from sweep.tracking import cells_of, flatten
@@ -26,15 +26,13 @@ APART = ("seed", "generations")
 
 
 def warm_up(source: OptunaSource, study: Study, number: int, workspace: Workspace, store: Store) -> None:
-    """Tell a block's search what its `warm_start` studies have found, once.
+    """Tell a block's search what the studies that it learns from have found, once.
 
     Raises:
         StudyError: there is no such study, or nothing of it fits this space.
     """
-    search = study.blocks[number].search
-    assert isinstance(search, OptunaSearch)
     field = f"{place(study, number)}search.warm_start"
-    for name in search.warm_start:
+    for name in study.blocks[number].search.learns_from:
         if name == study.name:
             raise StudyError(f"{field}: {name} is this study itself; it goes on by itself")
         if name in source.learned:
@@ -71,9 +69,9 @@ def _known(study: Study, number: int, cells: list[Cell], store: Store) -> Iterat
 def _drawn(study: Study, number: int, cell: Cell) -> Values | None:
     """The values of the drawn paths at which this is a cell of the block; None where the space can't draw them."""
     block, plain = study.blocks[number], cell.canonical()
-    found = {path: conditions.look(path, plain) for path, _ in drawn_words(block)}
+    found = {path: conditions.look(path, plain) for path in drawn_words(block.space)}
     applicable = conditions.drawn_apart(block.space, found, block.cell)
-    words = dict(drawn_words(block))
+    words = drawn_words(block.space)
     return applicable if all(allowed(words[path], value) for path, value in applicable.items()) else None
 
 
@@ -95,7 +93,7 @@ def _why_none(study: Study, number: int, cells: list[Cell], known: bool) -> str:
     if known:
         return "its cells failed, or have no finite objective"
     block = study.blocks[number]
-    paths = {path for path, _ in drawn_words(block)}
+    paths = set(drawn_words(block.space))
     mine = [flatten(point.cell.canonical()) for point in inner(study, number, _somewhere(study, number))]
     differ = min((_differing(flatten(cell.canonical()), own, paths) for cell in cells for own in mine), key=len)
     if differ:
