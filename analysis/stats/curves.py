@@ -29,7 +29,8 @@ class Curves:
     Attributes:
         metric: its name.
         runs: one row per recursion: study, cell, family, config, policy, seed, replicate, hyperparameters; `heavy`
-            where the family says (metric `infinite_mean`) that its mean over recursions is infinite.
+            where the family says (metric `infinite_mean`) that its mean over recursions is infinite, `diverged` where
+            its loss went to infinity or to no number, or the cell failed.
         generations: [generations], ascending.
         values: [runs, generations], NaN where a recursion has no value.
         errors: like `values`, standard error of a mean over replicates; NaN where a row is one recursion.

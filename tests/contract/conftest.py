@@ -12,6 +12,9 @@ pytest.register_assert_rewrite(
     "trainables.testing.families",
     "trainables.testing.keys",
     "trainables.testing.policies",
+    "trainables.testing.sources",
+    "trainables.testing.stores",
+    "analysis.testing.definitions",
 )
 
 from trainables.testing import Bench  # noqa: E402 - after the rewriting is set up
