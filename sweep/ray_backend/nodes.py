@@ -8,12 +8,12 @@ import os
 import secrets
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
-from unittest.mock import patch
 
 import ray
 
 from sweep.errors import UsageError
 from sweep.ray_backend.code_shipping import environment, packed
+from sweep.ray_backend.internals import sigterm_left_alone
 from sweep.ray_backend.security import confined
 from sweep.resources import Machines, Pool, Shape
 from sweep.signals import unchanged
@@ -73,7 +73,7 @@ def started(machines: Machines) -> Iterator[None]:
 @contextlib.contextmanager
 def _signals_left_alone() -> Iterator[None]:
     """Ray's start sets a handler of SIGTERM that raises, and a start that it breaks off may hang for ever."""
-    with unchanged(), patch.object(ray._private.utils, "set_sigterm_handler", lambda handler: None, create=True):
+    with unchanged(), sigterm_left_alone():
         yield
 
 

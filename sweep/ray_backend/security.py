@@ -12,35 +12,25 @@ import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
+from sweep.ray_backend.internals import loopback_only
+
 SWITCH = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 """Ray's own name of the setting. Off, every process of a Ray takes the loopback address for its own."""
 
 TOKENS = ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
 """Where a user may keep the token instead of Ray's default file."""
 
-SECRETS = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SECURITY_TOKEN", "AWS_SESSION_TOKEN"}
-"""What Tune hands to its workers as settings of theirs, which Ray writes into a log that everybody may read."""
-
-
-def hold_secrets() -> None:
-    """Let workers find credentials where their machine keeps them: the environment they inherit, a file, a role."""
-    from ray.tune.execution import class_cache
-
-    class_cache.ENV_VARS_TO_PROPAGATE.difference_update(SECRETS)
-
 
 @contextlib.contextmanager
 def confined() -> Iterator[None]:
     """A Ray that is started within the block listens on the loopback interface alone and asks for its token."""
-    from ray._private import ray_constants
-
-    held, known = os.environ.get(SWITCH), ray_constants.ENABLE_RAY_CLUSTER
+    held = os.environ.get(SWITCH)
     guard_token()
-    os.environ[SWITCH], ray_constants.ENABLE_RAY_CLUSTER = "0", False
+    os.environ[SWITCH] = "0"
     try:
-        yield
+        with loopback_only():
+            yield
     finally:
-        ray_constants.ENABLE_RAY_CLUSTER = known
         if held is None:
             del os.environ[SWITCH]
         else:

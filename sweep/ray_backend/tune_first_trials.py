@@ -10,8 +10,8 @@ from typing import Any
 import ray
 
 from sweep.errors import Interrupted, UsageError
+from sweep.ray_backend.internals import hold_secrets
 from sweep.ray_backend.nodes import KILLED, lost
-from sweep.ray_backend.security import hold_secrets
 from sweep.resources import Request, Slots, as_config
 from sweep.scheduling import Job, Listener
 from trainables.cell import Cell

@@ -16,9 +16,9 @@ from ray.tune import Callback
 from ray.tune.search import Searcher
 
 from sweep.errors import Interrupted
+from sweep.ray_backend.internals import hold_secrets, memory_kills_are_deaths
 from sweep.ray_backend.nodes import KILLED, lost
-from sweep.ray_backend.oom import kills_are_deaths, reason
-from sweep.ray_backend.security import hold_secrets
+from sweep.ray_backend.oom import reason
 from sweep.ray_backend.stall_warning import Watch
 from sweep.resources import Slots, as_config
 from sweep.scheduling import Board, Failure, Job
@@ -64,7 +64,7 @@ def run_trials(board: Board, store: str, stop: threading.Event, slots: Slots, wa
                 verbose=0,
             ),
         )
-        with kills_are_deaths():
+        with memory_kills_are_deaths():
             tuner.fit()
 
 

@@ -12,7 +12,8 @@ import pytest
 from ray.air.execution._internal.actor_manager import RayActorManager
 from ray.exceptions import OutOfMemoryError, RayActorError
 
-from sweep.ray_backend.oom import kills_are_deaths, reason
+from sweep.ray_backend.internals import memory_kills_are_deaths
+from sweep.ray_backend.oom import reason
 
 STUDY = """\
 name: long
@@ -47,7 +48,7 @@ def test_a_kill_within_a_task_reaches_tune_as_a_dead_worker() -> None:
     unexpected = OutOfMemoryError(SAID)
     with pytest.raises(RuntimeError):  # what Tune does with it
         RayActorManager._actor_task_failed(manager, tracked_actor_task=task, exception=unexpected)
-    with kills_are_deaths():
+    with memory_kills_are_deaths():
         RayActorManager._actor_task_failed(manager, tracked_actor_task=task, exception=unexpected)
     (death,) = told
     assert isinstance(death, RayActorError)

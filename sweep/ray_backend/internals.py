@@ -1,0 +1,104 @@
+"""Everything that is used of Ray beyond its public interface, and what happens where a release of Ray has it no longer.
+
+The names are tested with the release that constraints.txt pins. Where one is gone that keeps Ray to this machine, the
+run is refused; the others are left out, and that costs what their docstrings say.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from typing import Any
+
+from sweep.errors import UsageError
+
+SECRETS = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SECURITY_TOKEN", "AWS_SESSION_TOKEN"}
+"""What Tune hands to its workers as settings of theirs, which Ray writes into a log that everybody may read."""
+
+
+def hold_secrets() -> None:
+    """Let workers find credentials where their machine keeps them: the environment they inherit, a file, a role.
+
+    Raises:
+        UsageError: this Ray hands them on in a way that is not known here.
+    """
+    _required("ray.tune.execution.class_cache", "ENV_VARS_TO_PROPAGATE").difference_update(SECRETS)
+
+
+@contextlib.contextmanager
+def loopback_only() -> Iterator[None]:
+    """Within the block, processes of a Ray that is started take the loopback address for their own.
+
+    Raises:
+        UsageError: this Ray reads the setting in a way that is not known here.
+    """
+    name = "ray._private.ray_constants"
+    _required(name, "ENABLE_RAY_CLUSTER")
+    with _replaced(import_module(name), "ENABLE_RAY_CLUSTER", False):
+        yield
+
+
+@contextlib.contextmanager
+def sigterm_left_alone() -> Iterator[None]:
+    """Within the block, Ray's start sets no handler of SIGTERM. Its own raises, and a start that it breaks off may hang
+    for ever; where it can't be kept from doing so, a second SIGTERM ends the run."""
+    module = import_module("ray._private.utils")
+    with _replaced(module, "set_sigterm_handler", lambda handler: None):
+        yield
+
+
+@contextlib.contextmanager
+def memory_kills_are_deaths() -> Iterator[None]:
+    """Within the block, Tune restarts the trials of workers that were killed for their node's memory.
+
+    Where a worker dies within a task, Ray raises `OutOfMemoryError`, which Tune does not expect: it would end the whole
+    study, as it does where this can't be mended.
+    """
+    from ray.exceptions import OutOfMemoryError, RayActorError
+
+    manager: Any = _found("ray.air.execution._internal.actor_manager", "RayActorManager")
+    told: Callable[[Any, Any, Exception], None] | None = getattr(manager, "_actor_task_failed", None)
+    if told is None:
+        yield
+        return
+
+    def tell(manager: Any, tracked_actor_task: Any, exception: Exception) -> None:
+        dead = RayActorError(error_msg=str(exception)) if isinstance(exception, OutOfMemoryError) else exception
+        told(manager, tracked_actor_task, dead)
+
+    with _replaced(manager, "_actor_task_failed", tell):
+        yield
+
+
+def _found(module: str, name: str) -> Any:
+    try:
+        return getattr(import_module(module), name, None)
+    except ImportError:
+        return None
+
+
+def _required(module: str, name: str) -> Any:
+    found = _found(module, name)
+    if found is None:
+        from ray import __version__
+
+        raise UsageError(
+            f"ray {__version__}: {module}.{name} is not there, without which Ray would not be kept to itself; "
+            "install the release that constraints.txt names"
+        )
+    return found
+
+
+@contextlib.contextmanager
+def _replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
+    """Something of Ray's is another thing within the block; nothing happens where it is not there."""
+    if not hasattr(owner, name):
+        yield
+        return
+    held = getattr(owner, name)
+    setattr(owner, name, value)
+    try:
+        yield
+    finally:
+        setattr(owner, name, held)
