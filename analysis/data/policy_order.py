@@ -1,14 +1,12 @@
-"""The order of policies in tables and legends."""
+"""The order of policies in tables and legends: that of their registry, unknown ones last."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-_ORDER = (
-    "replace", "accumulate", "accumulate_subsample", "replace_multiple", "sliding_window", "synthetic_augmentation",
-    "fresh_mix", "weighted_fresh", "ratio_mix", "decaying_real", "verified", "self_verified", "curated",
-    "detector_weighted", "token_edit",
-)  # fmt: skip
+from trainables.policies import POLICIES
+
+_ORDER = {kind: rank for rank, kind in enumerate(POLICIES)}
 
 
 def order(policies: Iterable[str]) -> list[str]:
@@ -17,5 +15,4 @@ def order(policies: Iterable[str]) -> list[str]:
 
 
 def _rank(policy: str) -> int:
-    kind = policy.split("(")[0]
-    return _ORDER.index(kind) if kind in _ORDER else len(_ORDER)
+    return _ORDER.get(policy.split("(")[0], len(_ORDER))

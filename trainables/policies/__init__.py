@@ -1,4 +1,4 @@
-"""Data policies: one module each, named here. See `base.py` for the contract."""
+"""Data policies: one module each, named here in the order of tables and legends. See `base.py` for the contract."""
 
 from trainables.config import Registry
 from trainables.policies.base import FRESH, Budget, Draw, PolicyConfig, Recipe, Sampling, Selection
@@ -7,9 +7,9 @@ POLICIES = Registry(
     "policy",
     {
         "replace": "trainables.policies.replace:Replace",
-        "replace_multiple": "trainables.policies.replace_multiple:ReplaceMultiple",
         "accumulate": "trainables.policies.accumulate:Accumulate",
         "accumulate_subsample": "trainables.policies.accumulate_subsample:AccumulateSubsample",
+        "replace_multiple": "trainables.policies.replace_multiple:ReplaceMultiple",
         "sliding_window": "trainables.policies.sliding_window:SlidingWindow",
         "synthetic_augmentation": "trainables.policies.synthetic_augmentation:SyntheticAugmentation",
         "fresh_mix": "trainables.policies.fresh_mix:FreshMix",
