@@ -19,7 +19,7 @@ from sweep.resources import Machines, likely, ready, wants
 from sweep.scheduling import Board, Job, Listener, Pruner, SuggestionSource, read_records
 from sweep.search import Stopping, open_searches, warm_up
 from sweep.signals import heeded
-from sweep.tracking import Background, Guarded, Tracker, connect
+from sweep.tracking import Background, Guarded, Tracker, connect, optional
 from sweep.tune_first import settle, settled
 from sweep.workspace import Workspace, prepare
 from trainables.recursion import Keep, check_data
@@ -233,19 +233,26 @@ def _connecting(study: Study, workspace: Workspace, warn: Callable[[str], None])
     Raises:
         TrackingError: from the function that is returned, if the server can't be used.
     """
+
+    def told(trouble: str) -> None:
+        warn(f"{trouble}; {KEPT}")
+
     aside = ThreadPoolExecutor(1, "collapse-sweep connecting")
-    connecting = aside.submit(connect, study, workspace)
+    connecting = aside.submit(connect, study, workspace, warn=warn)
     aside.shutdown(wait=False)
 
     @cache
     def tracked() -> Guarded:
-        return Guarded(_beside(connecting.result(), workspace), lambda trouble: warn(f"{trouble}; {KEPT}"))
+        tracker = optional(connecting.result, workspace, told)
+        return Guarded(_beside(tracker, workspace), told)
 
     return tracked
 
 
 def _beside(tracker: Tracker, workspace: Workspace) -> Tracker:
     """The tracker, writing beside the driver: sqlite takes one writer at a time, a server several."""
+    if tracker.trouble is not None:
+        return tracker
     return Background(tracker, threads=1 if workspace.tracking_uri.startswith("sqlite:") else WRITERS)
 
 

@@ -1,6 +1,7 @@
 """Frames of a study's generations, from the tracking server, the store or other people's files."""
 
 from analysis.data import censoring, metrics, replicates
+from analysis.data.artifact_places import is_own
 from analysis.data.censoring import STOPPED
 from analysis.data.external import parse_columns
 from analysis.data.frame import IDENTITY, is_parameter, parameters, short, tidy
@@ -23,6 +24,7 @@ __all__ = [
     "compositions",
     "configurations",
     "in_order",
+    "is_own",
     "is_parameter",
     "judged",
     "load",

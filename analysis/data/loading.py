@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from trainables.runtime import redact_urls
+from trainables.runtime import redact_urls, sqlite_file, sqlite_uri
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,9 +40,9 @@ def load(
 
     if tracking_uri is None and external.is_file(workspace):
         return external.read(workspace, columns, study)
-    uri = tracking_uri or f"{_SQLITE}{Path(workspace).absolute() / 'mlflow.db'}"
-    if uri.startswith(_SQLITE):
-        path = Path(uri.removeprefix(_SQLITE).split("?")[0])
+    uri = tracking_uri or sqlite_uri(Path(workspace).absolute() / "mlflow.db")
+    path = sqlite_file(uri) if uri.startswith(_SQLITE) else None
+    if path is not None:
         if not path.is_file():
             raise ValueError(f"{path}: no such file; run a study in this workspace first, or name a tracking URI")
         runs, points = mlflow_sqlite.read(path, study, lambda run: mlflow_client.config_of(uri, run))

@@ -19,6 +19,7 @@ from sweep.progress.view import Progress
 from sweep.scheduling import Job, Listener
 from sweep.workspace import Workspace
 from trainables.cell import Record
+from trainables.runtime import write_whole
 
 EVERY = 2.0
 """Seconds between two notes."""
@@ -85,10 +86,7 @@ class Chronicle(Listener):
         if now - self._asked >= NODES_EVERY:
             self._asked, self._nodes = now, nodes()
         with suppress(OSError):
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            fresh = self._path.with_suffix(".tmp")
-            fresh.write_text(json.dumps(self._note(now)), encoding="utf-8")
-            os.replace(fresh, self._path)
+            write_whole(self._path, json.dumps(self._note(now)))
 
     def close(self) -> None:
         """The run is over."""

@@ -14,6 +14,7 @@ from search_spaces import Study
 from sweep.scheduling import Board, read_records
 from sweep.tracking import NO_TRACKING, frame_of
 from sweep.workspace import Workspace
+from trainables.runtime import write_whole
 from trainables.store import Store
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def write_report(
 
         mark.unlink(missing_ok=True)
         build_report(frame, folder, title, store=store, command=command, extra=extra)
-        mark.write_text(stamp, encoding="utf-8")
+        write_whole(mark, stamp)
     return (pd.read_parquet(table) if table.is_file() else pd.DataFrame()), not fresh
 
 

@@ -4,6 +4,8 @@ from trainables.runtime.device import DEVICE, THREADS, pick_device
 from trainables.runtime.memory_maps import open_map, touched
 from trainables.runtime.provenance import COMMIT, current_provenance
 from trainables.runtime.redaction import has_password, redact, redact_urls
+from trainables.runtime.sqlite_uris import sqlite_file, sqlite_uri
+from trainables.runtime.whole_files import write_whole
 
 __all__ = [
     "COMMIT",
@@ -15,5 +17,8 @@ __all__ = [
     "pick_device",
     "redact",
     "redact_urls",
+    "sqlite_file",
+    "sqlite_uri",
     "touched",
+    "write_whole",
 ]
