@@ -40,6 +40,7 @@ Shared = Annotated[
     bool, typer.Option("--shared-storage", help="A local --storage folder is mounted by nodes yet to come, too.")
 ]
 Wait = Annotated[bool, typer.Option("--wait", help="Wait for machines that are not there, rather than refuse.")]
+Online = Annotated[bool, typer.Option("--online", help="Ask servers for the study's data, where it lies there.")]
 Json = Annotated[bool, typer.Option("--json", help="Print machine-readable JSON on stdout.")]
 DEFAULT = Path("collapse-runs")
 
@@ -98,14 +99,17 @@ def plan(
         float | None, typer.Option(help="Of the statistic between seeds; default: what stored records show.")
     ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Exit code 2 where seeds are too few.")] = False,
+    online: Online = False,
     json: Json = False,
 ) -> int:
     """Say what would run: cells, trained generations after sharing, time, cost. Runs nothing but a calibration."""
     from sweep.commands import plan as command
+    from trainables.runtime import unasked
 
     question = command.question(effect, on, power, deviation)
     asked = command.Asked(gpu, cpus, calibrate, cluster, question, strict)
-    return command.show_plan(study, override or [], _place(workspace, storage, tracking_uri), asked, json)
+    with unasked(online):
+        return command.show_plan(study, override or [], _place(workspace, storage, tracking_uri), asked, json)
 
 
 @app.command()
@@ -167,12 +171,15 @@ def status(
     workspace: Root = DEFAULT,
     storage: Storage = None,
     tracking_uri: Tracking = None,
+    online: Online = False,
     json: Json = False,
 ) -> int:
     """Say what is done, running, failed and left."""
     from sweep.commands import status as command
+    from trainables.runtime import unasked
 
-    return command.status(study, override or [], _place(workspace, storage, tracking_uri), json)
+    with unasked(online):
+        return command.status(study, override or [], _place(workspace, storage, tracking_uri), json)
 
 
 @app.command()

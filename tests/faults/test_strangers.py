@@ -8,6 +8,7 @@ import json
 import shutil
 import sqlite3
 import threading
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,13 +17,18 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from analysis.data import is_own
-from search_spaces import load_study
+from search_spaces import StudyError, load_study
 from search_spaces.expansion import expand
+from search_spaces.loading.study import study_from
 from sweep.cli import app
 from sweep.errors import TrackingError, UsageError
 from sweep.tracking import damaged, database
 from sweep.workspace import open_workspace, prepare
 from trainables import run
+from trainables.runtime import NotAsked, unasked
+from trainables.sources.images.hub import Hub as ImageHub
+from trainables.sources.molecules.hub import Hub as MoleculeHub
+from trainables.sources.text.hub import TextHub
 
 TOY = """\
 name: toy
@@ -262,3 +268,65 @@ def test_a_file_in_the_place_of_reports_is_named(tmp_path: Path, file: str) -> N
     (tmp_path / file).touch()
     with pytest.raises(UsageError, match=f"{file} must be a folder and is a file"):
         open_workspace(tmp_path).report("toy")
+
+
+@pytest.mark.parametrize(
+    "family",
+    [
+        "{kind: language, source: {kind: text, path: ADDRESS/corpus.txt}}",
+        "{kind: vae, source: {kind: folder, path: ADDRESS/pictures.zip}}",
+        "{kind: diffusion, source: {kind: smiles, path: ADDRESS/molecules.smi}}",
+        "{kind: diffusion, source: {kind: sdf, path: ADDRESS/molecules.sdf}}",
+    ],
+)
+def test_what_runs_nothing_calls_no_server_unless_told(tmp_path: Path, family: str) -> None:
+    with listening() as (address, heard):
+        words = f"cell: {{family: {family}, rows: 10, generations: 2}}\nspace: {{policy.kind: {{grid: [fresh_mix]}}}}\n"
+        (tmp_path / "toy.yaml").write_text(words.replace("ADDRESS", address))
+        planned = call(tmp_path, "plan", tmp_path / "w")
+        assert planned.exit_code == 0, planned.output
+        assert "is on a server, which this command asks only with --online" in planned.output
+        stood = call(tmp_path, "status", tmp_path / "w")
+        assert stood.exit_code == 2
+        assert "--online" in stood.output
+        assert heard == []
+        call(tmp_path, "plan", tmp_path / "w", "--online")
+        assert heard
+
+
+@pytest.mark.parametrize("source", [TextHub(name="o/d"), ImageHub(name="o/d"), MoleculeHub(name="o/d", smiles="s")])
+def test_the_hub_is_no_exception(monkeypatch: pytest.MonkeyPatch, source: Any) -> None:
+    import datasets
+
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    asked: list[str] = []
+    monkeypatch.setattr(datasets, "load_dataset", lambda name, *words, **more: asked.append(name))
+    arguments = [] if isinstance(source, MoleculeHub) else ["train"]
+    with unasked(), pytest.raises(NotAsked, match="'o/d' is on a server"):
+        source._open(*arguments)
+    assert asked == []
+    source._open(*arguments)
+    assert asked == ["o/d"]
+
+
+def test_grids_are_counted_before_they_are_multiplied() -> None:
+    """Two of 40,000 values would be 1.6 billion cells."""
+    many = list(range(40_000))
+    cell = {"family": {"kind": "gaussian"}, "policy": {"kind": "replace"}, "rows": 10, "generations": 1}
+    raw = {"name": "large", "cell": cell, "space": {"seed": {"grid": many}, "replicates": {"grid": many[1:]}}}
+    tracemalloc.start()
+    try:
+        with pytest.raises(StudyError, match=r"the grids make 1,599,960,000 cells or more; the most is 100,000"):
+            study_from(raw, "study")
+        assert tracemalloc.get_traced_memory()[1] < 2**27
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("kind", ["random", "optuna"])
+def test_samples_are_counted_before_they_are_drawn(kind: str) -> None:
+    cell = {"family": {"kind": "gaussian"}, "policy": {"kind": "replace"}}
+    search = {"kind": kind, "num_samples": 10**12}
+    raw = {"name": "large", "cell": cell, "space": {"rows": {"randint": [1, 99]}}, "search": search}
+    with pytest.raises(StudyError, match=r"search.num_samples: 1,000,000,000,000 make more than 100,000 cells"):
+        study_from(raw, "study")

@@ -4,6 +4,7 @@ from trainables.runtime.device import DEVICE, THREADS, pick_device
 from trainables.runtime.memory_maps import open_map, touched
 from trainables.runtime.provenance import COMMIT, current_provenance
 from trainables.runtime.redaction import has_password, redact, redact_urls
+from trainables.runtime.servers import NotAsked, check_dataset, check_place, unasked
 from trainables.runtime.sqlite_uris import sqlite_file, sqlite_uri
 from trainables.runtime.whole_files import write_whole
 
@@ -11,6 +12,9 @@ __all__ = [
     "COMMIT",
     "DEVICE",
     "THREADS",
+    "NotAsked",
+    "check_dataset",
+    "check_place",
     "current_provenance",
     "has_password",
     "open_map",
@@ -20,5 +24,6 @@ __all__ = [
     "sqlite_file",
     "sqlite_uri",
     "touched",
+    "unasked",
     "write_whole",
 ]
