@@ -17,7 +17,7 @@ from sweep.progress import Chronicle, Progress
 from sweep.reporting import findings_of
 from sweep.resources import Machines, likely, ready, wants
 from sweep.scheduling import Board, Job, Listener, Pruner, SuggestionSource, read_records
-from sweep.search import Stopping, open_searches, warm_up
+from sweep.search import Stopping, known_journal, open_searches, ready_journal, warm_up
 from sweep.signals import heeded
 from sweep.tracking import Background, Guarded, Tracker, connect, optional
 from sweep.tune_first import settle, settled
@@ -73,10 +73,10 @@ def open_board(study: Study, workspace: Workspace, store: Store) -> Board:
         StoreError: the store can't be read.
     """
     study = settled(study, store)
-    journal = workspace.searches if workspace.searches.exists() else None
+    journal = known_journal(workspace, study.name)
     stopping = Stopping(study, journal, store, writing=False)
     board = Board(store, budget=study.budget, wants=wants(study), stopping=stopping)
-    return _fill(board, study, open_searches(study, journal).values())
+    return _fill(board, study, open_searches(study, journal, writing=False).values())
 
 
 def _fill(board: Board, study: Study, sources: Iterable[SuggestionSource]) -> Board:
@@ -146,13 +146,14 @@ class StudyRun:
         self._asked, self._study = asked, settled(asked, store)
         self._workspace, self._store, self._machines = workspace, store, machines
         self._progress, self._warn, self._stop = progress, warn, stop
-        sources = open_searches(self._study, workspace.searches)
+        journal = ready_journal(workspace, self._study.name, warn)
+        sources = open_searches(self._study, journal)
         for number, source in sources.items():
             source.resume()
             warm_up(source, self._study, number, workspace, store)
         self._pruner = Pruner(store, keep, warn, growing=bool(sources)) if keep != "all" else None
         listeners: list[Listener] = [progress, *([self._pruner] if self._pruner else [])]
-        stopping = Stopping(self._study, workspace.searches, store)
+        stopping = Stopping(self._study, journal, store)
         reserve, slots = wants(self._study), machines.cpus or 1
         self._board = Board(store, listeners, self._study.budget, slots, reserve, stopping=stopping)
         _fill(self._board, self._study, sources.values())

@@ -81,9 +81,13 @@ class Workspace:
         """How fast machines were seen to be."""
         return self._inside("speeds.json")
 
+    def searches(self, study: str) -> Path:
+        """Optuna's journal of a study."""
+        return self._inside("optuna", f"{study}.log")
+
     @property
-    def searches(self) -> Path:
-        """Optuna's journal."""
+    def all_searches(self) -> Path:
+        """The journal that earlier versions kept for all studies."""
         return self._inside("optuna", "journal.log")
 
     def _inside(self, *parts: str) -> Path:
