@@ -10,6 +10,7 @@ from pathlib import Path
 from sweep.commands.outcome import DONE
 from sweep.commands.report import print_table
 from sweep.errors import UsageError
+from sweep.reporting import replacing
 from sweep.workspace import Workspace
 
 
@@ -37,7 +38,8 @@ def report(path: str, columns: Sequence[str], workspace: Workspace, json: bool) 
         folder = workspace.report(f"imported/{name}")
         words = [part for pair in columns for part in ("--column", pair)]
         command = shlex.join(["collapse-sweep", "report", path, *words, "--workspace", str(workspace.root)])
-        files = build_report(frame, folder, name, command=command)
+        with replacing(folder) as fresh:
+            files = {name: folder / name for name in build_report(frame, fresh, name, command=command)}
     except ValueError as problem:
         raise UsageError(str(problem)) from None
     table = pd.read_parquet(files["robustness.parquet"]) if "robustness.parquet" in files else pd.DataFrame()

@@ -4,7 +4,7 @@ from sweep.tracking.artifacts import exhibit
 from sweep.tracking.background import Background
 from sweep.tracking.base import Guarded, Tracker
 from sweep.tracking.connection import NO_TRACKING, connect, optional
-from sweep.tracking.database import damaged
+from sweep.tracking.database import damaged, ready
 from sweep.tracking.frames import cells_of, frame_of
 from sweep.tracking.mlflow import probe
 from sweep.tracking.schema import TAG, flatten
@@ -23,4 +23,5 @@ __all__ = [
     "frame_of",
     "optional",
     "probe",
+    "ready",
 ]

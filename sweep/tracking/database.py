@@ -52,7 +52,7 @@ def damaged(file: Path) -> str:
     try:
         with closing(sqlite3.connect(file, timeout=PATIENCE)) as database:
             said = str(database.execute("PRAGMA quick_check(1)").fetchone()[0])
-            tables = {str(row[0]) for row in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+            tables = _tables(database)
     except sqlite3.OperationalError:
         raise
     except sqlite3.DatabaseError as problem:
@@ -60,6 +60,10 @@ def damaged(file: Path) -> str:
     if said != "ok":
         return f"is damaged ({' '.join(said.split())})"
     return "is no database of MLflow's" if tables and not tables >= _TABLES else ""
+
+
+def _tables(database: sqlite3.Connection) -> set[str]:
+    return {str(row[0]) for row in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
 
 
 def set_aside(file: Path) -> Path:
@@ -75,6 +79,8 @@ def set_aside(file: Path) -> Path:
 def _settle(file: Path, artifacts: str) -> None:
     """Have every run say that its files are in this workspace, wherever it was made, and whatever it said."""
     with closing(sqlite3.connect(file, timeout=PATIENCE)) as database, database:
+        if not _tables(database) >= _TABLES:
+            return
         stray = "SELECT 1 FROM experiments WHERE artifact_location != ?1 UNION ALL "
         stray += "SELECT 1 FROM runs WHERE artifact_uri != ?1 || '/' || run_uuid || '/artifacts' LIMIT 1"
         if database.execute(stray, (artifacts,)).fetchone() is None:
