@@ -47,6 +47,25 @@ DEFAULT = Path("collapse-runs")
 P = ParamSpec("P")
 
 
+def _version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(version("collapse-sweep"))
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Studies of recursive training: what happens to a generative model trained on its predecessors' output, and which
+    data policy keeps it healthy.
+    """
+
+
 def reported(command: Callable[P, int]) -> Callable[P, None]:
     """Turn what a user can do wrong into one line on stderr and exit code 2."""
 

@@ -15,7 +15,7 @@ from sweep.errors import TrackingError, UsageError
 from sweep.planning import require_power, speeds
 from sweep.progress import Chronicle, Progress
 from sweep.reporting import findings_of
-from sweep.resources import Machines, likely, ready, wants
+from sweep.resources import Machines, check_address, likely, ready, wants
 from sweep.scheduling import Board, Job, Listener, Pruner, SuggestionSource, read_records
 from sweep.search import Stopping, known_journal, open_searches, ready_journal, warm_up
 from sweep.signals import heeded
@@ -110,6 +110,7 @@ def run_study(
         TrackingError: the tracking server can't be used and there is something to run; nothing has been trained.
         UsageError, StoreError: the workspace or the machines can't be used.
     """
+    check_address(machines.address)
     prepare(workspace)
     store = open_store(workspace.storage)
     require_power(study, store)

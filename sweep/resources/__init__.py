@@ -3,7 +3,7 @@
 from sweep.resources.capacity import Pool, Shape
 from sweep.resources.cpu_count import cores
 from sweep.resources.demand import likely, wants
-from sweep.resources.placement import Machines, places, ready
+from sweep.resources.placement import Machines, check_address, places, ready
 from sweep.resources.requests import Request, Slots, as_config
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "Shape",
     "Slots",
     "as_config",
+    "check_address",
     "cores",
     "likely",
     "places",

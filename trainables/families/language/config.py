@@ -8,9 +8,17 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from trainables.config import suggest
 from trainables.families.base import Cost, FamilyConfig, World
-from trainables.families.language.sizes import FORMULAS, LEAN, SIZES, Shape, feed_forward, parameters, shape
+from trainables.families.language.sizes import (
+    FORMULAS,
+    LEAN,
+    SIZES,
+    Shape,
+    feed_forward,
+    parameters,
+    shape,
+    suggest_size,
+)
 from trainables.sources.text import TEXTS, Pydoc, TextSource
 
 if TYPE_CHECKING:
@@ -117,7 +125,7 @@ class LanguageConfig(FamilyConfig):
     def _known(self) -> LanguageConfig:
         for name, size in (("size", self.size), ("reference_size", self.reference_size)):
             if size is not None and size not in SIZES:
-                raise ValueError(f"{name}: unknown size {size!r}{suggest(size, SIZES)}")
+                raise ValueError(f"{name}: unknown size {size!r}{suggest_size(size)}")
         if self.shape.width % self.shape.heads:
             raise ValueError(f"heads: {self.shape.heads} heads do not divide a width of {self.shape.width}")
         if self.architecture == "gpt2" and self.positions < self.context:
