@@ -189,7 +189,7 @@ class StudyRun:
     def _work(self, tracked: Callable[[], Tracker]) -> bool:
         if self._stop.is_set():
             return True
-        from sweep.ray_backend import nodes, tuner
+        from sweep.ray_backend import nodes, tuner, watched
 
         board, workspace, store = self._board, self._workspace, self._store
         try:
@@ -202,12 +202,18 @@ class StudyRun:
                 show_stored(board, store, tracked())
                 if self._stop.is_set():
                     return True
-                tuner.run_trials(board, workspace.storage, self._stop, slots, self._warn)
+                with watched(lambda: self._abandon(tracked()), self._warn):
+                    tuner.run_trials(board, workspace.storage, self._stop, slots, self._warn)
         except KeyboardInterrupt:
             return not board.broken
         finally:
             board.interrupt()
         return False
+
+    def _abandon(self, tracker: Tracker) -> None:
+        """Show that nothing runs any more."""
+        self._board.interrupt()
+        tracker.close("stopped")
 
     def _conclude(self, stopped: bool, tracker: Guarded) -> Outcome:
         board, workspace = self._board, self._workspace

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from sweep.progress.view import Progress
+from sweep.resources import refuses
 from sweep.scheduling import Job, Listener
 from sweep.workspace import Workspace
 from trainables.cell import Record
@@ -124,6 +125,8 @@ class Chronicle(Listener):
 def nodes() -> list[dict[str, Any]]:
     """Ray's nodes, where this process is connected to Ray: address, whether it is alive, CPUs and GPUs."""
     if "ray" not in sys.modules or not sys.modules["ray"].is_initialized():
+        return []
+    if refuses(str(sys.modules["ray"].get_runtime_context().gcs_address)):  # a dead head would keep all threads waiting
         return []
     return [
         {

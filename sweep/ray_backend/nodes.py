@@ -17,7 +17,7 @@ from sweep.errors import UsageError
 from sweep.ray_backend.code_shipping import environment, packed
 from sweep.ray_backend.internals import sigterm_left_alone
 from sweep.ray_backend.security import confined
-from sweep.resources import Machines, Pool, Shape
+from sweep.resources import Machines, Pool, Shape, refuses
 from sweep.signals import unchanged
 from trainables.lineage import SCHEMA
 from trainables.store import FsspecStore
@@ -222,5 +222,8 @@ def _check(said: list[tuple[dict[str, Any], Look]], storage: str) -> None:
 
 
 def lost() -> bool:
-    """Whether no node is alive any more: Ray's own processes were killed, and nothing will run."""
+    """Whether no node is alive any more: Ray's own processes were killed, and nothing will run. A dead head, which
+    would keep this thread and all others waiting, is not asked: `watched` sees to it."""
+    if refuses(str(ray.get_runtime_context().gcs_address)):
+        return False
     return not any(node["Alive"] for node in ray.nodes())

@@ -1,9 +1,10 @@
 """What machines have, what trials ask for, and which trial goes where."""
 
+from sweep.resources.addresses import check_address, refuses
 from sweep.resources.capacity import Pool, Shape
 from sweep.resources.cpu_count import cores
 from sweep.resources.demand import likely, wants
-from sweep.resources.placement import Machines, check_address, places, ready
+from sweep.resources.placement import Machines, places, ready
 from sweep.resources.requests import Request, Slots, as_config
 
 __all__ = [
@@ -18,5 +19,6 @@ __all__ = [
     "likely",
     "places",
     "ready",
+    "refuses",
     "wants",
 ]

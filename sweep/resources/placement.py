@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -27,32 +26,6 @@ class Machines:
     address: str | None = None
     shared: bool = False
     wait: bool = False
-
-
-ANSWER = 5.0
-"""Seconds that the head of a cluster has to take a connection."""
-
-
-def check_address(address: str | None) -> None:
-    """Reach a cluster's head once: Ray itself tries for many minutes, and can't be ended meanwhile.
-
-    Raises:
-        UsageError: nothing listens at the address, or it is none.
-    """
-    if address is None or address in ("auto", "local") or "://" in address:
-        return
-    host, _, port = address.rpartition(":")
-    if not host or not port.isdigit():
-        raise UsageError(
-            f"--address {address}: is no HOST:PORT, as in 10.0.0.1:6379; `auto` takes the one that runs here"
-        )
-    try:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=ANSWER).close()
-    except (OSError, OverflowError) as problem:
-        reason = getattr(problem, "strerror", None) or problem
-        raise UsageError(
-            f"--address {address}: no Ray cluster answers there ({reason}); `ray start --head` prints a head's address"
-        ) from None
 
 
 def ready(
