@@ -212,6 +212,9 @@ def report(
         list[str] | None,
         typer.Option(metavar="OURS=THEIRS", help="Of a file: what it calls test_loss, policy, … (repeatable)."),
     ] = None,
+    worse: Annotated[
+        str, typer.Option(metavar="higher|lower", help="Of a file: which test_loss is worse; lower for an accuracy.")
+    ] = "higher",
     workspace: Root = DEFAULT,
     storage: Storage = None,
     tracking_uri: Tracking = None,
@@ -220,10 +223,17 @@ def report(
     """Write tables (.md .csv .tex .parquet), plots (.svg .png) and one self-contained report.html."""
     from sweep.commands import imported
     from sweep.commands import report as command
+    from sweep.errors import UsageError
 
     place = _place(workspace, storage, tracking_uri)
     if study.lower().endswith((".csv", ".csv.gz", ".tsv", ".parquet")):
-        return imported.report(study, column or [], place, json)
+        if override:
+            raise UsageError(
+                f"-o {override[0]}: changes a study, and {study} is a table of runs; --column maps its columns"
+            )
+        return imported.report(study, column or [], worse, place, json)
+    if column or worse != "higher":
+        raise UsageError(f"--column and --worse are about a table of runs, and {study} is a study")
     return command.report(study, override or [], place, json)
 
 

@@ -19,6 +19,7 @@ def load(
     study: str | None = None,
     tracking_uri: str | None = None,
     columns: Mapping[str, str] | None = None,
+    worse: str = "higher",
 ) -> pd.DataFrame:
     """The runs of a workspace, or of a table of someone else's, as one tidy frame: a row per cell and generation.
 
@@ -28,6 +29,7 @@ def load(
         study: only this study's cells, None for all.
         tracking_uri: any MLflow tracking URI. A sqlite one is read by SQL, all others through MLflow's client.
         columns: of a table, our column names -> the file's.
+        worse: of a table, whether a `higher` or a `lower` test_loss is for the worse.
 
     Returns:
         Columns `analysis.data.frame.IDENTITY`, then metrics, then hyperparameters by dotted path. Empty (but with the
@@ -39,7 +41,7 @@ def load(
     from analysis.data import external, frame, mlflow_client, mlflow_sqlite
 
     if tracking_uri is None and external.is_file(workspace):
-        return external.read(workspace, columns, study)
+        return external.read(workspace, columns, study, worse)
     uri = tracking_uri or sqlite_uri(Path(workspace).absolute() / "mlflow.db")
     path = sqlite_file(uri) if uri.startswith(_SQLITE) else None
     if path is not None:
