@@ -206,8 +206,8 @@ def test_an_accuracy_that_falls_is_no_loss_that_falls(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("column", "suspect"),
-    [("val_acc", True), ("Test Accuracy", True), ("log likelihood", True), ("neg_log_likelihood", False), ("nll", False),
-     ("loss", False), ("F1", True), ("Squared Error", False)],
+    [("val_acc", True), ("Test Accuracy", True), ("log likelihood", True),
+     ("neg_log_likelihood", False), ("nll", False), ("loss", False), ("F1", True), ("Squared Error", False)],
 )  # fmt: skip
 def test_a_name_that_suggests_more_is_better_is_told(column: str, suspect: bool) -> None:
     assert bool(suspicion({"test_loss": column})) is suspect
