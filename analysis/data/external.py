@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 READERS = (".csv", ".csv.gz", ".tsv", ".parquet")
 RUN = "run"
 """A column that names runs, for a file whose seeds are not given; such runs are never paired across policies."""
+_NAN = ("nan", "-nan", "+nan")
+"""How programs write a result that is no number; an empty place, or NA, is one that was not written down."""
+_NO_NUMBER = "no_number"
 _TEXT = ("study", "family", "policy", "architecture", "size")
 _MAPPABLE = (*IDENTITY, RUN, "parameters")
 
@@ -81,12 +84,14 @@ def read(
         ValueError: a column is missing, is no number where one is needed, or rows are ambiguous; one line each.
     """
     table = _renamed(_table(Path(path)), dict(columns or {}), Path(path).name)
+    table = table.assign(**{_NO_NUMBER: _no_number(table["test_loss"])}).apply(_without_nan)
     for name in ("generation", "test_loss"):
         table[name] = _numbers(table, name)
     if worse not in ("higher", "lower"):
         raise ValueError(f"worse: {worse!r} is neither higher nor lower")
     if worse == "lower":
         table["test_loss"] = -table["test_loss"]
+    table.loc[table.pop(_NO_NUMBER), "test_loss"] = np.inf  # an event, and the worst value; an empty place is neither
     table = table[table["test_loss"].notna() & table["generation"].notna()]
     if table.empty:
         raise ValueError(f"test_loss: {Path(path).name} has no row with a number")
@@ -123,7 +128,31 @@ def _separated(path: Path) -> pd.DataFrame:
             place, header = file.tell(), file.readline()
         file.seek(place)
         separator = max("\t;|," if path.name.lower().endswith(".tsv") else ",;\t|", key=header.count)
-        return pd.read_csv(file, sep=separator, decimal="," if separator == ";" and _commas(path, encoding) else ".")
+        decimal = "," if separator == ";" and _commas(path, encoding) else "."
+        return pd.read_csv(file, sep=separator, decimal=decimal, keep_default_na=False, na_values=_missing())
+
+
+def _no_number(column: pd.Series[Any]) -> pd.Series[bool]:
+    """Where a result is written that is no number."""
+    return column.map(lambda value: isinstance(value, str) and value.strip().lower() in _NAN).astype(bool)
+
+
+def _without_nan(column: pd.Series[Any]) -> pd.Series[Any]:
+    """A column as pandas would have read it, had it taken what is no number for what is missing."""
+    import pandas as pd
+
+    found = _no_number(column)
+    if not found.any():
+        return column
+    try:
+        return pd.to_numeric(column)
+    except (ValueError, TypeError):
+        return column.mask(found)
+
+
+def _missing() -> list[str]:
+    """What pandas takes for a missing value, less what programs write for a result that is no number."""
+    return ["", "#N/A", "#N/A N/A", "#NA", "<NA>", "N/A", "NA", "NULL", "None", "n/a", "null"]
 
 
 def _commas(path: Path, encoding: str) -> bool:

@@ -211,3 +211,20 @@ def test_an_accuracy_that_falls_is_no_loss_that_falls(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_a_name_that_suggests_more_is_better_is_told(column: str, suspect: bool) -> None:
     assert bool(suspicion({"test_loss": column})) is suspect
+
+
+def test_a_loss_that_is_no_number_is_divergence_and_an_empty_place_is_not(tmp_path: Path) -> None:
+    lines = ["generation,loss,policy,seed,lr,note"]
+    for seed in range(5):
+        for generation in range(1, 11):
+            loss = f"{1 + 0.01 * ((7 * seed + 3 * generation) % 5)}"
+            broken = "nan" if seed < 2 and generation >= 8 else loss
+            lines.append(f"{generation},{broken},replace,{seed},0.1,nan")
+            lines.append(f"{generation},{'' if generation == 9 else loss},accumulate,{seed},nan,NA")
+    (tmp_path / "runs.csv").write_text("\n".join(lines))
+    frame = analysis.load(tmp_path / "runs.csv", columns={"test_loss": "loss"})
+    table = assess(frame)
+    words = dict(zip(table["policy"], table["verdict"], strict=True))
+    assert "diverged" in words["replace"]
+    assert "diverged" not in words["accumulate"]
+    assert np.isinf(frame.loc[frame["policy"] == "replace", "test_loss"]).sum() == 6
