@@ -26,7 +26,7 @@ class Totals:
 
     Attributes:
         cells: recursions.
-        generations: of all cells together.
+        generations: of all cells together; in a population, of every member.
         trained: models to fit once what cells share is fitted once.
         stored: of these, models that the store holds.
         rows, tokens: that are fitted on, one pass.
@@ -180,7 +180,7 @@ class _Count:
         self._cells.append(cell)
         totals = self._line(cell).totals
         totals.cells += 1
-        totals.generations += cell.generations
+        totals.generations += cell.generations * len(cell.members)
         self._add(totals, cell, work, stages)
         return True
 
@@ -210,7 +210,7 @@ class _Count:
             fresh = [part for part in parts if part.name not in self._seen]
             self._seen.update(part.name for part in fresh)
             for part in fresh:
-                _count(totals, part, stored or self._store.has("model", step.model))
+                _count(totals, part, part.kind == "model" and (stored or self._store.has("model", part.key)))
             if stored:
                 self._left.stored.setdefault(make, []).append(one)
                 continue

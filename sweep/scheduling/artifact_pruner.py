@@ -50,10 +50,10 @@ class Pruner(Listener):
                 needs.by_generation[last].append(name)
                 self._users[name] += 1
         if self._growing:
-            first = steps.step(1)
-            self._users.update(
-                [("model", first.model), *(("batch", b.key) for d in first.draws for b in steps.drawn(d))]
-            )
+            for member in steps.members:
+                first = member.step(1)
+                real = [("batch", batch.key) for draw in first.draws for batch in member.drawn(draw)]
+                self._users.update([("model", first.model), *real])
         self._needs[job.key] = needs
         if job.status in ("failed", "stopped"):
             self._release_all(job)
