@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +29,10 @@ def _fresh_rows(policy: PolicyConfig, generations: int, budget: Budget) -> int:
 def _recipe(policy: PolicyConfig, generation: int, budget: Budget) -> Recipe:
     """Cells of a study ask the same few policies again and again."""
     return policy.recipe(generation, budget)
+
+
+Sizes = Callable[[int, int], tuple[int, int]]
+"""Rows of a batch by its number and member: planned, and held."""
 
 
 class Fork(Config):
@@ -124,16 +128,27 @@ class Cell(Config):
             return self._ruled(generation, member)
         return self._placed(self._widened(generation, member), generation, member)
 
-    def draws(self, generation: int, member: int = 1) -> tuple[Draw, ...]:
-        """What a generation's corpus is drawn from; in a population, a `Feed` for each member that it reads."""
+    def draws(self, generation: int, member: int = 1, sizes: Sizes | None = None) -> tuple[Draw, ...]:
+        """What a generation's corpus is drawn from; in a population, a `Feed` for each member that it reads.
+
+        Args:
+            generation: 1, 2, …
+            member: whose corpus it is.
+            sizes: `batch_sizes`, or what remembers its answers.
+        """
         recipe = self.recipe(generation, member)
         if self.population is None:
             return recipe.draws
+        known = sizes or self.batch_sizes
 
         def scale(source: int, number: int) -> float:
-            return self._ruled(number + 1, member).kept_rows / self._widened(number + 1, source).kept_rows
+            return known(number, member)[0] / known(number, source)[1]
 
         return feeds(self.population, member, recipe.draws, scale)
+
+    def batch_sizes(self, number: int, member: int) -> tuple[int, int]:
+        """Rows of a member's batch `number` as its own policy plans it, and as its readers need it."""
+        return self._ruled(number + 1, member).kept_rows, self._widened(number + 1, member).kept_rows
 
     def _anchor(self, member: int) -> PolicyConfig | None:
         population = self.population
@@ -161,6 +176,8 @@ class Cell(Config):
             return recipe
         wanted = [self._ruled(generation, reader).kept_rows for reader in population.readers(member)]
         rows = max([sampling.rows, *wanted])
+        if rows == sampling.rows:
+            return recipe
         return recipe.model_copy(update={"sampling": sampling.model_copy(update={"rows": rows})})
 
     def _placed(self, recipe: Recipe, generation: int, member: int) -> Recipe:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -84,28 +85,7 @@ class Population(Config):
     @property
     def weights(self) -> Matrix:
         """W: row i is what member i takes from members 1 … k; rows add up to 1."""
-        if not isinstance(self.shares, float):
-            return self.shares
-        numbers = range(1, self.models + 1)
-        return tuple(tuple(self._weight(self.shares, i, j) for j in numbers) for i in numbers)
-
-    def _weight(self, share: float, reader: int, source: int) -> float:
-        """What a member of a named graph takes from another, or from itself."""
-        others = self._feeders(reader)
-        if reader == source:
-            return 1.0 - share if others else 1.0
-        return share / len(others) if source in others else 0.0
-
-    def _feeders(self, reader: int) -> list[int]:
-        """Whom a member of a named graph reads, itself left out."""
-        match self.graph:
-            case "ring":
-                return [reader - 1 if reader > 1 else self.models]
-            case "complete":
-                return [number for number in range(1, self.models + 1) if number != reader]
-            case "star":
-                return [1] if reader > 1 else []
-        return []
+        return self.shares if not isinstance(self.shares, float) else _weights(self.graph, self.models, self.shares)
 
     def sources(self, reader: int) -> list[tuple[int, float]]:
         """The members whose batches a member reads, and the share of each."""
@@ -115,6 +95,33 @@ class Population(Config):
     def readers(self, source: int) -> list[int]:
         """The members that read a member's batches."""
         return [number for number, row in enumerate(self.weights, 1) if row[source - 1] > 0]
+
+
+@lru_cache(maxsize=256)
+def _weights(graph: str, models: int, share: float) -> Matrix:
+    """W of a named graph."""
+    numbers = range(1, models + 1)
+    fed = {reader: _feeders(graph, models, reader) for reader in numbers}
+    return tuple(tuple(_weight(share, fed[reader], reader, source) for source in numbers) for reader in numbers)
+
+
+def _weight(share: float, feeders: Sequence[int], reader: int, source: int) -> float:
+    """What a member takes from another, or from itself."""
+    if reader == source:
+        return 1.0 - share if feeders else 1.0
+    return share / len(feeders) if source in feeders else 0.0
+
+
+def _feeders(graph: str, models: int, reader: int) -> list[int]:
+    """Whom a member reads, itself left out."""
+    match graph:
+        case "ring":
+            return [reader - 1 if reader > 1 else models]
+        case "complete":
+            return [number for number in range(1, models + 1) if number != reader]
+        case "star":
+            return [1] if reader > 1 else []
+    return []
 
 
 class Feed(Draw):

@@ -7,6 +7,7 @@ number (n − 1)k + i, and so is its batch.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -68,10 +69,10 @@ class History:
 
 def history(cell: Cell) -> History | None:
     """The history of a cell's recipes; None where rows are judged or edited, which no closed form here covers."""
-    past = _Flat(cell)
+    past, sizes = _Flat(cell), cache(cell.batch_sizes)
     for n in range(1, min(cell.generations, LIMIT // len(cell.members)) + 1):
         recipes = {member: cell.recipe(n, member) for member in cell.members}
-        draws = {member: cell.draws(n, member) for member in cell.members}
+        draws = {member: cell.draws(n, member, sizes) for member in cell.members}
         if not all(_covered(recipes[member], draws[member]) for member in cell.members):
             return None
         for member, recipe in recipes.items():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from trainables.cell import Cell
 from trainables.policies import FRESH, Draw, Recipe
 from trainables.population import Feed
@@ -29,14 +31,14 @@ def planned_reserve(cell: Cell) -> int:
         ValueError: a recipe asks for more rows than its batches will hold.
     """
     held: dict[int, list[int]] = {member: [cell.rows] for member in cell.members}
-    reserve = cell.origin(cell.members[-1])
+    reserve, sizes = cell.origin(cell.members[-1]), cache(cell.batch_sizes)
     for generation in range(1, cell.generations + 1):
         recipes = {member: _recipe(cell, generation, member) for member in cell.members}
         for member, recipe in recipes.items():
             if generation > 1:
                 held[member].append(recipe.kept_rows)
         for member in cell.members:
-            for draw in cell.draws(generation, member):
+            for draw in cell.draws(generation, member, sizes):
                 if draw.batches == (FRESH,):
                     reserve = max(reserve, draw.start + (draw.rows or 0))
                 else:

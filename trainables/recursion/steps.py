@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 from trainables.cell import Cell
@@ -71,7 +71,9 @@ class Steps:
         self._steps: dict[int, Step] = {}
         self._batches: dict[int, BatchStep] = {}
         self._pooled: dict[int, str] = {}
+        self._sizes = cell.batch_sizes
         if cell.population is not None:
+            self._sizes = cache(cell.batch_sizes)
             self._others = (self, *(self._beside(member) for member in cell.members[1:]))
             for other in self._others[1:]:
                 other._others = self._others
@@ -154,7 +156,7 @@ class Steps:
     def _make(self, generation: int) -> Step:
         if generation not in self._steps:
             recipe = self.cell.recipe(generation, self.member)
-            draws = self._canonical(self.cell.draws(generation, self.member))
+            draws = self._canonical(self.cell.draws(generation, self.member, self._sizes))
             resolved = [self._resolved(draw) for draw in draws]
             model = make_key("model", draws=resolved, fit=self._fit, seed=self.cell.seed)
             judged: dict[str, Any] = {"evaluation": self.cell.family.evaluation_identity(), "model": model}
