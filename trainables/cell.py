@@ -128,15 +128,14 @@ class Cell(Config):
             return self._ruled(generation, member)
         return self._placed(self._widened(generation, member), generation, member)
 
-    def draws(self, generation: int, member: int = 1, sizes: Sizes | None = None) -> tuple[Draw, ...]:
-        """What a generation's corpus is drawn from; in a population, a `Feed` for each member that it reads.
+    def draws(self, recipe: Recipe, member: int = 1, sizes: Sizes | None = None) -> tuple[Draw, ...]:
+        """What a corpus is drawn from; in a population, a `Feed` for each member that is read.
 
         Args:
-            generation: 1, 2, …
+            recipe: of a generation of the member.
             member: whose corpus it is.
             sizes: `batch_sizes`, or what remembers its answers.
         """
-        recipe = self.recipe(generation, member)
         if self.population is None:
             return recipe.draws
         known = sizes or self.batch_sizes
@@ -144,7 +143,8 @@ class Cell(Config):
         def scale(source: int, number: int) -> float:
             return known(number, member)[0] / known(number, source)[1]
 
-        return feeds(self.population, member, recipe.draws, scale)
+        alike = self.population.anchor is None  # everybody plans for the same rows
+        return feeds(self.population, member, recipe.draws, None if alike else scale)
 
     def batch_sizes(self, number: int, member: int) -> tuple[int, int]:
         """Rows of a member's batch `number` as its own policy plans it, and as its readers need it."""

@@ -131,7 +131,7 @@ class Feed(Draw):
 
 
 def feeds(
-    population: Population, reader: int, draws: Sequence[Draw], scale: Callable[[int, int], float]
+    population: Population, reader: int, draws: Sequence[Draw], scale: Callable[[int, int], float] | None
 ) -> tuple[Feed, ...]:
     """A policy's draws, shared out among those that feed a member.
 
@@ -142,7 +142,8 @@ def feeds(
         population: whose graph it is.
         reader: the member's number.
         draws: of its policy.
-        scale: by source and j, rows of batch j as the reader's policy plans it over those that the source's holds.
+        scale: by source and j, rows of batch j as the reader's policy plans it over those that the source's holds;
+            None where these are the same.
     """
     found: list[Feed] = []
     for draw in draws:
@@ -156,15 +157,20 @@ def feeds(
     return tuple(found)
 
 
-def _whole(population: Population, reader: int, draw: Draw, scale: Callable[[int, int], float]) -> Iterator[Feed]:
+def _whole(
+    population: Population, reader: int, draw: Draw, scale: Callable[[int, int], float] | None
+) -> Iterator[Feed]:
     if 0 in draw.batches:
         yield _feed(draw, (0,), draw.weight, reader)
     synthetic = [number for number in draw.batches if number > 0]
     for source, share in population.sources(reader):
-        held: dict[float, list[int]] = {}
-        for number in synthetic:
-            held.setdefault(share * scale(source, number), []).append(number)
-        for weight, batches in held.items():
+        split: dict[float, list[int]] = {}
+        if scale is None:
+            split[share] = synthetic
+        else:
+            for number in synthetic:
+                split.setdefault(share * scale(source, number), []).append(number)
+        for weight, batches in split.items():
             yield _feed(draw, tuple(batches), draw.weight * weight, source)
 
 

@@ -72,7 +72,7 @@ def history(cell: Cell) -> History | None:
     past, sizes = _Flat(cell), cache(cell.batch_sizes)
     for n in range(1, min(cell.generations, LIMIT // len(cell.members)) + 1):
         recipes = {member: cell.recipe(n, member) for member in cell.members}
-        draws = {member: cell.draws(n, member, sizes) for member in cell.members}
+        draws = {member: cell.draws(recipes[member], member, sizes) for member in cell.members}
         if not all(_covered(recipes[member], draws[member]) for member in cell.members):
             return None
         for member, recipe in recipes.items():

@@ -28,9 +28,9 @@ def population_gaussian() -> Study:
 
 
 def population_language() -> Study:
-    """Two small Llamas on Python's own documentation, apart and feeding each other."""
-    cell: dict[str, Any] = {"family": {"kind": "language", "size": "0.1M"}, "generations": 4}
-    return _study("language", "two small language models that feed each other", cell, models=2)
+    """Three small GPT-2 on Python's own documentation, apart and feeding each other."""
+    cell: dict[str, Any] = {"family": {"kind": "language", "size": "0.1M"}, "rows": 150, "generations": 4}
+    return _study("language", "three small language models that feed each other", cell)
 
 
 def population_falsify() -> Study:
@@ -52,8 +52,8 @@ def population_falsify() -> Study:
     )
 
 
-def _study(name: str, says: str, cell: dict[str, Any], models: int = 3) -> Study:
-    population = {"models": models, "real": "own"}
+def _study(name: str, says: str, cell: dict[str, Any]) -> Study:
+    population = {"models": 3, "real": "own"}
     graph = {"population.graph": Grid(values=GRAPHS), "seed": SEEDS}
     closed = Block(
         name="closed", cell=cell | {"population": population}, space=graph | {"policy.kind": REPLACE_ACCUMULATE}

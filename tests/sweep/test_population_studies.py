@@ -59,12 +59,12 @@ def test_a_stage_counts_the_models_that_it_fits() -> None:
     assert spending.generations == 9
 
 
-@pytest.mark.parametrize(("name", "models"), [("linear", 3), ("gaussian", 3), ("language", 2)])
-def test_named_studies_ask_each_graph_with_and_without_real_data_at_one_model(name: str, models: int) -> None:
+@pytest.mark.parametrize("name", ["linear", "gaussian", "language"])
+def test_named_studies_ask_each_graph_with_and_without_real_data_at_one_model(name: str) -> None:
     cells = [point.cell for point in expand(load_study(f"population/{name}"))]
     found = {(c.population.graph, c.population.anchor is not None) for c in cells if c.population is not None}
     assert found == {(graph, real) for graph in ("alone", "ring", "complete", "star") for real in (False, True)}
-    assert {c.population.models for c in cells if c.population is not None} == {models}
+    assert {c.population.models for c in cells if c.population is not None} == {3}
 
 
 def test_the_hunt_finds_graphs_that_do_not_carry_real_data_to_everybody() -> None:

@@ -21,6 +21,10 @@ def cell(policy="replace", population=None, **fields) -> Cell:
     return Cell.model_validate(CELL | {"policy": policy} | fields | ({"population": population} if population else {}))
 
 
+def draws(of: Cell, generation: int, member: int):
+    return of.draws(of.recipe(generation, member), member)
+
+
 @pytest.mark.parametrize(
     ("graph", "weights"),
     [
@@ -50,8 +54,8 @@ def test_a_cell_without_a_population_is_what_it_was():
 
 
 def test_whole_batches_keep_their_part_of_the_loss_and_real_rows_are_not_split():
-    draws = cell("accumulate", {"models": 2, "graph": "matrix", "shares": HALVES}).draws(3, 2)
-    found = [(draw.batches, draw.source, draw.weight) for draw in draws if isinstance(draw, Feed)]
+    fed = draws(cell("accumulate", {"models": 2, "graph": "matrix", "shares": HALVES}), 3, 2)
+    found = [(draw.batches, draw.source, draw.weight) for draw in fed if isinstance(draw, Feed)]
     assert found == [((0,), 2, 1.0), ((1, 2), 1, 0.25), ((1, 2), 2, 0.75)]
 
 
@@ -59,7 +63,7 @@ def test_a_member_leaves_as_many_rows_as_its_readers_plan_for():
     anchor = {"kind": "ratio_mix", "ratio": 0.2}
     fed = cell("replace", {"models": 3, "graph": "ring", "anchor": anchor})
     assert [fed.recipe(2, member).kept_rows for member in fed.members] == [20, 20, 20]
-    first = [draw for draw in fed.draws(2, 1) if draw.batches == (1,)]
+    first = [draw for draw in draws(fed, 2, 1) if draw.batches == (1,)]
     assert [(draw.rows, draw.how, draw.weight) for draw in first] == [(4, "first", 0.5), (4, "first", 0.5)]
 
 
@@ -70,7 +74,7 @@ def test_a_batch_of_another_size_counts_by_its_share():
     rows = {member: fed.recipe(2, member).kept_rows for member in fed.members}
     assert rows == {1: 40, 2: 40}, "member 1 reads member 2 too"
     for member, planned in ((1, 40), (2, 20)):
-        assert sum(rows[draw.source] * draw.weight for draw in fed.draws(2, member)) == pytest.approx(planned)
+        assert sum(rows[draw.source] * draw.weight for draw in draws(fed, 2, member)) == pytest.approx(planned)
 
 
 def test_fresh_rows_of_members_with_their_own_real_rows_are_disjoint():
@@ -81,7 +85,7 @@ def test_fresh_rows_of_members_with_their_own_real_rows_are_disjoint():
         (draw.start, draw.start + draw.rows)
         for generation in range(2, 5)
         for member in fed.members
-        for draw in fed.draws(generation, member)
+        for draw in draws(fed, generation, member)
         if draw.batches == (-1,)
     )
     assert spans[0][0] == 2 * 20, "behind the batches 0 of members 2 and 3"

@@ -60,10 +60,13 @@ class Graph:
 
     def __init__(self, steps: Steps) -> None:
         self.steps = steps
+        self._others: dict[int, Graph] = {steps.member: self}
 
     def of(self, member: int) -> Graph:
         """The graph of a member of the population."""
-        return self if member == self.steps.member else Graph(self.steps.members[member - 1])
+        if member not in self._others:
+            self._others[member] = Graph(self.steps.members[member - 1])
+        return self._others[member]
 
     def record(self, generation: int) -> Node:
         """What the cell reports: a record, or that of a population, which pools its members' records and models."""

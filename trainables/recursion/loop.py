@@ -178,8 +178,13 @@ class Recursion:
         """
         step = self.steps.step(generation)
         rng = Stream(step.model).numpy("corpus")
-        parts = [(self._part(step, number, rng), draw) for number, draw in enumerate(step.draws)]
-        return weight_by_member([(part, draw.source) for part, draw in parts if isinstance(draw, Feed)])
+        mixed = any(draw.how != "all" for draw in step.draws)
+        found = []
+        for number, draw in enumerate(step.draws):
+            assert isinstance(draw, Feed)  # in a population every draw is one
+            held = self._part(step, number, rng).rows_by_batch if mixed else _held(self.steps.drawn(draw))
+            found.append((draw, held))
+        return weight_by_member(found)
 
     def own_record(self, generation: int) -> Payload:
         """What is stored of this model's record, computed where it is not."""
@@ -228,8 +233,7 @@ class Recursion:
         """What a generation is fitted on."""
         whole = all(draw.how == "all" for draw in step.draws)
         rng = None if whole else Stream(step.model).numpy("corpus")
-        parts = tuple(self._part(step, number, rng) for number in range(len(step.draws)))
-        return Corpus(parts if self.cell.population is None else by_age(parts))
+        return Corpus(tuple(self._part(step, number, rng) for number in range(len(step.draws))))
 
     def _part(self, step: Step, number: int, rng: np.random.Generator | None) -> Part:
         draw = step.draws[number]
@@ -247,6 +251,8 @@ class Recursion:
     def _fit(self, step: Step) -> Payload:
         corpus = self.corpus(step)
         composition = self._composition(step, corpus)
+        if self.cell.population is not None:
+            corpus = Corpus(by_age(corpus.parts))
         started = time.perf_counter()
         try:
             model = self.family.fit(corpus, Stream(step.model).child("fit"))
@@ -374,3 +380,8 @@ class Recursion:
         if judge == "detector":
             synthetic = self.family.sample(self.model(1), self.cell.rows, stream.child("sample"), self.steps.bias)
         return self.family.judge(judge, real, synthetic, stream.child("fit"))
+
+
+def _held(batches: Sequence[BatchStep]) -> dict[int, float]:
+    """Rows by batch number."""
+    return {batch.number: float(batch.rows) for batch in batches}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -11,6 +10,7 @@ import numpy as np
 
 from trainables.corpus import Part
 from trainables.families.closed_form import summarise
+from trainables.population import Feed
 from trainables.store import Payload
 
 SPLIT = ("rows_by_batch", "weight_by_batch", "rejected")
@@ -24,16 +24,17 @@ def by_age(parts: Iterable[Part]) -> tuple[Part, ...]:
     return (*sorted(whole, key=lambda part: part.batches[0].number), *(p for p in parts if p.index is not None))
 
 
-def weight_by_member(parts: Sequence[tuple[Part, int]]) -> dict[str, float]:
+def weight_by_member(draws: Iterable[tuple[Feed, Mapping[int, float]]]) -> dict[str, float]:
     """Share of the loss by whose rows carry it, `real` and member numbers; sums to 1.
 
     Args:
-        parts: of a corpus, each with the member whose batches it names.
+        draws: of a corpus, each with the rows that it came to, by batch number.
     """
-    found: Counter[str] = Counter()
-    for part, source in parts:
-        for number, rows in part.rows_by_batch.items():
-            found["real" if number <= 0 else str(source)] += rows * part.weight  # type: ignore[assignment]
+    found: dict[str, float] = {}
+    for draw, held in draws:
+        for number, rows in held.items():
+            whose = "real" if number <= 0 else str(draw.source)
+            found[whose] = found.get(whose, 0.0) + rows * draw.weight
     total = sum(found.values())
     return {whose: weight / total for whose, weight in sorted(found.items())}
 

@@ -38,7 +38,7 @@ def planned_reserve(cell: Cell) -> int:
             if generation > 1:
                 held[member].append(recipe.kept_rows)
         for member in cell.members:
-            for draw in cell.draws(generation, member, sizes):
+            for draw in cell.draws(recipes[member], member, sizes):
                 if draw.batches == (FRESH,):
                     reserve = max(reserve, draw.start + (draw.rows or 0))
                 else:

@@ -70,10 +70,10 @@ class Steps:
         self._given = data
         self._steps: dict[int, Step] = {}
         self._batches: dict[int, BatchStep] = {}
-        self._pooled: dict[int, str] = {}
-        self._sizes = cell.batch_sizes
+        self._reported: dict[int, Step] = {}
+        self._sizes, self._recipe = cell.batch_sizes, cell.recipe
         if cell.population is not None:
-            self._sizes = cache(cell.batch_sizes)
+            self._sizes, self._recipe = cache(cell.batch_sizes), cache(cell.recipe)
             self._others = (self, *(self._beside(member) for member in cell.members[1:]))
             for other in self._others[1:]:
                 other._others = self._others
@@ -81,7 +81,7 @@ class Steps:
     def _beside(self, member: int) -> Steps:
         """The steps of another member."""
         other = copy(self)
-        other.member, other._steps, other._batches = member, {}, {}
+        other.member, other._steps, other._batches, other._reported = member, {}, {}, {}
         return other
 
     @cached_property
@@ -135,12 +135,11 @@ class Steps:
         for earlier in range(len(self._steps) + 1, generation):
             for member in self.members:
                 member._make(earlier)
-        step = self._make(generation)
-        return step if self.cell.population is None else replace(step, pooled=self._pool(generation))
-
-    def same_model(self, generation: int) -> bool:
-        """Whether all members have one and the same model, as they begin with where real rows are shared."""
-        return len({member._make(generation).model for member in self.members}) == 1
+        if self.cell.population is None:
+            return self._make(generation)
+        if generation not in self._reported:
+            self._reported[generation] = replace(self._make(generation), pooled=self._pool(generation))
+        return self._reported[generation]
 
     def population_key(self, generation: int) -> str:
         """Names the models of all members; the model itself, where they are one."""
@@ -148,15 +147,14 @@ class Steps:
         return models[0] if len(set(models)) == 1 else make_key("models", members=models)
 
     def _pool(self, generation: int) -> str:
-        if generation not in self._pooled:
-            records = [member._make(generation).own_record for member in self.members]
-            self._pooled[generation] = make_key("record", members=records, version=POOLED)
-        return self._pooled[generation]
+        """The key of the record of all members."""
+        records = [member._make(generation).own_record for member in self.members]
+        return make_key("record", members=records, version=POOLED)
 
     def _make(self, generation: int) -> Step:
         if generation not in self._steps:
-            recipe = self.cell.recipe(generation, self.member)
-            draws = self._canonical(self.cell.draws(generation, self.member, self._sizes))
+            recipe = self._recipe(generation, self.member)
+            draws = self._canonical(self.cell.draws(recipe, self.member, self._sizes))
             resolved = [self._resolved(draw) for draw in draws]
             model = make_key("model", draws=resolved, fit=self._fit, seed=self.cell.seed)
             judged: dict[str, Any] = {"evaluation": self.cell.family.evaluation_identity(), "model": model}
@@ -166,7 +164,7 @@ class Steps:
         return self._steps[generation]
 
     def _synthetic(self, number: int) -> BatchStep:
-        recipe = self.cell.recipe(number + 1, self.member)
+        recipe = self._recipe(number + 1, self.member)
         sampling, selection = recipe.sampling, recipe.selection
         assert sampling is not None  # a recipe from generation 2 on always samples
         parts: dict[str, Any] = {
