@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 import analysis
 from analysis.theory.populations import spectral_radius
 from search_spaces import Block, FalsifySearch, Grid, Study, load_study
 from search_spaces.expansion import expand
+from search_spaces.loading.study import study_from
 from search_spaces.search import Confirm
 from sweep.planning import plan_study
 from sweep.scheduling import Board
@@ -22,7 +24,7 @@ from sweep.scheduling.job import make_job
 from sweep.search import FalsifySource
 from sweep.search.falsification import account
 from tests.support.toys import drain
-from trainables import run
+from trainables import Cell, run
 from trainables.population import Population
 from trainables.store import MemoryStore, open_store
 
@@ -65,6 +67,16 @@ def test_named_studies_ask_each_graph_with_and_without_real_data_at_one_model(na
     found = {(c.population.graph, c.population.anchor is not None) for c in cells if c.population is not None}
     assert found == {(graph, real) for graph in ("alone", "ring", "complete", "star") for real in (False, True)}
     assert {c.population.models for c in cells if c.population is not None} == {3}
+
+
+def test_the_study_of_the_page_loads_and_its_policy_shares_are_possible() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "populations.md").read_text(encoding="utf-8")
+    found = study_from(yaml.safe_load(page.split("```yaml\n")[1].split("```")[0]), "populations.md")
+    assert len(expand(found)) == 12
+    asked = {"kind": "compose", "sample": {"times": 0.3333}, "corpus": [{"source": "latest"}]}
+    fed = {"population": {"models": 3, "graph": "complete"}, "policy": asked, "rows": 300}
+    *_, last = run(Cell.model_validate(CELL | fed))
+    assert last.corpus_rows == 3 * 300
 
 
 def test_the_hunt_finds_graphs_that_do_not_carry_real_data_to_everybody() -> None:
