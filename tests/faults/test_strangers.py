@@ -95,15 +95,11 @@ class TestWithMlflow:
         outside = tmp_path / "outside"
         outside.mkdir()
         with listening() as (address, heard):
-            for place in (
-                outside.as_uri(),
-                f"{address}/api/2.0/mlflow-artifacts",
-                f"mlflow-artifacts://{address[7:]}/x",
-            ):
-                rows(moved / "w", f"UPDATE runs SET artifact_uri = '{place}'")
-                rows(moved / "w", "DELETE FROM tags WHERE key = 'config'")
-                rows(moved / "w", "DELETE FROM tags WHERE key = 'collapse_sweep.samples'")
-                assert call(moved, "report", moved / "w").exit_code == 0
+            places = (outside.as_uri(), f"{address}/api/2.0/mlflow-artifacts", f"mlflow-artifacts://{address[7:]}/x")
+            for (run,), place in zip(rows(moved / "w", "SELECT run_uuid FROM runs"), places, strict=True):
+                rows(moved / "w", f"UPDATE runs SET artifact_uri = '{place}' WHERE run_uuid = '{run}'")
+            rows(moved / "w", "DELETE FROM tags WHERE key IN ('config', 'collapse_sweep.samples')")
+            assert call(moved, "report", moved / "w").exit_code == 0
         assert heard == []
         assert not list(outside.iterdir())
 

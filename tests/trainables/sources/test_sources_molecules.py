@@ -211,6 +211,32 @@ class TestSdf:
         assert set(loaded.rows.molecule.tolist()) == {identify(embedded(word)) for word in WORDS}
         assert loaded.skipped == {"hydrogens without coordinates": 1, "record does not parse": 1}
 
+    @pytest.mark.parametrize("end", ["$$$$ \n", "$$$$\t\r\n", "$$$$\n"])
+    def test_spaces_after_a_separator_lose_no_record(self, tmp_path, end):
+        path = tmp_path / "some.sdf"
+        path.write_bytes("".join(Chem.MolToMolBlock(embedded(word)) + end for word in WORDS).encode())
+        loaded = Sdf(path=str(path)).load()
+        assert len(loaded.rows) == len(WORDS)
+        assert loaded.skipped == {}
+
+    def test_what_is_no_conformer_and_what_was_there_before_are_counted(self, tmp_path):
+        def changed(factors: tuple[float, float, float]) -> str:
+            mol = embedded("CCO")
+            conformer = mol.GetConformer()
+            conformer.SetPositions(conformer.GetPositions() * np.array(factors))
+            conformer.Set3D(True)
+            return Chem.MolToMolBlock(mol)
+
+        whole = changed((1, 1, 1))
+        blocks = [whole] * 10 + [changed((0, 0, 0)), changed((10, 10, 10)), changed((1, 1, 0))]
+        path = tmp_path / "some.sdf"
+        path.write_text("".join(f"{block}$$$$\n" for block in blocks))
+        loaded = Sdf(path=str(path)).load()
+        assert len(loaded.rows) == 1
+        assert loaded.skipped["repeated conformer"] == 9
+        assert sum(loaded.skipped.values()) == 12
+        assert loaded.skipped["bond lengths are not those of coordinates in ångström"] >= 2
+
     @pytest.mark.skipif(not SHARED.exists(), reason="no shared data")
     def test_a_published_file(self):
         loaded = Sdf(path=str(SHARED / "gdb1k.sdf"), limit=200).load()

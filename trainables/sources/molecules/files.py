@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import io
+import re
 import zipfile
 from functools import lru_cache
 from typing import Any, ClassVar, Literal
@@ -13,6 +14,13 @@ import numpy as np
 
 from trainables.sources.molecules.base import Loaded, MoleculeSource, content, digest, package_file, require, shuffled
 from trainables.sources.molecules.graph import Collector, Unusable, bonded
+
+READER = 2
+"""Version of how records become rows; part of the identity, so that a mended reader never goes by old results."""
+
+SEPARATOR = re.compile(rb"^\$\$\$\$[ \t]*$\n?", re.MULTILINE)
+SHORTEST, LONGEST = 0.5, 4.0
+"""Ångström of a bond: hydrogen's is 0.74, and none between atoms that rows hold is longer than about 3."""
 
 SYMBOLS = {"H": 1, "C": 6, "N": 7, "O": 8, "F": 9}
 
@@ -32,6 +40,10 @@ class Sdf(FileSource):
 
     kind: Literal["sdf"] = "sdf"
 
+    def identity(self) -> dict[str, Any]:
+        """As of every file, with the version of what reads records."""
+        return super().identity() | {"reader": READER}
+
     def entries(self) -> int:
         return min(len(self._records()), self.limit or 10**9)
 
@@ -39,7 +51,7 @@ class Sdf(FileSource):
         from rdkit import Chem, rdBase
 
         records = self._records()
-        found = Collector()
+        found, seen = Collector(), set[tuple[str, bytes]]()
         with rdBase.BlockLogs():
             for index in shuffled(records):
                 if self.limit is not None and found.rows >= self.limit:
@@ -50,14 +62,33 @@ class Sdf(FileSource):
                         raise Unusable("record does not parse")
                     if not mol.GetNumConformers() or not mol.GetConformer().Is3D():
                         raise Unusable("no 3D coordinates")
-                    found.add(mol, [mol.GetConformer().GetPositions()])
+                    place = mol.GetConformer().GetPositions()
+                    _check_place(mol, place)
+                    if (name := (Chem.MolToSmiles(mol), place.tobytes())) in seen:
+                        raise Unusable("repeated conformer")
+                    seen.add(name)
+                    found.add(mol, [place])
                 except Unusable as problem:
                     found.skipped[str(problem)] += 1
         return found.loaded()
 
     def _records(self) -> list[bytes]:
         text = content(self.path).replace(b"\r\n", b"\n")
-        return [record for record in text.split(b"$$$$\n") if record.strip()]
+        return [record for record in SEPARATOR.split(text) if record.strip()]
+
+
+def _check_place(mol: Any, place: np.ndarray) -> None:
+    """Refuse coordinates that can't be a conformer's in ångström.
+
+    Raises:
+        Unusable: bonded atoms lie at one point or far apart, or carbon's tetrahedron lies in a plane.
+    """
+    ends = np.array([(bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()) for bond in mol.GetBonds()], int).reshape(-1, 2)
+    lengths = np.linalg.norm(place[ends[:, 0]] - place[ends[:, 1]], axis=1)
+    if len(lengths) and (lengths.min() < SHORTEST or lengths.max() > LONGEST):
+        raise Unusable("bond lengths are not those of coordinates in ångström")
+    if any(atom.GetDegree() == 4 for atom in mol.GetAtoms()) and np.linalg.matrix_rank(place - place.mean(0), 1e-3) < 3:
+        raise Unusable("coordinates lie in a plane")
 
 
 class Npz(FileSource):
