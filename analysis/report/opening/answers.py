@@ -80,7 +80,8 @@ def sentence(policy: str, rows: pd.DataFrame, limits: Thresholds) -> str:
         limits: they were judged by.
     """
     grew, kept_ = rows[rows["verdict"].isin(_GREW)], int((rows["verdict"] == STABLE).sum())
-    open_ = int((rows["verdict"] == UNDECIDED).sum())
+    few = int(_few(rows, limits).sum())
+    open_ = int((rows["verdict"] == UNDECIDED).sum()) - few
     of, parts = f"of {len(rows)} configuration{'' if len(rows) == 1 else 's'}", []
     if kept_:
         parts.append(f"kept held-out loss from growing in {kept_} {of}")
@@ -89,6 +90,9 @@ def sentence(policy: str, rows: pd.DataFrame, limits: Thresholds) -> str:
         parts.append(f"{what} in {len(grew)} {of}{_by(grew)}{_bounds(grew, limits)}")
     if open_:
         parts.append(_open(open_, of, bool(parts)))
+    if few:
+        least = f"{limits.min_runs} recursions are not done yet"
+        parts.append(f"in {few} {of} {least}" if parts else f"can't be judged yet: in {few} {of} {least}")
     return f"{_DOING.get(policy, f'The policy {policy}')} {'; '.join(parts)}."
 
 
@@ -108,13 +112,19 @@ def sure(rows: pd.DataFrame, limits: Thresholds) -> str:
     if len(flat) and margin == margin:
         share = tables.percent(margin)
         said.append(f"any rise over the whole run is below {share} of the first loss where it is stable")
-    unknown = rows[rows["verdict"] == UNDECIDED]
+    few = _few(rows, limits)
+    unknown = rows[(rows["verdict"] == UNDECIDED) & ~few]
     least = (unknown["detectable"] / unknown["first"].abs()).max()
     if len(unknown) and least == least:
         said.append(f"growth of {tables.percent(least)} of the first loss a generation would have been seen")
-    elif len(unknown):
+    if few.any():
         said.append(f"nothing is decided below {limits.min_runs} recursions")
     return "; ".join(said) + "."
+
+
+def _few(rows: pd.DataFrame, limits: Thresholds) -> pd.Series[bool]:
+    """Entries of which nothing can be said for want of recursions."""
+    return (rows["verdict"] == UNDECIDED) & (rows["runs"] < limits.min_runs)
 
 
 def _open(count: int, of: str, more: bool) -> str:

@@ -60,9 +60,11 @@ def strips(study: Study) -> dict[str, Strip]:
 def kept(study: Study, policy: str) -> str:
     """What is left of the real data in a policy's last corpora, in words; empty where the records do not say.
 
-    A share is of the rows that generation 1 was fitted on.
+    A share is of the rows that generation 1 was fitted on, in those recursions that went as far as any of their family.
     """
     own = study.frame[study.frame["policy"] == policy].sort_values("generation", kind="stable")
+    reached = own.groupby("cell")["generation"].transform("max")
+    own = own[reached == reached.groupby(own["family"]).transform("max")]
     if own["corpus_rows"].isna().all() or own["real_fraction"].isna().all():
         return ""
     real = (own["corpus_rows"] * own["real_fraction"]).groupby(own["cell"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from analysis.data import NAMES, order, title
+from analysis.data import NAMES, metrics, order, title
 from analysis.report import tables
 from analysis.report.page.html import templates
 from analysis.verdicts import COLLAPSES, DIVERGED, LEVELS, RISES, SLOW, STABLE
@@ -47,7 +47,7 @@ def _row(group: pd.DataFrame, policies: list[str]) -> dict[str, Any]:
         "family": str(first["family"]),
         "metric": str(first["metric"]),
         "rest": title(first[[n for n in NAMES if n != "family"]].reindex(NAMES).fillna("")),
-        "unit": f"{first['metric']}, {first['unit']}",
+        "unit": f"{metrics.describe(str(first['metric']), str(first['family'])).label}, {first['unit']}",
         "entries": [_entry(held[p]) if p in held else {"policy": p, "growth": ""} for p in policies],
     }
 
