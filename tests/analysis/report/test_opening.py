@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 import re
 import shutil
 import subprocess
@@ -196,10 +197,32 @@ def test_the_page_runs_its_own_script_and_asks_for_nothing(built: str) -> None:
     assert "default-src 'none'" in built.replace("&#39;", "'")
     assert not re.search(r"""(?:fetch|XMLHttpRequest|import\(|WebSocket|https?://)""", html.text_of("page.js"))
     assert not re.search(r'(?:src|href|action)="(?!#|data:)', built.replace("xlink:href", "href"))
+
+
+def test_the_script_finds_generations_and_sorts_numbers_as_numbers() -> None:
     node = shutil.which("node")
-    if node is not None:
-        done = subprocess.run([node, "--check", "-"], input=html.text_of("page.js"), capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
+    if node is None:
+        pytest.skip("needs Node.js")
+    driver = """
+    const part = { hidden: false, closest: () => null };
+    const page = { querySelectorAll: () => [], getElementById: () => part, createElement: () => ({}),
+                   body: { appendChild: (made) => made } };
+    const names = "return { nearest, compare, key };";
+    const code = require("fs").readFileSync(0, "utf8") + names;
+    const own = new Function("document", "addEventListener", "location", code)(page, () => {}, { hash: "" });
+    const cell = (text, value) => ({ cells: [{ textContent: text, dataset: value ? { value } : {} }] });
+    const texts = ["−0.5 [−1, 0]", "10", "2", "1,200", "< 0.0001", "word 10", "word 9", ""];
+    const sorted = texts.map((t) => own.key(cell(t), 0)).sort(own.compare);
+    const panel = { span: [0.88, 4.12], n: [1, 2, 4] };
+    console.log(JSON.stringify([sorted, own.key(cell("▲ collapses", "0.25"), 0),
+                                [0, 0.3, 0.8, 1].map((share) => own.nearest(panel, share))]));
+    """
+    done = subprocess.run([node, "-e", driver], input=html.text_of("page.js"), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    ordered, value, nearest = json.loads(done.stdout)
+    assert ordered == [-0.5, 0.0001, 2, 10, 1200, "", "word 9", "word 10"]
+    assert value == 0.25
+    assert nearest == [0, 1, 2, 2]
 
 
 def test_the_narrow_table_fits_a_column_of_a_paper(frame: pd.DataFrame) -> None:

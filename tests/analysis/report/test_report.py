@@ -131,6 +131,7 @@ def test_a_browser_shows_it_without_a_complaint(built: dict[str, Path], tmp_path
     )
     assert done.returncode == 0, done.stderr[-2000:]
     assert "Robustness table" in done.stdout
+    assert re.search(r'<div id="controls">', done.stdout), "the page's own script ran"
     assert "CONSOLE" not in done.stderr, done.stderr[-2000:]
 
 
