@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 _WORDS = 6
 """Values of a hyperparameter that are all named on its axis."""
+_MOST: dict[str, Any] = {"colors": style.SERIES[0], "alpha": 0.8, "linewidths": 1.2}
+_LEAST: dict[str, Any] = {"colors": style.SERIES[1], "alpha": 0.8, "linewidths": 1.2, "linestyles": (0, (4, 2))}
+_REST: dict[str, Any] = {"colors": style.SERIES[7], "alpha": 0.25, "linewidths": 0.8}
 
 
 def build(study: Study) -> Section | None:
@@ -58,24 +61,19 @@ def _picture(study: Study, family: str, policy: str, own: pd.DataFrame, columns:
 
 
 def _paint(figure: Figure, data: pd.DataFrame) -> None:
+    from matplotlib.collections import LineCollection
+
     axes = figure.subplots()
     heights = np.stack([_heights(axes, place, data[name]) for place, name in enumerate(data.columns)], axis=1)
     share = data["growth"].rank(pct=True).to_numpy()
-    for line, rank in zip(heights[np.argsort(share)], np.sort(share), strict=True):
-        axes.plot(range(len(line)), line, marker="", **_look(float(rank)))
+    for low, high, look in ((0.25, 0.75, _REST), (0.0, 0.25, _LEAST), (0.75, 1.0, _MOST)):
+        lines = [list(enumerate(line)) for line in heights[(share > low) & (share <= high)]]
+        axes.add_collection(LineCollection(lines, **look))
     axes.set_xticks(range(data.shape[1]), [str(c) for c in data.columns])
     axes.set_yticks([])
     axes.set_ylim(-0.06, 1.06)
     axes.set_xlim(-0.1, data.shape[1] - 0.4)
     axes.spines["left"].set_visible(False)
-
-
-def _look(rank: float) -> dict[str, Any]:
-    if rank > 0.75:
-        return {"color": style.SERIES[0], "alpha": 0.8, "linewidth": 1.2}
-    if rank <= 0.25:
-        return {"color": style.SERIES[1], "alpha": 0.8, "linewidth": 1.2, "linestyle": (0, (4, 2))}
-    return {"color": style.SERIES[7], "alpha": 0.25, "linewidth": 0.8}
 
 
 def _heights(axes: Axes, place: int, values: pd.Series[Any]) -> Any:
