@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 ROWS = 200
 """Rows of a data table on the page; the files hold all."""
+FEW = 4
+"""Answers up to which each shows what it rests on; of more, that is folded, so that the picture stays near the top."""
 WHOLE = 8.0
 """Inches from which a picture takes the page's whole width."""
 
@@ -73,6 +75,7 @@ def page(
             facts=facts,
             answers=answers,
             number={a.policy: style.SERIES.index(a.look.color) for a in answers}.__getitem__,
+            few=FEW,
             command=command,
             css=text_of("page.css") + style.css(),
             script=script,

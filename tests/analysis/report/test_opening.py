@@ -187,6 +187,14 @@ def test_why_names_what_is_left_of_the_real_data() -> None:
     assert [(a.why, a.strip) for a in unknown] == [("", None)] * 2
 
 
+def test_many_answers_leave_the_picture_near_the_top(frame: pd.DataFrame) -> None:
+    study = Study(frame, "x")
+    few, facts = answers_of(study), facts_of(study)
+    assert "Why, and how sure" not in html.page("x", facts, [], {}, "", few)
+    page = html.page("x", facts, [], {}, "", few * 3)
+    assert page.count("<summary>Why, and how sure</summary>") == 6
+
+
 def test_a_frame_of_one_generation_opens_with_what_there_is(tmp_path: Path) -> None:
     values = simulated.noisy(np.random.default_rng(0), seeds=2, generations=1)
     page = build_report(simulated.study(values), tmp_path, "one")["report.html"].read_text(encoding="utf-8")
