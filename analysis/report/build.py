@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from analysis.data import STOPPED
-from analysis.report import sections, style, tables
+from analysis.report import opening, sections, style, tables
 from analysis.report.context import Picture, Section, Study
 from analysis.report.page import html
 from analysis.verdicts import Thresholds
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
 
     from trainables.store import Store
 
-LIMIT = 5_000_000
-"""Bytes of report.html at most; beyond it plots become links to their files."""
+OPEN = ("verdicts",)
+"""Parts of every report that are not folded, after the answers and their picture."""
 
 
 def build_report(
@@ -30,6 +31,8 @@ def build_report(
     command: str = "",
     thresholds: Thresholds | None = None,
     extra: Sequence[Section] = (),
+    description: str = "",
+    made: date | None = None,
 ) -> dict[str, Path]:
     """Write everything that can be said of a frame.
 
@@ -40,7 +43,9 @@ def build_report(
         store: where the study's records are; without it replicates, samples and corpora are left out.
         command: what makes this report again; printed beside every plot.
         thresholds: of verdicts.
-        extra: sections on what only the caller knows, shown first.
+        extra: sections on what only the caller knows, shown after the robustness table.
+        description: what is asked, in a line.
+        made: the day that the report names; today by default.
 
     Returns:
         Paths by file name; `report.html` opens offline, tables come as csv, parquet, md and tex, plots as svg and png.
@@ -52,19 +57,43 @@ def build_report(
         raise ValueError("frame: no generation has been logged yet")
     folder = Path(out_dir)
     folder.mkdir(parents=True, exist_ok=True)
-    study = Study(frame, title, thresholds or Thresholds(), store, command)
-    parts = [*extra, *sections.build(study)]
+    study = Study(
+        frame, title, thresholds or Thresholds(), store, command, description=description, made=made or date.today()
+    )
+    parts = _parts(study, extra)
     paths: dict[str, Path] = {}
     drawn: dict[str, str] = {}
     for section in parts:
         for exhibit in section.exhibits:
-            paths |= tables.write(exhibit.table, folder, exhibit.name, exhibit.shown)
+            paths |= tables.write(exhibit.table, folder, exhibit.name, exhibit.shown, exhibit.column)
         for picture in section.pictures:
             paths |= draw(picture, folder)
             drawn[picture.name] = paths[f"{picture.name}.svg"].read_text(encoding="utf-8")
     paths["report.html"] = folder / "report.html"
-    paths["report.html"].write_text(html.page(title, facts(study), parts, drawn, command), encoding="utf-8")
+    paths["report.html"].write_text(_page(study, parts, drawn), encoding="utf-8")
     return paths
+
+
+def _parts(study: Study, extra: Sequence[Section]) -> list[Section]:
+    """Every section in the page's order: the picture, the table, the caller's, the folded rest."""
+    picture = opening.picture_of(study)
+    first = [Section("overview", "At a glance", (), [picture], folded=False)] if picture else []
+    rest = list(sections.build(study))
+    shown = [replace(section, folded=False) for section in rest if section.name in OPEN]
+    own = [replace(section, folded=False) for section in extra]
+    return [*first, *shown, *own, *(section for section in rest if section.name not in OPEN)]
+
+
+def _page(study: Study, parts: Sequence[Section], drawn: dict[str, str]) -> str:
+    return html.page(
+        study.title,
+        opening.facts_of(study),
+        parts,
+        drawn,
+        study.command,
+        opening.answers_of(study),
+        html.choices_of(study.assessment),
+    )
 
 
 def draw(picture: Picture, folder: Path) -> dict[str, Path]:
@@ -75,23 +104,3 @@ def draw(picture: Picture, folder: Path) -> dict[str, Path]:
     data = folder / f"{picture.name}.csv"
     picture.data.to_csv(data, index=False)
     return paths | {data.name: data}
-
-
-def facts(study: Study) -> list[str]:
-    """Size of the study, in one line, and what ended early, in another."""
-    frame = study.frame
-    cells = frame.drop_duplicates("cell")
-    said = [
-        f"{len(cells)} cells, {len(frame)} generations, {frame['config'].nunique()} configurations, "
-        f"{frame['policy'].nunique()} policies, {cells['seed'].nunique()} seeds."
-    ]
-    failed = int((cells["status"] == "failed").sum())
-    if failed:
-        said.append(f"{failed} cells failed; their earlier generations are included.")
-    stopped = int((cells["status"] == STOPPED).sum())
-    if stopped:
-        said.append(
-            f"A scheduler stopped {stopped} cells early; each policy of a configuration is judged over the generations "
-            "that all its cells reached, and time to collapse counts them as censored."
-        )
-    return said

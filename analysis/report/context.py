@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from analysis.data import Metric, censoring, configurations, metrics, replicates, titles
 from analysis.definitions import Case, cases
@@ -31,6 +32,8 @@ class Study:
         store: for replicates, samples and corpora; None leaves these out.
         command: what makes this report again.
         seed: of every resampling.
+        description: what is asked, in a line.
+        made: the day of the report.
     """
 
     frame: pd.DataFrame
@@ -39,6 +42,8 @@ class Study:
     store: Store | None = None
     command: str = ""
     seed: int = 0
+    description: str = ""
+    made: date = field(default_factory=date.today)
 
     @cached_property
     def common(self) -> pd.DataFrame:
@@ -64,6 +69,11 @@ class Study:
     def differences(self) -> pd.DataFrame:
         """`paired.differences` of the study."""
         return paired.differences(self.common, self.thresholds, self.replicates)
+
+    @property
+    def loss(self) -> pd.DataFrame:
+        """The assessment's rows on held-out loss; empty where nothing has two generations."""
+        return self.assessment[self.assessment["metric"] == "test_loss"] if len(self.assessment) else self.assessment
 
     @cached_property
     def claims(self) -> pd.DataFrame:
@@ -116,6 +126,7 @@ class Picture:
         paint: draws on an empty figure.
         width: inches.
         height: inches.
+        hover: values to show beside the pointer, as `analysis.report.panels.hover` makes them.
     """
 
     name: str
@@ -124,6 +135,7 @@ class Picture:
     paint: Callable[[Figure], None]
     width: float = 7.2
     height: float = 3.2
+    hover: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """A name may hold words of a stranger's table: no part of it may lead out of the report's folder."""
@@ -132,12 +144,14 @@ class Picture:
 
 @dataclass(frozen=True)
 class Exhibit:
-    """A table: `table` in full precision for files, `shown` for people."""
+    """A table: `table` in full precision for files, `shown` for people, `column` for a column of a paper where that
+    needs another layout."""
 
     name: str
     caption: str
     table: pd.DataFrame
     shown: pd.DataFrame
+    column: pd.DataFrame | None = None
 
 
 @dataclass(frozen=True)
@@ -151,6 +165,8 @@ class Section:
         pictures: plots.
         exhibits: tables.
         html: markup of its own, already escaped; for what is neither plot nor table.
+        notes: paragraphs that are folded: how to read it.
+        folded: whether the whole part is.
     """
 
     name: str
@@ -159,3 +175,5 @@ class Section:
     pictures: Sequence[Picture] = ()
     exhibits: Sequence[Exhibit] = ()
     html: str = ""
+    notes: Sequence[str] = ()
+    folded: bool = True

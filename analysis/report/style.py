@@ -78,6 +78,7 @@ def save(made: Figure, folder: Path, name: str) -> dict[str, Path]:
     """The figure as `<name>.svg` and `.png`; call it inside `figure`. Equal figures give equal files."""
     paths = {f"{name}.{end}": folder / f"{name}.{end}" for end in ("svg", "png")}
     made.savefig(paths[f"{name}.svg"], metadata={"Date": None})
+    made.set_layout_engine("none")  # as laid out for the first file
     made.savefig(paths[f"{name}.png"], dpi=150, facecolor="white")
     return paths
 
@@ -98,6 +99,7 @@ def inline(text: str, label: str) -> str:
     """SVG fit to stand inside a page: theme variables for colours, no ids but referenced ones, a spoken label."""
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>", "", text, flags=re.DOTALL)
+    text = re.sub(r'<g id="((?:panel|mark)-[\d-]+)[^"]*">', r'<g data-mark="\1">', text)
     text = re.sub(r'<g id="[^"]*">', "<g>", text)
     text = re.sub(r'="[^"]*"', _rounded, text)
     text = re.sub(r'width="[^"]*pt"|height="[^"]*pt"', "", text, count=2)

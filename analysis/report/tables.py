@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from analysis.data import NAMES, order
+from analysis.data import NAMES, order, title
 from analysis.verdicts import COLLAPSES, DIVERGED, LEVELS, RISES, SLOW, STABLE
 
 if TYPE_CHECKING:
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 SYMBOLS = {DIVERGED: "✕", COLLAPSES: "▲", RISES: "△", SLOW: "△", LEVELS: "■", STABLE: "■"}
 """Verdicts are told by word and symbol, never by colour alone."""
+LINE = 66
+"""Characters of the smallest type in a paper's column of 3.3 inches."""
 
 
 def robustness(assessment: pd.DataFrame) -> pd.DataFrame:
@@ -38,6 +41,30 @@ def robustness(assessment: pd.DataFrame) -> pd.DataFrame:
     wide = wide.reset_index(drop=True).rename_axis(columns=None)
     names = [c for c in [*keys, "unit"] if c in ("family", "metric") or wide[c].astype(bool).any()]
     return wide[[*names, *order(assessment["policy"])]].fillna("")
+
+
+def narrow(assessment: pd.DataFrame) -> pd.DataFrame:
+    """The table for a column of a paper: one row per configuration, metric and policy, growth and verdict alone."""
+    import pandas as pd
+
+    if assessment.empty:
+        return pd.DataFrame(columns=["policy"])
+    rank = {policy: i for i, policy in enumerate(order(assessment["policy"]))}
+    place = dict(zip(assessment["config"], range(len(assessment)), strict=True))
+    found = assessment.sort_values("policy", key=lambda c: c.map(rank), kind="stable")
+    found = found.sort_values("metric", key=lambda c: c.ne("test_loss"), kind="stable")
+    found = found.sort_values("config", key=lambda c: c.map(place), kind="stable")
+    growth = found[["growth", "growth_low", "growth_high"]].itertuples(index=False, name=None)
+    columns = {
+        "configuration": [title(row) for _, row in found[[*NAMES]].iterrows()],
+        "metric": list(found["metric"]),
+        "policy": list(found["policy"]),
+        "growth": [interval(*values) for values in growth],
+        "verdict": [f"{SYMBOLS.get(word, '○')} {word}" for word in found["verdict"]],
+    }
+    if found["metric"].nunique() == 1:
+        del columns["metric"]
+    return pd.DataFrame(columns)
 
 
 def entry(row: Any) -> str:
@@ -75,6 +102,17 @@ def number(value: Any) -> str:
     return f"{value:.3g}"
 
 
+def percent(share: float) -> str:
+    """A share in per cent, with two significant digits."""
+    value = 100 * share
+    return f"{value:,.0f} %".replace("-", "−") if abs(value) >= 10 else f"{value:.2g} %".replace("-", "−")
+
+
+def between(low: str, high: str) -> str:
+    """A range in words; one value where both are alike."""
+    return low if low == high else f"{low} to {high}"
+
+
 def probability(p: float) -> str:
     """A p-value; tiny ones as a bound."""
     if math.isnan(p):
@@ -96,25 +134,50 @@ def markdown(table: pd.DataFrame) -> str:
 
 
 def latex(table: pd.DataFrame, caption: str = "") -> str:
-    r"""A `tabular` between booktabs rules; needs `\usepackage{booktabs}` and no other package."""
+    r"""A `tabular` as wide as the text or column it stands in, between booktabs rules; needs
+    `\usepackage{booktabs}` and no other package. Cells wrap; columns share the width by their longest words and texts.
+    """
     text = plain(table)
-    head = " & ".join(rf"\textbf{{{_tex(str(c))}}}" for c in text.columns)
-    body = [" & ".join(_tex(str(c)) for c in row) + r" \\" for row in text.to_numpy().tolist()]
+    cells = [[str(c) for c in text.columns], *([str(c) for c in row] for row in text.to_numpy().tolist())]
+    head, *body = [" & ".join(rf"\raggedright {_tex(c)}" for c in row) + r" \tabularnewline" for row in cells]
+    columns = "".join(rf"p{{{share:.3f}\linewidth}}" for share in shares(cells))
     lines = [
         *([f"% {caption}"] if caption else []),
-        rf"\begin{{tabular}}{{{'l' * len(text.columns)}}}",
+        r"{\scriptsize\setlength{\tabcolsep}{2pt}%",
+        rf"\begin{{tabular}}{{@{{}}{columns}@{{}}}}",
         r"\toprule",
-        head + r" \\",
+        head,
         r"\midrule",
         *body,
         r"\bottomrule",
-        r"\end{tabular}",
+        r"\end{tabular}}",
     ]
     return "\n".join(lines) + "\n"
 
 
-def write(table: pd.DataFrame, folder: Path, name: str, shown: pd.DataFrame | None = None) -> dict[str, Path]:
-    """The table as `<name>.csv` and `.parquet` (full precision), `.md` and `.tex` (`shown`, or the table itself).
+def shares(cells: list[list[str]]) -> list[float]:
+    """Shares of a line for a table's columns: their longest word's, and what is left by the lengths of their texts.
+
+    A word is what LaTeX can't break: `_tex` lets lines end after `_`, `,` and `=`.
+    """
+    columns = list(zip(*cells, strict=True))
+    words = [max(len(w) for c in column for w in re.split(r"[\s_,=]+", c)) + 1 for column in columns]
+    texts = [max(len(c) for c in column) ** 0.5 for column in columns]
+    room = 0.97 - 0.01 * len(columns)
+    left = max(0.0, LINE - sum(words))
+    widths = [word + left * text / sum(texts) for word, text in zip(words, texts, strict=True)]
+    return [room * width / sum(widths) for width in widths]
+
+
+def write(
+    table: pd.DataFrame,
+    folder: Path,
+    name: str,
+    shown: pd.DataFrame | None = None,
+    column: pd.DataFrame | None = None,
+) -> dict[str, Path]:
+    """The table as `<name>.csv` and `.parquet` (full precision), `.md` (`shown`, or the table itself) and `.tex`
+    (`column`, or the same).
 
     Returns:
         Paths by file name.
@@ -124,7 +187,7 @@ def write(table: pd.DataFrame, folder: Path, name: str, shown: pd.DataFrame | No
     table.to_csv(paths["csv"], index=False)
     table.to_parquet(paths["parquet"], index=False)
     paths["md"].write_text(markdown(people), encoding="utf-8")
-    paths["tex"].write_text(latex(people, name), encoding="utf-8")
+    paths["tex"].write_text(latex(people if column is None else column, name), encoding="utf-8")
     return {path.name: path for path in paths.values()}
 
 
@@ -163,13 +226,19 @@ def _digits(width: float) -> int:
 
 _STYLES = {DIVERGED: "red", COLLAPSES: "red", RISES: "yellow", SLOW: "yellow", LEVELS: "green", STABLE: "green"}
 _TEX = {
-    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
+    "\\": r"\textbackslash{}",
+    "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_\allowbreak{}", "{": r"\{", "}": r"\}",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "▲": r"$\uparrow$",
     "✕": r"$\times$", "△": r"$\nearrow$", "■": r"$\bullet$",
     "○": r"$\circ$", "×": r"$\times$", "·": r"$\cdot$", "Σ": r"$\Sigma$", "σ": r"$\sigma$", "λ": r"$\lambda$",
     "τ": r"$\tau$", "κ": r"$\kappa$", "α": r"$\alpha$", "β": r"$\beta$", "²": "$^2$", "₁": "$_1$", "≤": r"$\leq$",
     "≥": r"$\geq$", "−": "$-$", "π": r"$\pi$", "∞": r"$\infty$", "→": r"$\to$", "–": "--",
     "<": "$<$", ">": "$>$", "|": "$|$", "Δ": r"$\Delta$", "₂": "$_2$", "±": r"$\pm$", "ℓ": r"$\ell$",
+    "“": "``", "”": "''", "’": "'", "…": r"\dots{}", "½": "1/2", "¼": "1/4", "¾": "3/4", "μ": r"$\mu$", "χ": r"$\chi$",
+    "√": r"$\surd$", "≈": r"$\approx$", "≠": r"$\neq$", "ε": r"$\varepsilon$", "θ": r"$\theta$", "—": "---",
+    ",": r",\allowbreak{}", "=": r"=\allowbreak{}", "↑": r"$\uparrow$",
+    "Π": r"$\Pi$", "δ": r"$\delta$", "ν": r"$\nu$", "ρ": r"$\rho$",
+    "ψ": r"$\psi$", "‖": r"$\|$", "⁻": "$^-$", "↓": r"$\downarrow$",
 }  # fmt: skip
 
 

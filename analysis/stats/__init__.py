@@ -2,7 +2,7 @@
 
 from analysis.stats import exclusion, growth, importance, intervals, law_set, noise, outlook, size_ladders, survival
 from analysis.stats.bootstrap import hierarchical
-from analysis.stats.curves import Curves, by_policy, curves_of, first, last, late_excess, ratio, slope
+from analysis.stats.curves import Curves, by_policy, curves_of, first, last, late_excess, places, ratio, slope
 from analysis.stats.growth import LAWS, MINIMUM, Fit, fit
 from analysis.stats.intervals import Interval, detectable, power_of, runs_needed, t_interval
 from analysis.stats.scaling import SIZES
@@ -33,6 +33,7 @@ __all__ = [
     "laws",
     "noise",
     "outlook",
+    "places",
     "power_of",
     "ratio",
     "restricted_mean",

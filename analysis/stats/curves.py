@@ -6,7 +6,8 @@ A row is one independent recursion: a cell, or one replicate of a cell whose rep
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -56,6 +57,12 @@ class Curves:
             self.theory[mask],
         )
 
+    @cached_property
+    def groups(self) -> list[tuple[tuple[str, str], Curves]]:
+        """See `by_policy`."""
+        joined = replace(self, runs=self.runs.copy())  # columns of a kind lie in one block, taken from at once
+        return [(key, joined.select(held)) for key, held in places(self)]
+
     @property
     def lengths(self) -> npt.NDArray[np.int64]:
         """Generations with a value, [runs]."""
@@ -99,8 +106,13 @@ def curves_of(frame: pd.DataFrame, metric: str = "test_loss", replicates: Mappin
 
 def by_policy(whole: Curves) -> list[tuple[tuple[str, str], Curves]]:
     """The curves of each (configuration, policy)."""
-    places = whole.runs.groupby(["config", "policy"], sort=True).indices
-    return [((str(key[0]), str(key[1])), whole.select(np.asarray(held))) for key, held in _items(places)]
+    return whole.groups
+
+
+def places(whole: Curves) -> list[tuple[tuple[str, str], npt.NDArray[np.int64]]]:
+    """Rows of each (configuration, policy)."""
+    found = whole.runs.groupby(["config", "policy"], sort=True).indices
+    return [((str(key[0]), str(key[1])), np.asarray(held)) for key, held in _items(found)]
 
 
 def slope(values: Array, generations: npt.NDArray[Any]) -> Array:

@@ -3,6 +3,11 @@
 A random forest predicts relative growth from a configuration's hyperparameters; the importance of one is what
 shuffling it costs in R² on held-out configurations (permutation importance, Breiman 2001; scikit-learn). Where the
 forest predicts nothing, importances mean nothing: its cross-validated R² stands beside them.
+
+Beside it PED-ANOVA, which fits no model (Watanabe, Bansal & Hutter, "PED-ANOVA: Efficiently quantifying
+hyperparameter importance in arbitrary subspaces", IJCAI 2023): how far the best configurations' values of a
+hyperparameter are spread otherwise than all configurations', by the Pearson divergence of their densities. It sees
+single hyperparameters only, permutation sees interactions too.
 """
 
 from __future__ import annotations
@@ -23,6 +28,9 @@ CONFIGURATIONS = 12
 _FOLDS = 4
 _TREES = 60
 _REPEATS = 5
+BEST = 0.25
+"""Share of configurations, those that grow least, which PED-ANOVA compares with all."""
+_GRID = 50
 
 
 def features(runs: pd.DataFrame) -> pd.DataFrame:
@@ -45,7 +53,8 @@ def importances(effects: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
 
     Returns:
         Columns: policy ("between policies" for the effect on how far policies lie apart), parameter, importance,
-        low, high (over folds and shuffles: mean ± 1.96 standard errors), r2 (cross-validated), configurations.
+        low, high (over folds and shuffles: mean ± 1.96 standard errors), ped_anova (shares that sum to 1), r2
+        (cross-validated), configurations.
     """
     import pandas as pd
 
@@ -86,6 +95,7 @@ def _of(own: pd.DataFrame, target: Array, policy: str, seed: int) -> list[dict[s
     r2 = 1 - float(((target - predicted) ** 2).mean() / target.var())
     folds = np.stack([c.mean(axis=1) for c in costs])
     error = folds.std(axis=0, ddof=1) / np.sqrt(_FOLDS)
+    apart = ped_anova(table.to_numpy(), target)
     return [
         {
             "policy": policy,
@@ -93,8 +103,46 @@ def _of(own: pd.DataFrame, target: Array, policy: str, seed: int) -> list[dict[s
             "importance": float(mean),
             "low": float(mean - 1.96 * e),
             "high": float(mean + 1.96 * e),
+            "ped_anova": float(share),
             "r2": r2,
             "configurations": len(target),
         }
-        for name, mean, e in zip(table.columns, folds.mean(axis=0), error, strict=True)
+        for name, mean, e, share in zip(table.columns, folds.mean(axis=0), error, apart, strict=True)
     ]
+
+
+def ped_anova(values: Array, target: Array, best: float = BEST) -> Array:
+    """Shares of importance for being among the configurations with the least target, [parameters], summing to 1.
+
+    Args:
+        values: [configurations, parameters], codes for words.
+        target: [configurations].
+        best: share of configurations that counts as such.
+    """
+    chosen = np.argsort(target, kind="stable")[: max(2, round(best * len(target)))]
+    found = np.array([divergence(column[chosen], column) for column in values.T])
+    total = found.sum()
+    return found / total if total > 0 else found
+
+
+def divergence(some: Array, every: Array) -> float:
+    """Pearson divergence Σ q·(p/q − 1)² of the density p of some values from that of all, q.
+
+    On at most `_GRID` places: the values themselves where there are fewer, else evenly spaced ranks of all values, so
+    that a logarithmic spread needs no other treatment. Densities are Gaussian kernels with Scott's width over ranks, or
+    frequencies, with one count spread evenly over the places in either.
+    """
+    places = np.unique(every)
+    if len(places) <= _GRID // 5:
+        p, q = (np.array([(part == place).sum() for place in places]) + 1 / len(places) for part in (some, every))
+    else:
+        p, q = (_density(np.searchsorted(np.sort(every), part) / len(every)) for part in (some, every))
+    p, q = p / p.sum(), q / q.sum()
+    return float((q * (p / q - 1) ** 2).sum())
+
+
+def _density(ranks: Array) -> Array:
+    grid = (np.arange(_GRID) + 0.5) / _GRID
+    width = max(ranks.std(ddof=1), 1 / _GRID) * len(ranks) ** -0.2
+    kernels = np.exp(-0.5 * ((grid - ranks[:, None]) / width) ** 2)
+    return np.asarray((kernels / kernels.sum(axis=1, keepdims=True)).sum(axis=0) + 1 / _GRID)

@@ -63,7 +63,8 @@ def assess(
         seeds, runs, basis, generations, short (cells that ended early), failed, stopped (early, by a
         scheduler; see `analysis.data.censoring`), diverged (recursions); p_rise and its adjustments p_holm,
         p_bh over all rows of the metric; p_collapses, p_levels (of the contrary of these words), excluded (families of
-        laws), margin; detectable (growth found with 80 % power); theory_growth, theory_z; verdict, verdict_alone
+        laws), margin; needed_runs, needed_generations (either would tell a bound from none; 0 where that is not
+        known); detectable (growth found with 80 % power); theory_growth, theory_z; verdict, verdict_alone
         (without correction for the number of rows), reason.
     """
     import pandas as pd
@@ -118,6 +119,8 @@ def _row(group: Curves, metric: metrics.Metric, limits: Thresholds) -> dict[str,
         "p_levels": evidence.p_levels,
         "excluded": ", ".join(evidence.excluded),
         "margin": evidence.margin,
+        "needed_runs": evidence.needed[0],
+        "needed_generations": evidence.needed[1],
         "detectable": intervals.detectable(growth.error, growth.runs, limits.confidence),
         "theory_growth": theory,
         "theory_z": (shown.estimate - theory) / growth.error if growth.error > 0 else np.nan,
@@ -237,10 +240,11 @@ def _excluding(evidence: Evidence, values: Array, limits: Thresholds) -> Evidenc
     level = 1 - limits.confidence
     found = exclusion.exclude(values[None])
     tested = _tested(evidence, found, 0)
-    more = ""
-    if evidence.growth.low > 0 and tested.p_collapses >= level and tested.p_levels >= level:
-        more = _more(*exclusion.needed(found, runs, generations, level), runs)
-    return replace(tested, excluded=exclusion.excluded(found, 0, generations, level), more=more)
+    tested = replace(tested, excluded=exclusion.excluded(found, 0, generations, level))
+    if not evidence.growth.low > 0 or min(tested.p_collapses, tested.p_levels) < level:
+        return tested
+    needed = exclusion.needed(found, runs, generations, level)
+    return replace(tested, more=_more(*needed, runs), needed=needed)
 
 
 def _tested(evidence: Evidence, found: exclusion.Exclusion, study: int) -> Evidence:

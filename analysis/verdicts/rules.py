@@ -88,6 +88,7 @@ class Evidence:
         p_levels: of "it does not grow, or some diverging law holds".
         excluded: families of laws of which every member is excluded.
         more: what would tell a bound from none, in a few words; empty where that is not known.
+        needed: recursions, and generations in all, either of which would tell; 0 where that is not known.
     """
 
     growth: Interval
@@ -102,6 +103,7 @@ class Evidence:
     p_levels: float = 1.0
     excluded: Sequence[str] = ()
     more: str = ""
+    needed: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True)

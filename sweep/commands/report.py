@@ -69,7 +69,9 @@ def show(
     try:
         if report:
             summary.write(told.searches, folder)
-            table, written = results.write_report(frame, folder, study.name, store, command, reuse, told.sections)
+            table, written = results.write_report(
+                frame, folder, study.name, store, command, reuse, told.sections, study.description
+            )
             trouble = exhibit(study, board, workspace, store, frame, folder) if shown and written else None
             if trouble:
                 say(f"warning: {trouble}; the report is not shown there")

@@ -58,6 +58,7 @@ def write_report(
     command: str,
     reuse: bool = False,
     extra: Sequence[Section] = (),
+    description: str = "",
 ) -> tuple[pd.DataFrame, bool]:
     """Write the report into the folder; the robustness table, every figure of it, and whether anything was written.
 
@@ -68,14 +69,18 @@ def write_report(
         store: for replicates, samples and corpora.
         command: what makes it again.
         reuse: leave a report alone that was made of equal figures by the same code.
-        extra: sections of its own, shown first.
+        extra: sections of its own, shown after the robustness table.
+        description: what is asked, in a line.
 
     Raises:
         ValueError: the frame is empty.
     """
     import pandas as pd
 
-    stamp, mark = _stamp(frame, title, command, *_words(extra)), folder.with_name(f".{folder.name}.made-of")
+    stamp, mark = (
+        _stamp(frame, title, command, description, *_words(extra)),
+        folder.with_name(f".{folder.name}.made-of"),
+    )
     table = folder / "robustness.parquet"
     files = [mark, table, folder / "report.html"]
     fresh = reuse and all(file.is_file() for file in files) and mark.read_text(encoding="utf-8") == stamp
@@ -84,7 +89,7 @@ def write_report(
 
         mark.unlink(missing_ok=True)
         with replacing(folder) as place:
-            build_report(frame, place, title, store=store, command=command, extra=extra)
+            build_report(frame, place, title, store=store, command=command, extra=extra, description=description)
         write_whole(mark, stamp)
     return (pd.read_parquet(table) if table.is_file() else pd.DataFrame()), not fresh
 
@@ -113,7 +118,10 @@ def _stamp(frame: pd.DataFrame, *words: str) -> str:
     import analysis
 
     digest = hashlib.sha256(frame.to_csv(index=False).encode())
-    for path in sorted(Path(analysis.__file__).parent.rglob("*.py")):
+    code = (
+        path for path in Path(analysis.__file__).parent.rglob("*") if path.suffix in (".py", ".html", ".css", ".js")
+    )
+    for path in sorted(code):
         digest.update(path.read_bytes())
     digest.update("\0".join(words).encode())
     return digest.hexdigest()

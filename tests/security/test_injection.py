@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import pytest
 
 from analysis.data import CellRun, Points, tidy
 from analysis.report import build_report, tables
+from analysis.report.opening import Facts
 from analysis.report.page import html
 from analysis.report.sections import gallery
 from trainables.config import canonical_json
@@ -35,25 +38,35 @@ class Page(HTMLParser):
         self.tags: set[str] = set()
         self.attributes: list[tuple[str, str, str]] = []
         self.texts: list[str] = []
+        self.scripts: list[str] = []
+        self.inside = ""
         self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.add(tag)
+        self.inside = tag
         self.attributes += [(tag, name, value or "") for name, value in attrs]
 
+    def handle_endtag(self, tag: str) -> None:
+        self.inside = ""
+
     def handle_data(self, data: str) -> None:
-        self.texts.append(data)
+        (self.scripts if self.inside == "script" else self.texts).append(data)
 
 
 def check(text: str) -> Page:
-    """A page without anything that runs."""
+    """A page on which its own script runs, and nothing else can."""
     page = Page(text)
-    assert not page.tags & {"script", "iframe", "object", "embed", "form", "base", "foreignobject"}
+    (script,) = page.scripts
+    assert script == html.text_of("page.js"), "what strangers wrote is no part of it"
+    assert not page.tags & {"iframe", "object", "embed", "form", "base", "foreignobject"}
     assert not [name for _, name, _ in page.attributes if name.startswith("on")]
     links = [value for tag, name, value in page.attributes if name in ("href", "src", "xlink:href", "action")]
     assert all(value.startswith(("#", "data:image/", "data:,")) for value in links), links
     policies = [value for tag, name, value in page.attributes if tag == "meta" and name == "content"]
-    assert any("default-src 'none'" in value and "script" not in value for value in policies)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert any("default-src 'none'" in value and f"script-src 'sha256-{digest}'" in value for value in policies)
+    assert not any("unsafe" in value.partition("script-src")[2] for value in policies)
     return page
 
 
@@ -111,8 +124,8 @@ def test_samples_are_shown_as_text(word: str) -> None:
 
 @pytest.mark.parametrize("word", HOSTILE)
 def test_title_facts_and_command_are_text(word: str) -> None:
-    page = check(html.page(word, [word], [], {}, word))
-    assert " ".join(page.texts).count(word) >= 4
+    page = check(html.page(word, Facts(word, ((word, word),), (word,)), [], {}, word))
+    assert " ".join(page.texts).count(word) >= 7
 
 
 @pytest.mark.parametrize("word", HOSTILE)

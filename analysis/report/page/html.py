@@ -1,83 +1,153 @@
-"""Sections to one HTML file: no script, no network, pictures and styles inside."""
+"""Sections to one HTML file: no network; pictures, styles and one small script inside.
+
+The page's policy lets that script run and no other, by its hash, so that nothing in a stranger's names or samples runs.
+Without it every figure and table is there; it adds values beside the pointer, choices, sorting and filters.
+"""
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import json
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from html import escape
 from importlib.resources import files
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from markupsafe import Markup
+
+from analysis.data import order
 from analysis.report import style, tables
 from analysis.report.context import Exhibit, Picture, Section
+from analysis.report.opening import Answer, Facts
 
 if TYPE_CHECKING:
     import pandas as pd
+    from jinja2 import Environment
 
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 ROWS = 200
 """Rows of a data table on the page; the files hold all."""
+FEW = 4
+"""Answers up to which each shows what it rests on; of more, that is folded, so that the picture stays near the top."""
+WHOLE = 8.0
+"""Inches from which a picture takes the page's whole width."""
 
 
-def page(title: str, facts: Sequence[str], sections: Sequence[Section], drawn: Mapping[str, str], command: str) -> str:
+@dataclass(frozen=True)
+class Choices:
+    """What a reader can pick: policies with the number of their colour, families, metrics."""
+
+    policies: tuple[tuple[str, int], ...] = ()
+    families: tuple[str, ...] = ()
+    metrics: tuple[str, ...] = ()
+
+
+def page(
+    title: str,
+    facts: Facts,
+    sections: Sequence[Section],
+    drawn: Mapping[str, str],
+    command: str,
+    answers: Sequence[Answer] = (),
+    choices: Choices | None = None,
+) -> str:
     """The whole page.
 
     Args:
         title: heading.
-        facts: one-line facts under it.
-        sections: in order.
+        facts: under it.
+        sections: in order; folded ones after the others.
         drawn: SVG text by picture name.
         command: what makes the report again.
+        answers: what the study says, one a policy.
+        choices: what can be picked.
     """
-    css = files("analysis.report.page").joinpath("page.css").read_text(encoding="utf-8") + style.css()
-    links = "".join(f'<a href="#{s.name}">{escape(s.title)}</a>' for s in sections)
-    body = "".join(_section(s, drawn, command) for s in sections)
-    meta = "".join(f'<p class="meta">{escape(fact)}</p>' for fact in facts)
-    made = f'<p class="meta">Made by <code>{escape(command)}</code></p>' if command else ""
-    return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width,initial-scale=1">'
-        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
-        f'<link rel="icon" href="data:,"><title>{escape(title)}</title><style>{css}</style></head>'
-        f"<body><h1>{escape(title)}</h1>{meta}{made}<nav>{links}</nav><main>{body}</main></body></html>\n"
+    script = text_of("page.js")
+    shown = [_section(section, drawn) for section in sections]
+    made: str = (
+        templates()
+        .get_template("page.html")
+        .render(
+            title=title,
+            facts=facts,
+            answers=answers,
+            number={a.policy: style.SERIES.index(a.look.color) for a in answers}.__getitem__,
+            few=FEW,
+            command=command,
+            css=text_of("page.css") + style.css(),
+            script=script,
+            security=security(script),
+            prose=prose,
+            choices=choices or Choices(),
+            open=[section for section in shown if not section["folded"]],
+            folded=[section for section in shown if section["folded"]],
+        )
+    )
+    return made
+
+
+def choices_of(assessment: pd.DataFrame) -> Choices:
+    """What can be picked in a study with this assessment."""
+    if assessment.empty:
+        return Choices()
+    looks = style.looks(assessment["policy"])
+    return Choices(
+        tuple((p, style.SERIES.index(looks[p].color)) for p in order(assessment["policy"])),
+        tuple(dict.fromkeys(assessment["family"])),
+        tuple(dict.fromkeys(assessment["metric"])),
     )
 
 
-def _section(section: Section, drawn: Mapping[str, str], command: str) -> str:
-    text = "".join(f"<p>{_prose(paragraph)}</p>" for paragraph in section.text)
-    pictures = "".join(_picture(p, drawn[p.name], command) for p in section.pictures)
-    exhibits = "".join(_exhibit(e, bool(section.html)) for e in section.exhibits)
-    head = f'<section id="{section.name}"><h2>{escape(section.title)}</h2>'
-    return f"{head}{text}{section.html}{pictures}{exhibits}</section>"
+def security(script: str) -> str:
+    """The page's content policy: its own script, by hash, and no request."""
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src 'sha256-{digest}'"
 
 
-def _prose(text: str) -> str:
+def prose(text: str) -> Markup:
     """Escaped, with `code` between backticks."""
-    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text)))
 
 
-def _picture(picture: Picture, svg: str, command: str) -> str:
-    source = f"{picture.name}.csv, {picture.name}.svg, {picture.name}.png"
-    made = f" Made by <code>{escape(command)}</code> as {escape(source)}." if command else f" Files: {escape(source)}."
-    return (
-        f'<figure><div class="plot">{style.inline(svg, picture.caption)}</div>'
-        f"<figcaption>{escape(picture.caption)}</figcaption>"
-        f'<details><summary>Data of this plot</summary><p class="note">{made}</p>'
-        f"{_grid(picture.data)}</details></figure>"
-    )
+@lru_cache(maxsize=1)
+def templates() -> Environment:
+    """The page's templates; everything they are given is escaped."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    return Environment(loader=PackageLoader("analysis.report.page"), autoescape=True, undefined=StrictUndefined)
 
 
-def _exhibit(exhibit: Exhibit, folded: bool) -> str:
-    files_ = ", ".join(f"{exhibit.name}.{end}" for end in ("csv", "parquet", "md", "tex"))
-    note = f'<p class="note">{escape(exhibit.caption)} Files: {files_}.</p>'
-    if folded:
-        return f"<details><summary>Table {exhibit.name}</summary>{note}{_grid(exhibit.shown)}</details>"
-    return f"{_grid(exhibit.shown)}{note}"
+def text_of(name: str) -> str:
+    """A file that lies beside this one."""
+    return files("analysis.report.page").joinpath(name).read_text(encoding="utf-8")
 
 
-def _grid(table: pd.DataFrame) -> str:
+def grid(table: pd.DataFrame) -> dict[str, Any]:
+    """A data table as text: the first `ROWS` rows, and how many more there are."""
     text = tables.plain(table.head(ROWS))
-    head = "".join(f"<th scope=col>{escape(str(c))}</th>" for c in text.columns)
-    rows = "".join(f"<tr>{''.join(f'<td>{escape(str(v))}</td>' for v in row)}</tr>" for row in text.to_numpy().tolist())
-    more = f'<p class="note">{len(table) - ROWS} more rows in the file.</p>' if len(table) > ROWS else ""
-    return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>{more}'
+    columns = [str(c) for c in text.columns]
+    return {"columns": columns, "rows": text.to_numpy().tolist(), "more": max(0, len(table) - ROWS)}
+
+
+def _section(section: Section, drawn: Mapping[str, str]) -> dict[str, Any]:
+    held = {name: getattr(section, name) for name in ("name", "title", "text", "html", "notes", "folded")}
+    pictures = [_picture(picture, drawn[picture.name]) for picture in section.pictures]
+    return held | {"pictures": pictures, "exhibits": [_exhibit(exhibit) for exhibit in section.exhibits]}
+
+
+def _picture(picture: Picture, svg: str) -> dict[str, Any]:
+    return {
+        "name": picture.name,
+        "caption": picture.caption,
+        "svg": style.inline(svg, picture.caption),
+        "hover": json.dumps(picture.hover, ensure_ascii=False, separators=(",", ":")) if picture.hover else "",
+        "whole": picture.width >= WHOLE,
+        "data": grid(picture.data),
+    }
+
+
+def _exhibit(exhibit: Exhibit) -> dict[str, Any]:
+    return {"name": exhibit.name, "caption": exhibit.caption, "rows": grid(exhibit.shown)}

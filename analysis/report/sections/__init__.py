@@ -19,6 +19,7 @@ ORDER = (
     "scaling",
     "survival",
     "importance",
+    "parallel",
     "specification",
     "composition",
     "gallery",

@@ -38,13 +38,18 @@ def between(study: Study) -> pd.DataFrame:
 def _claims(found: pd.DataFrame) -> Exhibit:
     shown = found[["claim", "configurations", "holds", "refuted", "undecided"]].copy()
     shares = found[["share", "share_low", "share_high"]].itertuples(index=False, name=None)
-    shown["holds in"] = [f"{s:.0%} [{low:.0%}, {high:.0%}]" for s, low, high in shares]
+    most = (found["holds"] + found["undecided"]) / found["configurations"]
+    shown["holds in"] = [
+        f"{s:.0%} [{low:.0%}, {high:.0%}]" if s == best else f"{s:.0%} to {best:.0%}"
+        for (s, low, high), best in zip(shares, most, strict=True)
+    ]
     shown["weakest configuration"] = found["weakest"]
     shown["its effect"] = found["weakest_effect"].map(tables.number)
     shown["its verdict"] = found["weakest_verdict"]
     caption = (
-        "Share of configurations in which each claim holds, with Wilson's interval; undecided ones count as not "
-        "holding. The weakest configuration is the one nearest to the contrary: its effect is growth per generation as "
+        "Share of configurations in which each claim holds, with Wilson's interval; where some are undecided, from "
+        "what is shown to what may yet be, and no interval: more generations or seeds would decide them. The weakest "
+        "configuration is the one nearest to the contrary: its effect is growth per generation as "
         "a share of the first loss, or for “beats” the difference of growth."
     )
     return Exhibit("claims", caption, found, shown)

@@ -35,7 +35,9 @@ def build(study: Study) -> Section | None:
         "What shuffling one hyperparameter costs a random forest that predicts growth (as a share of the first loss) "
         "from all of them, on configurations it was not fitted to, in units of the variance of growth. “Between "
         "policies” is the same for how far the policies of a configuration lie apart: what the policy's effect depends "
-        "on. Where R² is near or below 0 the forest predicts nothing, and the importances say nothing.",
+        "on. Where R² is near or below 0 the forest predicts nothing, and the importances say nothing. PED-ANOVA fits "
+        "no model: it compares the quarter of configurations that grow least with all, one hyperparameter at a time; "
+        "its shares sum to 100 %.",
     ]
     exhibit = Exhibit("importance", "Permutation importance with standard errors over folds.", found, _shown(found))
     pictures = [_picture(str(family), own) for family, own in found.groupby("family", sort=True)]
@@ -46,6 +48,7 @@ def _shown(found: pd.DataFrame) -> pd.DataFrame:
     shown = found[["family", "policy", "parameter"]].copy()
     columns = found[["importance", "low", "high"]].itertuples(index=False, name=None)
     shown["importance"] = [tables.interval(*values) for values in columns]
+    shown["PED-ANOVA"] = found["ped_anova"].map("{:.0%}".format)
     shown["R²"] = found["r2"].map(lambda v: f"{v:.2f}")
     shown["configurations"] = found["configurations"]
     return shown

@@ -8,7 +8,7 @@ from analysis.verdicts import EXPLAINED, WORDS, Thresholds
 
 
 def build(study: Study) -> Section | None:
-    """The robustness table, and the sentence that sums it up."""
+    """The robustness table; how to read it is folded."""
     from analysis.report.page import verdict_table
 
     found = study.assessment
@@ -19,21 +19,24 @@ def build(study: Study) -> Section | None:
         "Every figure behind the table: growth, ratio, seeds, adjusted p-values, power, theory.",
         found,
         tables.robustness(found),
+        tables.narrow(found),
     )
     return Section(
-        "verdicts", "Robustness table", [_summary(study), *_reading(study)], (), [exhibit], verdict_table(found)
+        "verdicts",
+        "Robustness table",
+        [_legend(study)],
+        (),
+        [exhibit],
+        verdict_table(found),
+        _reading(study),
     )
 
 
-def _summary(study: Study) -> str:
-    """How many configurations have which verdict, by policy, of held-out loss."""
-    loss = study.assessment[study.assessment["metric"] == "test_loss"]
-    parts = []
-    for policy, rows in loss.groupby("policy", sort=True):
-        counts = rows["verdict"].value_counts()
-        said = [f"{word} in {counts[word]}" for word in WORDS if word in counts]
-        parts.append(f"{policy}: {', '.join(said)} of {len(rows)} configurations")
-    return "; ".join(parts) + "."
+def _legend(study: Study) -> str:
+    """What an entry is, and what the words mean that occur."""
+    held = set(study.assessment["verdict"])
+    words = " ".join(f"{tables.SYMBOLS.get(word, '○')} {word}: {EXPLAINED[word]}." for word in WORDS if word in held)
+    return f"Growth of the metric per generation with its {study.thresholds.confidence:.0%} interval. {words}"
 
 
 def _reading(study: Study) -> list[str]:
@@ -43,8 +46,7 @@ def _reading(study: Study) -> list[str]:
     rising = found["p_rise"] < 1 - limits.confidence
     return [
         "An entry is the growth of the metric per generation (least-squares slope) with its "
-        f"{limits.confidence:.0%} interval over independent recursions, the ratio of last to first value, a verdict. "
-        + " ".join(f"{tables.SYMBOLS.get(word, '○')} {word}: {EXPLAINED[word]}." for word in WORDS),
+        f"{limits.confidence:.0%} interval over independent recursions, the ratio of last to first value, a verdict.",
         "Bounded laws are approaches with a time constant of at most half the run (or that of 5 % real data), n^−p "
         "with p ≥ ½, Σ1/i² and lines that end by 75 % of the run; diverging ones ln n, Σ1/i, n^p, lines, exponentials "
         "and lines that start late. The column `excluded` names the families of laws that are excluded whole. "

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from analysis.report import Study
-from analysis.stats.importance import importances
+from analysis.stats.importance import divergence, importances, ped_anova
 
 
 def effects(rng: np.random.Generator, count: int = 60) -> pd.DataFrame:
@@ -49,6 +50,62 @@ def test_importance_is_the_variance_that_a_parameter_explains() -> None:
     share = (0.4 * own["family.temperature"]).var() / own["growth"].var()
     found = importances(data).set_index(["policy", "parameter"])
     assert abs(found.loc[("replace", "temperature"), "importance"] - 2 * share) < 0.3
+
+
+def test_ped_anova_names_the_planted_parameter_without_a_model() -> None:
+    found = importances(effects(np.random.default_rng(0))).set_index(["policy", "parameter"])
+    assert found.loc[("replace", "temperature"), "ped_anova"] > 0.7
+    assert found.groupby("policy")["ped_anova"].sum().to_numpy() == pytest.approx(1)
+
+
+def test_ped_anova_ranks_as_optuna_does() -> None:
+    """Its evaluator has another grid and other kernels; the order of planted effects is the same."""
+    import optuna
+    from optuna.distributions import FloatDistribution
+    from optuna.importance import PedAnovaImportanceEvaluator
+
+    rng = np.random.default_rng(0)
+    values = rng.uniform(0, 1, (200, 3))
+    target = 3 * values[:, 0] + values[:, 1] + 0.02 * rng.standard_normal(200)
+    study = optuna.create_study()
+    space = {name: FloatDistribution(0, 1) for name in "abc"}
+    for row, value in zip(values, target, strict=True):
+        params = dict(zip("abc", map(float, row), strict=True))
+        study.add_trial(optuna.trial.create_trial(params=params, distributions=space, value=float(value)))
+    theirs = PedAnovaImportanceEvaluator(target_quantile=0.25).evaluate(study)
+    ours = dict(zip("abc", ped_anova(values, target), strict=True))
+    assert sorted(ours, key=ours.__getitem__) == sorted(theirs, key=theirs.__getitem__) == ["c", "b", "a"]
+
+
+def test_the_divergence_of_frequencies_is_pearsons() -> None:
+    """p = (2 + ½)/3, ½/3 and q = (2 + ½)/5, (2 + ½)/5: one count is spread over both values."""
+    p, q = np.array([2.5, 0.5]) / 3, np.array([0.5, 0.5])
+    found = divergence(np.array([0.0, 0.0]), np.array([0.0, 0.0, 1.0, 1.0]))
+    assert found == pytest.approx((q * (p / q - 1) ** 2).sum())
+    assert divergence(np.arange(100.0), np.arange(100.0)) == pytest.approx(0)
+
+
+def test_parallel_coordinates_draw_every_configuration_of_a_search() -> None:
+    from analysis.report import style
+    from analysis.report.sections import parallel
+    from tests.support import simulated
+
+    rng = np.random.default_rng(0)
+    values = simulated.noisy(rng, sizes=tuple(f"dim {d}" for d in range(12)), seeds=2, generations=4, noise=0.05)
+    frame = simulated.study(values)
+    rates = {config: float(i) for i, config in enumerate(sorted(frame["config"].unique()))}
+    searched = frame.assign(**{"family.rate": frame["config"].map(rates)})
+    section = parallel.build(Study(searched, "x"))
+    assert section is not None
+    assert [p.name for p in section.pictures] == ["parallel-linear-replace", "parallel-linear-accumulate"]
+    picture = section.pictures[0]
+    assert picture.data["configuration"].nunique() == 12
+    with style.figure("x", picture.width, picture.height) as figure:
+        picture.paint(figure)
+        (axes,) = figure.axes
+        assert sum(len(drawn.get_segments()) for drawn in axes.collections) == 12
+        assert [t.get_text().split("\n")[0] for t in axes.get_xticklabels()][-1] == "growth"
+    assert parallel.build(Study(simulated.study(simulated.noisy(rng)), "few")) is None
 
 
 def test_few_configurations_say_nothing() -> None:
