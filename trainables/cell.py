@@ -75,7 +75,7 @@ class Cell(Config):
 
     @model_validator(mode="after")
     def _possible(self) -> Cell:
-        self.family.check(self.rows, self.replicates)
+        self._check_family()
         policies = {"policy": self.policy} | ({"fork.policy": self.fork.policy} if self.fork else {})
         for place, policy in policies.items():
             missing = policy.requires() - self.family.abilities
@@ -85,6 +85,16 @@ class Cell(Config):
                     f"{self.family.kind} has {', '.join(sorted(self.family.abilities)) or 'none'}"
                 )
         return self
+
+    def _check_family(self) -> None:
+        """What the family refuses, by the field's place in a cell."""
+        try:
+            self.family.check(self.rows, self.replicates)
+        except ValueError as problem:
+            field = str(problem).partition(":")[0].partition(".")[0]
+            if field in type(self.family).model_fields:
+                raise ValueError(f"family.{problem}") from problem
+            raise
 
     @property
     def budget(self) -> Budget:
@@ -118,6 +128,8 @@ class Cell(Config):
             "policy": self.policy.canonical(),
             "fork": self.fork.canonical() if self.fork else None,
         }
+        start = family.start_identity()
+        parts |= {"start": start} if start else {}
         return make_key("cell", rows=self.rows, replicates=self.replicates, seed=self.seed, **parts)
 
 

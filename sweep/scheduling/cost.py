@@ -15,7 +15,7 @@ class Work:
     """One thing to be computed.
 
     Attributes:
-        kind: as the store calls it, `model` or `batch`.
+        kind: as the store calls it, `model`, `batch` or `checkpoint`.
         key: lineage key.
         rows: rows fitted on, or rows sampled; over all replicates.
         tokens: the same in tokens, pixels, atoms.
@@ -41,9 +41,12 @@ FLOAT = 4
 
 
 def generation_work(cell: Cell, steps: Steps, generation: int) -> tuple[Step, list[Work]]:
-    """What generation n computes: its model, and batch n − 1 where a recipe samples one."""
+    """What generation n computes: its model, batch n − 1 where a recipe samples one, and the checkpoint it starts from
+    where generation 1 is the first to need one that the study makes."""
     step = steps.step(generation)
     work = [_fit(cell, steps, step)]
+    if generation == 1 and cell.family.starts_from(1) == "checkpoint" and cell.family.pretraining() is not None:
+        work.append(_pretrain(cell, steps))
     for node in Graph(steps).model(generation).parents.values():
         batch = node.step
         if isinstance(batch, BatchStep) and node.kind == "batch" and 0 < batch.number == generation - 1:
@@ -66,6 +69,14 @@ def _fit(cell: Cell, steps: Steps, step: Step) -> Work:
     total = rows * cell.replicates
     size = FLOAT * cost.parameters * cell.replicates
     return Work("model", step.model, total, total * cost.tokens_per_row, total * cost.fit_flops, size)
+
+
+def _pretrain(cell: Cell, steps: Steps) -> Work:
+    found = cell.family.pretraining()
+    assert found is not None  # asked only where the study makes the checkpoint
+    rows, cost = found
+    size = FLOAT * cost.parameters
+    return Work("checkpoint", steps.checkpoint, rows, rows * cost.tokens_per_row, rows * cost.fit_flops, size)
 
 
 def _sample(cell: Cell, batch: BatchStep) -> Work:

@@ -197,11 +197,20 @@ class Recursion:
         composition = self._composition(step, corpus)
         started = time.perf_counter()
         try:
-            model = self.family.fit(corpus, Stream(step.model).child("fit"))
+            model = self._trained(step, corpus, Stream(step.model).child("fit"))
         except Diverged as problem:
             raise CellFailed(step.generation, str(problem)) from problem
         seconds = time.perf_counter() - started
         return replace(model, meta={**model.meta, "composition": composition, "fit_seconds": seconds})
+
+    def _trained(self, step: Step, corpus: Corpus, stream: Stream) -> Payload:
+        """A model of the corpus, from where the family's config says that this generation starts."""
+        match self.cell.family.starts_from(step.generation):
+            case "previous":
+                return self.family.fine_tune(self.model(step.generation - 1), corpus, stream)
+            case "checkpoint":
+                return self.family.fine_tune(self.family.checkpoint(), corpus, stream)
+        return self.family.fit(corpus, stream)
 
     def _composition(self, step: Step, corpus: Corpus) -> dict[str, Any]:
         """The audit: what the corpus really holds."""

@@ -89,13 +89,29 @@ class Steps:
             recipe = self.cell.recipe(generation)
             draws = self._canonical(recipe)
             resolved = [self._resolved(draw) for draw in draws]
-            model = make_key("model", draws=resolved, fit=self._fit, seed=self.cell.seed)
+            model = make_key("model", draws=resolved, fit=self._fit, seed=self.cell.seed, **self._start(generation))
             judged: dict[str, Any] = {"evaluation": self.cell.family.evaluation_identity(), "model": model}
             if self.cell.family.compares:
                 judged["first"] = self._make(1).model if generation > 1 else model
             record = make_key("record", **judged)
             self._steps[generation] = Step(generation, recipe, draws, model, record)
         return self._steps[generation]
+
+    def _start(self, generation: int) -> dict[str, str]:
+        """What a generation's fit starts from, by key; nothing where it starts fresh."""
+        match self.cell.family.starts_from(generation):
+            case "previous":
+                return {"previous": self._make(generation - 1).model}
+            case "checkpoint":
+                return {"checkpoint": self.checkpoint}
+        return {}
+
+    @cached_property
+    def checkpoint(self) -> str:
+        """The lineage key of the pretrained model."""
+        key = self.cell.family.checkpoint_key()
+        assert key is not None  # a family that starts from a checkpoint names one
+        return key
 
     def _synthetic(self, number: int) -> BatchStep:
         recipe = self.cell.recipe(number + 1)
@@ -109,6 +125,8 @@ class Steps:
         }
         if sampling.edit is not None:
             parts["edits"] = self.real(0, sampling.rows).key
+        elif self.cell.family.prompted:
+            parts["prompts"] = self.batch(0).key
         if selection is not None:
             parts |= {"scoring": self.scoring_key(selection.judge), "selection": selection.canonical()}
         return BatchStep(number, make_key("batch", **parts), recipe.kept_rows, recipe=recipe)

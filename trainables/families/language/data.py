@@ -21,7 +21,6 @@ from trainables.families.language.token_rows import Rows
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-BOS, EOS = 0, 1
 NAMES = ("<|bos|>", "<|eos|>")
 
 ENCODED = 4096
@@ -44,7 +43,7 @@ class Text:
     """A source made ready.
 
     Attributes:
-        tokenizer: trained on the training documents alone.
+        tokenizer: trained on the training documents alone, or a checkpoint's.
         train, validation, test: rows of each split.
         skipped: documents left out (`empty`, `repeated`), and rows cut short (`truncated`).
     """
@@ -100,13 +99,22 @@ def train_tokenizer(documents: Iterable[str], vocabulary: int) -> Tokenizer:
     return tokenizer
 
 
+def _tokenizer(config: LanguageConfig, documents: list[str]) -> Tokenizer:
+    """The checkpoint's own, or one trained on the training documents."""
+    if config.base is not None:
+        return config.base.tokenizer()
+    if config.foundation is not None:
+        return prepare(config.foundation).tokenizer
+    return train_tokenizer(documents, config.vocabulary)
+
+
 def encode(tokenizer: Tokenizer, documents: list[str], config: LanguageConfig) -> tuple[Rows, int]:
     """Rows of a split, as the config wants them, and how many documents did not fit in theirs."""
-    kind = np.uint16 if config.vocabulary <= 2**16 else np.int32
+    kind = np.uint16 if config.tokens <= 2**16 else np.int32
     pieces: list[np.ndarray] = []
     for start in range(0, len(documents), ENCODED):
         block = tokenizer.encode_batch(documents[start : start + ENCODED], add_special_tokens=False)
-        pieces += [np.array([*found.ids, EOS], dtype=kind) for found in block]
+        pieces += [np.array([*found.ids, config.eos], dtype=kind) for found in block]
     whole = config.sequences == "fixed_length"
     cut = pieces if whole else [ids[: config.context] for ids in pieces]
     tokens = np.concatenate([np.zeros(0, kind), *cut])
@@ -138,7 +146,7 @@ def _prepared(identity: str, carried: _Unhashed) -> Text:
     splits = split(config.source.read(), config.validation, config.test)
     if not splits.train:
         raise ValueError(f"source: {config.source.kind} gives no training document ({splits.empty} were empty)")
-    tokenizer = train_tokenizer(splits.train, config.vocabulary)
+    tokenizer = _tokenizer(config, splits.train)
     train, cut = encode(tokenizer, splits.train, config)
     validation, _ = encode(tokenizer, splits.validation, config)
     test, _ = encode(tokenizer, splits.test, config)

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from trainables.families.language.config import BOS
 from trainables.families.language.cpu import compute_dtype, hidden
-from trainables.families.language.model import BOS
 from trainables.families.language.sampling import ALIKE
 
 if TYPE_CHECKING:
@@ -25,19 +25,19 @@ SINGLE = "single_precision_sdpa"
 """Attention in single precision whatever the autocast."""
 
 
-def read_after_bos(tokens: Tensor) -> Tensor:
+def read_after_bos(tokens: Tensor, bos: int = BOS) -> Tensor:
     """What a model reads to predict `tokens`, [rows, length]: BOS and all but the last."""
-    return torch.cat([torch.full_like(tokens[:, :1], BOS), tokens[:, :-1]], dim=1)
+    return torch.cat([torch.full_like(tokens[:, :1], bos), tokens[:, :-1]], dim=1)
 
 
-def weighted_loss(model: PreTrainedModel, tokens: Tensor, share: Tensor) -> Tensor:
+def weighted_loss(model: PreTrainedModel, tokens: Tensor, share: Tensor, bos: int = BOS) -> Tensor:
     """Σ share · −log p(token | BOS and the tokens before it), with `tokens` and `share` of shape [rows, length]."""
     if not plain_head(model):
-        logits = model(read_after_bos(tokens), use_cache=False).logits.float()
+        logits = model(read_after_bos(tokens, bos), use_cache=False).logits.float()
         losses = cross_entropy(logits.flatten(0, 1), tokens.flatten(), reduction="none")
         return (losses * share.flatten()).sum()
     loss: Tensor = _Chunked.apply(  # type: ignore[no-untyped-call]
-        hidden(model, read_after_bos(tokens)), model.lm_head.weight, tokens.flatten(), share.flatten()
+        hidden(model, read_after_bos(tokens, bos)), model.lm_head.weight, tokens.flatten(), share.flatten()
     )
     return loss
 

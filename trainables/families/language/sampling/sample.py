@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from trainables.families.base import Diverged
-from trainables.families.language.model import BOS, EOS, sampling_dtype
+from trainables.families.language.model import sampling_dtype
 from trainables.families.language.token_rows import Rows
 from trainables.lineage import Stream
 from trainables.runtime import pick_device
@@ -49,7 +49,7 @@ def _cut(config: LanguageConfig, tokens: np.ndarray) -> Rows:
     """Whole rows, or rows up to their first EOS."""
     if config.sequences == "fixed_length":
         return Rows.fixed(tokens.reshape(-1), config.context)
-    ended = tokens == EOS
+    ended = tokens == config.eos
     lengths = np.where(ended.any(axis=1), ended.argmax(axis=1) + 1, config.context)
     starts = np.concatenate([[0], np.cumsum(lengths)])
     return Rows(tokens[np.arange(config.context) < lengths[:, None]], starts)
@@ -60,9 +60,9 @@ def _grow(config: LanguageConfig, grown: Decoder, points_BT: torch.Tensor, tempe
     import torch
 
     rows, length = points_BT.shape
-    tokens = torch.full((rows, length), EOS, device=points_BT.device)
+    tokens = torch.full((rows, length), config.eos, device=points_BT.device)
     alive = torch.arange(rows, device=points_BT.device)
-    latest = torch.full((rows,), BOS, device=points_BT.device)
+    latest = torch.full((rows,), config.bos, device=points_BT.device)
     checks = torch.zeros((), device=points_BT.device)
     points_TB = points_BT.T.contiguous()
     grown.begin(rows)
@@ -71,7 +71,7 @@ def _grow(config: LanguageConfig, grown: Decoder, points_BT: torch.Tensor, tempe
         checks += check
         tokens[alive, place] = latest
         if config.sequences == "documents" and (place + 1) % COMPACT_EVERY == 0:
-            unfinished = (tokens[alive, : place + 1] != EOS).all(dim=1).nonzero()[:, 0]
+            unfinished = (tokens[alive, : place + 1] != config.eos).all(dim=1).nonzero()[:, 0]
             if not len(unfinished):
                 break
             if len(unfinished) < SPARSE * len(alive):
