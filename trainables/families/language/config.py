@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from trainables.config import Config, suggest
 from trainables.families.base import Cost, World
@@ -32,7 +32,7 @@ MIN_VOCABULARY = 256 + SPECIAL
 SIDE_BY_SIDE = {"cpu": (64, 512), "gpu": (64, 4096)}
 """Fewest and most rows that are sampled together; a GPU's step costs the same time for few rows as for many."""
 
-NOT_PRETRAINED = frozenset({"loss", "prompts"})
+NOT_PRETRAINED = frozenset({"loss", "prompts", "prompt_tokens", "keep_prompts", "decoding", "beams"})
 """Fields of fine-tuning and sampling that pretraining leaves at their defaults."""
 
 KEYS_AND_VALUES = {"cpu": 384 * 2**20, "gpu": 8 * 2**30}
@@ -44,6 +44,35 @@ BOS, EOS = 0, 1
 
 AUTO = "auto"
 """The architecture that a checkpoint says."""
+
+
+class Loss(Config):
+    """What of a row's tokens counts, and how much.
+
+    Attributes:
+        kind: `cross_entropy`, or `truncated`, which leaves out the tokens that the model is already sure of: those
+            whose probability exceeds `above` (ForTIFAI, arXiv 2509.08972). Fits alone are truncated, records never.
+        above: of `truncated`.
+        on: `row`, all tokens; `last`, the last `tokens` of each row (Drayson et al. 2025: 256 of 512); `response`, what
+            follows the prompt in a source of pairs. Records and judges count the same ones.
+        tokens: of `last`.
+    """
+
+    kind: Literal["cross_entropy", "truncated"] = "cross_entropy"
+    above: float | None = Field(default=None, gt=0, lt=1)
+    on: Literal["row", "last", "response"] = "row"
+    tokens: int | None = Field(default=None, ge=1)
+
+    @model_validator(mode="after")
+    def _whole(self) -> Loss:
+        if (self.kind == "truncated") != (self.above is not None):
+            raise ValueError("above: goes with `kind: truncated`, as in {kind: truncated, above: 0.9}")
+        if (self.on == "last") != (self.tokens is not None):
+            raise ValueError("tokens: goes with `on: last`, as in {on: last, tokens: 256}")
+        return self
+
+
+PLAIN = Loss()
 
 
 class Pretraining(Config):
@@ -114,10 +143,17 @@ class LanguageConfig(StartConfig):
         learning_rate: peak of a cosine with `warmup` (share of all updates), down to
             `final_learning_rate` (share of the peak).
         clip: largest norm of the gradient.
+        loss: which tokens count, as in `Loss`.
         precision: bfloat16 autocast or not; `auto` takes it on a GPU that has it.
         sampling_precision: the same for sampling, but for the last product: a trained model of 1M parameters
             samples 5e-6 nats per token away from its own distribution in bfloat16 (3e-5 at temperature 0.3).
         temperature, top_k, top_p: of sampling; 0 and 1 leave the distribution whole.
+        decoding: `sample` draws tokens; `greedy` takes the likeliest, `beam` the row that a search with so many
+            `beams` finds likeliest a token, both as `generate` of transformers does, and whatever the temperature.
+        prompts: what sampled rows begin with. `none`: nothing, they follow BOS (`bos` is another word for it).
+            `first_token`, `prefix`: the first token, or the first `prompt_tokens`, of rows of batch 0, row i of
+            batch 0 for row i. `source`: the prompts of a source of pairs.
+        keep_prompts: whether they stay in the row. A `fixed_length` row without its prompt is shorter by it.
         reference_size: size of the model that judges rows for `verified` and `curated`, fitted on batch 0;
             None takes the model's own dimensions.
         test_rows: held-out rows judged at most.
@@ -148,11 +184,19 @@ class LanguageConfig(StartConfig):
     warmup: float = Field(default=0.1, ge=0, lt=1)
     weight_decay: float = Field(default=0.1, ge=0)
     clip: float = Field(default=1.0, gt=0)
+    loss: Loss = Field(default=PLAIN, exclude_if=lambda loss: loss == PLAIN)
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     sampling_precision: Literal["auto", "float32", "bfloat16"] = "auto"
     temperature: float = Field(default=1.0, gt=0)
     top_k: int = Field(default=0, ge=0)
     top_p: float = Field(default=1.0, gt=0, le=1)
+    decoding: Literal["sample", "greedy", "beam"] = Field(default="sample", exclude_if=lambda word: word == "sample")
+    beams: int = Field(default=5, ge=2, exclude_if=lambda beams: beams == 5)
+    prompts: Literal["none", "first_token", "prefix", "source"] = Field(
+        default="none", exclude_if=lambda word: word == "none"
+    )
+    prompt_tokens: int = Field(default=8, ge=1, exclude_if=lambda tokens: tokens == 8)
+    keep_prompts: bool = Field(default=True, exclude_if=lambda keep: keep)
     reference_size: str | None = None
     test_rows: int = Field(default=256, ge=1)
     sample_rows: int = Field(default=64, ge=0)
@@ -166,7 +210,10 @@ class LanguageConfig(StartConfig):
     data_fields: ClassVar[frozenset[str]] = frozenset(
         {"source", "vocabulary", "context", "sequences", "validation", "test"}
     )
-    sampling_fields: ClassVar[frozenset[str]] = frozenset({"sampling_precision", "temperature", "top_k", "top_p"})
+    sampling_fields: ClassVar[frozenset[str]] = frozenset(
+        {"sampling_precision", "temperature", "top_k", "top_p", "decoding", "beams"}
+        | {"prompts", "prompt_tokens", "keep_prompts"}
+    )
     evaluation_fields: ClassVar[frozenset[str]] = frozenset({"test_rows", "sample_rows"})
     judge_fields: ClassVar[frozenset[str]] = frozenset({"reference_size"})
     abilities: ClassVar[frozenset[str]] = frozenset({"bias", "score", "edit"})
@@ -180,6 +227,35 @@ class LanguageConfig(StartConfig):
         found = data.get("checkpoint")
         told = found.get("pretrain") if isinstance(found, Mapping) else getattr(found, "pretrain", None)
         return data if found is None or told is not None else {**data, "architecture": AUTO}
+
+    @field_validator("prompts", mode="before")
+    @classmethod
+    def _no_prompt(cls, word: Any) -> Any:
+        return "none" if word == "bos" else word
+
+    @model_validator(mode="after")
+    def _samples(self) -> LanguageConfig:
+        if self.decoding != "sample" and not self.prompted:
+            raise ValueError(
+                f"decoding: {self.decoding} gives one and the same row without prompts that differ; say which, as in "
+                "prompts: first_token"
+            )
+        if self.loss.tokens is not None and self.loss.tokens > self.context:
+            raise ValueError(f"loss.tokens: the last {self.loss.tokens} of rows of {self.context} tokens (context)")
+        pairs = self.source.paired
+        if pairs and self.sequences != "documents":
+            raise ValueError("sequences: a source of prompts and responses needs documents, one pair a row")
+        for name, word in (("loss.on", self.loss.on), ("prompts", self.prompts)):
+            if word in ("response", "source") and not pairs:
+                raise ValueError(
+                    f"{name}: {word} needs a source of pairs, as in source: {{kind: text, path: pairs.jsonl, "
+                    "column: response, prompt_column: prompt}"
+                )
+        if self.prompts == "prefix" and self.prompt_tokens >= self.context:
+            raise ValueError(
+                f"prompt_tokens: {self.prompt_tokens} tokens leave nothing to sample in a context of {self.context}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _known(self) -> LanguageConfig:
@@ -287,6 +363,10 @@ class LanguageConfig(StartConfig):
             return self
         named = dict.fromkeys(("width", "layers", "heads", "intermediate"))
         return self.model_validate(self.canonical() | named | {"size": self.reference_size})
+
+    @property
+    def prompted(self) -> bool:
+        return self.prompts in ("first_token", "prefix", "source")
 
     def updates(self, rows: int) -> int:
         """Updates of a fit on `rows` rows."""

@@ -17,6 +17,7 @@ import numpy as np
 from trainables.config import canonical_json
 from trainables.families.language.config import SPECIAL, LanguageConfig
 from trainables.families.language.token_rows import Rows
+from trainables.sources.text import Pair
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -112,16 +113,38 @@ def encode(tokenizer: Tokenizer, documents: list[str], config: LanguageConfig) -
     """Rows of a split, as the config wants them, and how many documents did not fit in theirs."""
     kind = np.uint16 if config.tokens <= 2**16 else np.int32
     pieces: list[np.ndarray] = []
+    prompts: list[int] = []
     for start in range(0, len(documents), ENCODED):
-        block = tokenizer.encode_batch(documents[start : start + ENCODED], add_special_tokens=False)
-        pieces += [np.array([*found.ids, config.eos], dtype=kind) for found in block]
+        held = documents[start : start + ENCODED]
+        ids = _ids(tokenizer, [document.response if isinstance(document, Pair) else document for document in held])
+        if config.source.paired:
+            given = _ids(tokenizer, [document.prompt if isinstance(document, Pair) else "" for document in held])
+            prompts += map(len, given)
+            ids = [[*first, *second] for first, second in zip(given, ids, strict=True)]
+        pieces += [np.array([*found, config.eos], dtype=kind) for found in ids]
+    _check_prompts(config, prompts)
     whole = config.sequences == "fixed_length"
     cut = pieces if whole else [ids[: config.context] for ids in pieces]
     tokens = np.concatenate([np.zeros(0, kind), *cut])
     if whole:
         return Rows.fixed(tokens, config.context), 0
     starts = np.concatenate([[0], np.cumsum([len(ids) for ids in cut], dtype=np.int64)])
-    return Rows(tokens, starts), sum(len(ids) > config.context for ids in pieces)
+    given_tokens = np.array(prompts, dtype=np.int32) if config.source.paired else None
+    return Rows(tokens, starts, prompts=given_tokens), sum(len(ids) > config.context for ids in pieces)
+
+
+def _ids(tokenizer: Tokenizer, texts: list[str]) -> list[list[int]]:
+    return [found.ids for found in tokenizer.encode_batch(texts, add_special_tokens=False)]
+
+
+def _check_prompts(config: LanguageConfig, prompts: list[int]) -> None:
+    """Refuse prompts that leave no room for a response."""
+    long = [tokens for tokens in prompts if tokens >= config.context]
+    if long:
+        raise ValueError(
+            f"context: {len(long)} of {len(prompts)} prompts fill all {config.context} tokens of a row; the longest "
+            f"has {max(long)}"
+        )
 
 
 def prepare(config: LanguageConfig) -> Text:

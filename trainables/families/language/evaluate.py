@@ -41,25 +41,35 @@ def token_losses(model: PreTrainedModel, tokens: torch.Tensor, bos: int = BOS) -
 
 
 def row_losses(config: LanguageConfig, model: PreTrainedModel, rows: Rows) -> np.ndarray:
-    """Summed −log p of each row's tokens, in nats, [rows]."""
+    """Summed −log p of each row's tokens that count, in nats, [rows]."""
     import torch
 
     sums = []
     with torch.inference_mode(), autocast(config):
         for start in range(0, rows.rows, BATCH):
             index = np.arange(start, min(start + BATCH, rows.rows))
-            tokens, inside = (t.to(pick_device()) for t in rows.padded(index, config.eos))
+            tokens = rows.padded(index, config.eos)[0].to(pick_device())
+            inside = rows.counted(index, config.loss).to(pick_device())
             sums.append((token_losses(model, tokens, config.bos) * inside).sum(dim=1).double().cpu().numpy())
     return np.concatenate(sums)
 
 
+def counts(config: LanguageConfig, rows: Rows) -> np.ndarray:
+    """Tokens of each row that count, [rows]."""
+    if config.loss.on == "last":
+        last: np.ndarray = np.minimum(rows.lengths, config.loss.tokens or 0)
+        return last
+    found: np.ndarray = rows.lengths - rows.given if config.loss.on == "response" else rows.lengths
+    return found
+
+
 def cross_entropy(config: LanguageConfig, model: PreTrainedModel, rows: Rows) -> float:
-    """Mean −log p of a token, in nats.
+    """Mean −log p of a token that counts, in nats.
 
     Raises:
         Diverged: it is not finite.
     """
-    loss = float(row_losses(config, model, rows).sum() / rows.lengths.sum())
+    loss = float(row_losses(config, model, rows).sum() / max(counts(config, rows).sum(), 1))
     if not math.isfinite(loss):
         raise Diverged("the loss on held-out rows is not finite")
     return loss

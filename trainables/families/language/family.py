@@ -108,7 +108,13 @@ class Language(Family):
         return {"perplexity_under_first": math.exp(min(loss, 700.0))}
 
     def sample(self, model: Payload, rows: int, stream: Stream, bias: float = 1.0) -> Payload:
-        return self._batch(sample_rows(self.config, self._load(model), rows, stream, bias))
+        return self._batch(sample_rows(self.config, self._load(model), rows, stream, bias, self._prompting(rows)))
+
+    def _prompting(self, rows: int) -> Rows | None:
+        """Rows of batch 0 that give prompts to so many rows."""
+        if not self.config.prompted:
+            return None
+        return self.text.train.take(self._order[np.arange(rows) % self.world.rows])
 
     def edit(self, model: Payload, real: Payload, threshold: float, stream: Stream) -> Payload:
         edited, share = edit_rows(self.config, self._load(model), read(real), threshold, stream)
@@ -131,7 +137,9 @@ class Language(Family):
         """The samples that metrics are taken on: `compare` asks for those that `evaluate` has just drawn."""
         name = (stream.key, *stream.path)
         if self._judged is None or self._judged[0] is not model or self._judged[1] != name:
-            self._judged = (model, name, sample_rows(self.config, self._load(model), self.config.sample_rows, stream))
+            rows = self.config.sample_rows
+            sampled = sample_rows(self.config, self._load(model), rows, stream, 1.0, self._prompting(rows))
+            self._judged = (model, name, sampled)
         return self._judged[2]
 
     def _batch(self, rows: Rows, **meta: object) -> Payload:

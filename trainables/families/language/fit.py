@@ -70,12 +70,14 @@ def _update(
 
     from trainables.families.language.loss import weighted_loss
 
-    tokens, inside = (t.to(pick_device(), non_blocking=True) for t in rows.padded(index, config.eos))
-    share = inside.float() / inside.sum()
+    taken, every = rows.take(index), np.arange(len(index))
+    tokens = taken.padded(every, config.eos)[0].to(pick_device(), non_blocking=True)
+    inside = taken.counted(every, config.loss).to(pick_device(), non_blocking=True)
+    share = inside.float() / inside.sum().clamp_min(1)
     if rows.weights is not None:
         share = share * torch.from_numpy(rows.weights[index]).to(share)[:, None]
     with autocast(config):
-        loss = weighted_loss(model, tokens, share, config.bos)
+        loss = weighted_loss(model, tokens, share, config.bos, config.loss.above)
     optimizer.zero_grad(set_to_none=True)
     torch.autograd.backward(loss)
     torch.nn.utils.clip_grad_norm_(model.parameters(), config.clip)

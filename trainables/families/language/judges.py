@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from trainables.families.language import model as architecture
-from trainables.families.language.evaluate import row_losses
+from trainables.families.language.evaluate import counts, row_losses
 from trainables.families.language.fit import fit
 from trainables.families.language.token_rows import Pool, Rows, join
 from trainables.lineage import Stream
@@ -66,5 +66,7 @@ def score(kind: str, config: LanguageConfig, judge: Payload, rows: Rows) -> np.n
         chance: np.ndarray = (1 / (1 + np.exp(-raised))).clip(SURE, 1 - SURE)
         return chance
     whose = config.reference if kind == "reference" else config
-    found: np.ndarray = -row_losses(whose, architecture.load(whose, judge.tensors), rows) / rows.lengths
+    found: np.ndarray = -row_losses(whose, architecture.load(whose, judge.tensors), rows) / np.maximum(
+        counts(whose, rows), 1
+    )
     return found

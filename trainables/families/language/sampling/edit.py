@@ -50,7 +50,7 @@ def edit_rows(
             place = slice(rows.starts[index[0]], rows.starts[index[-1] + 1])
             tokens[place] = found.cpu().numpy()[inside.numpy()]
             drawn += int((changed.cpu() & inside).sum())
-    return Rows(tokens, rows.starts), drawn / len(tokens)
+    return Rows(tokens, rows.starts, prompts=rows.prompts), drawn / len(tokens)
 
 
 def _edited(
