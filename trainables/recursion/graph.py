@@ -117,7 +117,7 @@ class Graph:
                 found["prompts"] = self.batch(self.steps.batch(0))
             selection = batch.recipe.selection
             if selection is not None:
-                found["judge"] = self.judge(selection.judge)
+                found["judge"] = self.judge(selection.judge, batch.number)
                 if selection.rule == "accept":  # the bar is set on real rows
                     found["scores 0"] = self.scores(self.steps.batch(0), selection.judge)
             return found
@@ -129,10 +129,10 @@ class Graph:
         key = self.steps.scores_key(batch, judge)
         return Node("scores", key, batch, lambda: {"batch": self.batch(batch), "judge": self.judge(judge)})
 
-    def judge(self, judge: str) -> Node:
-        """Model 1, or a judge fitted on real rows, a detector also on rows of model 1."""
-        if judge == "first":
-            return self.model(1)
+    def judge(self, judge: str, number: int = 1) -> Node:
+        """Model 1, model `number` for `own`, or a judge fitted on real rows, a detector also on rows of model 1."""
+        if judge in ("first", "own"):
+            return self.model(number if judge == "own" else 1)
 
         def derive() -> Parents:
             found = {"real rows": self.batch(self.steps.batch(0))}

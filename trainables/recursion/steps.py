@@ -128,7 +128,7 @@ class Steps:
         elif self.cell.family.prompted:
             parts["prompts"] = self.batch(0).key
         if selection is not None:
-            parts |= {"scoring": self.scoring_key(selection.judge), "selection": selection.canonical()}
+            parts |= {"scoring": self.scoring_key(selection.judge, number), "selection": selection.canonical()}
         return BatchStep(number, make_key("batch", **parts), recipe.kept_rows, recipe=recipe)
 
     @property
@@ -138,11 +138,13 @@ class Steps:
         assert sampling is not None  # a recipe from generation 2 on always samples
         return sampling.bias
 
-    def judge_key(self, judge: str) -> str:
-        """The lineage key of who scores rows: model 1, or a judge fitted on real rows.
+    def judge_key(self, judge: str, number: int = 1) -> str:
+        """The lineage key of who scores rows: model 1, model `number` for `own`, or a judge fitted on real rows.
 
         A detector is fitted on batch 0 against model 1's samples, once for the whole recursion.
         """
+        if judge == "own":
+            return self._make(number).model
         first = self._make(1).model
         if judge == "first":
             return first
@@ -154,9 +156,10 @@ class Steps:
         """The lineage key of a judge's scores of a pool batch."""
         return make_key("scores", batch=batch.key, scoring=self.scoring_key(judge))
 
-    def scoring_key(self, judge: str) -> str:
-        """Names what decides the scores that a judge gives to any rows."""
-        return make_key("scoring", family=self.cell.family.judge_identity(), judge=self.judge_key(judge), kind=judge)
+    def scoring_key(self, judge: str, number: int = 1) -> str:
+        """Names what decides the scores that a judge gives to any rows; `number` is the model's that `own` means."""
+        whose = self.judge_key(judge, number)
+        return make_key("scoring", family=self.cell.family.judge_identity(), judge=whose, kind=judge)
 
     def _canonical(self, recipe: Recipe) -> tuple[Draw, ...]:
         """The recipe's draws in one order and form, so that equal corpora have equal keys.

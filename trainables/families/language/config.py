@@ -318,9 +318,13 @@ class LanguageConfig(StartConfig):
         return self.model_validate(own | given | rate)
 
     def _readable(self) -> Base | None:
-        """The checkpoint that is loaded, or None where it can't be read."""
+        """The checkpoint that is loaded, or None where it can't be read without being fetched."""
+        if self.checkpoint is None or not self.loads:
+            return None
+        from trainables.families.language.checkpoint import describe
+
         try:
-            return self.base
+            return describe(self.checkpoint.folder(fetch=False))
         except ValueError:
             return None
 

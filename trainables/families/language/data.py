@@ -46,7 +46,8 @@ class Text:
     Attributes:
         tokenizer: trained on the training documents alone, or a checkpoint's.
         train, validation, test: rows of each split.
-        skipped: documents left out (`empty`, `repeated`), and rows cut short (`truncated`).
+        skipped: documents left out (`empty`, `repeated`), rows cut short (`truncated`), and pairs
+            whose prompt leaves no room for a response (`crowded`).
     """
 
     tokenizer: Tokenizer
@@ -109,42 +110,32 @@ def _tokenizer(config: LanguageConfig, documents: list[str]) -> Tokenizer:
     return train_tokenizer(documents, config.vocabulary)
 
 
-def encode(tokenizer: Tokenizer, documents: list[str], config: LanguageConfig) -> tuple[Rows, int]:
-    """Rows of a split, as the config wants them, and how many documents did not fit in theirs."""
+def encode(tokenizer: Tokenizer, documents: list[str], config: LanguageConfig) -> tuple[Rows, int, int]:
+    """Rows of a split, as the config wants them, how many documents did not fit in theirs, and how many pairs are left
+    out because the prompt alone does not."""
     kind = np.uint16 if config.tokens <= 2**16 else np.int32
     pieces: list[np.ndarray] = []
     prompts: list[int] = []
     for start in range(0, len(documents), ENCODED):
         held = documents[start : start + ENCODED]
-        ids = _ids(tokenizer, [document.response if isinstance(document, Pair) else document for document in held])
-        if config.source.paired:
-            given = _ids(tokenizer, [document.prompt if isinstance(document, Pair) else "" for document in held])
-            prompts += map(len, given)
-            ids = [[*first, *second] for first, second in zip(given, ids, strict=True)]
-        pieces += [np.array([*found, config.eos], dtype=kind) for found in ids]
-    _check_prompts(config, prompts)
+        given = _ids(tokenizer, [document.prompt if isinstance(document, Pair) else "" for document in held])
+        said = _ids(tokenizer, [document.response if isinstance(document, Pair) else document for document in held])
+        fits = [pair for pair in zip(given, said, strict=True) if len(pair[0]) < config.context]
+        pieces += [np.array([*first, *second, config.eos], dtype=kind) for first, second in fits]
+        prompts += [len(first) for first, _ in fits]
     whole = config.sequences == "fixed_length"
     cut = pieces if whole else [ids[: config.context] for ids in pieces]
     tokens = np.concatenate([np.zeros(0, kind), *cut])
     if whole:
-        return Rows.fixed(tokens, config.context), 0
+        return Rows.fixed(tokens, config.context), 0, 0
     starts = np.concatenate([[0], np.cumsum([len(ids) for ids in cut], dtype=np.int64)])
-    given_tokens = np.array(prompts, dtype=np.int32) if config.source.paired else None
-    return Rows(tokens, starts, prompts=given_tokens), sum(len(ids) > config.context for ids in pieces)
+    paired = np.array(prompts, dtype=np.int32) if config.source.paired else None
+    cut_short = sum(len(ids) > config.context for ids in pieces)
+    return Rows(tokens, starts, prompts=paired), cut_short, len(documents) - len(pieces)
 
 
 def _ids(tokenizer: Tokenizer, texts: list[str]) -> list[list[int]]:
     return [found.ids for found in tokenizer.encode_batch(texts, add_special_tokens=False)]
-
-
-def _check_prompts(config: LanguageConfig, prompts: list[int]) -> None:
-    """Refuse prompts that leave no room for a response."""
-    long = [tokens for tokens in prompts if tokens >= config.context]
-    if long:
-        raise ValueError(
-            f"context: {len(long)} of {len(prompts)} prompts fill all {config.context} tokens of a row; the longest "
-            f"has {max(long)}"
-        )
 
 
 def prepare(config: LanguageConfig) -> Text:
@@ -170,15 +161,17 @@ def _prepared(identity: str, carried: _Unhashed) -> Text:
     if not splits.train:
         raise ValueError(f"source: {config.source.kind} gives no training document ({splits.empty} were empty)")
     tokenizer = _tokenizer(config, splits.train)
-    train, cut = encode(tokenizer, splits.train, config)
-    validation, _ = encode(tokenizer, splits.validation, config)
-    test, _ = encode(tokenizer, splits.test, config)
+    train, cut, crowded = encode(tokenizer, splits.train, config)
+    validation, *_ = encode(tokenizer, splits.validation, config)
+    test, *_ = encode(tokenizer, splits.test, config)
     if min(train.rows, test.rows) < 1:
         raise ValueError(
             f"source: {config.source.kind} gives {train.rows} training rows and {test.rows} test rows of "
             f"{config.context} tokens; at least one of each is needed"
+            + (f" ({crowded} prompts fill a row alone; take a longer context)" if crowded else "")
         )
     skipped = {"empty": splits.empty, "repeated": splits.repeated, "truncated": cut}
+    skipped |= {"crowded": crowded} if config.source.paired else {}
     if splits.empty or splits.repeated:
         logging.getLogger(__name__).warning(
             "%s: %d empty and %d repeated documents are left out", config.source.kind, splits.empty, splits.repeated

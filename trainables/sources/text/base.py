@@ -16,6 +16,7 @@ TEXTS = Registry(
     "text source",
     {
         "pydoc": "trainables.sources.text.base:Pydoc",
+        "docstrings": "trainables.sources.text.docstrings:Docstrings",
         "text": "trainables.sources.text.files:TextFile",
         "hub": "trainables.sources.text.hub:TextHub",
         "tinystories": "trainables.sources.text.hub:TinyStories",

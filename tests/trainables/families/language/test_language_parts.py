@@ -118,11 +118,17 @@ def test_an_empty_response_is_one_line(pairs: Path) -> None:
         cell(pairs).family.available_rows()
 
 
-def test_a_prompt_longer_than_the_context_is_one_line(pairs: Path) -> None:
+def test_a_prompt_that_fills_a_row_is_left_out_and_counted(pairs: Path) -> None:
     with pairs.open("a") as file:
         file.write("\n" + json.dumps({"prompt": "word " * 40, "response": "b"}))
-    with pytest.raises(ValueError, match=r"^context: 1 of \d+ prompts fill all 24 tokens of a row; the longest has"):
-        prepare(cell(pairs, test=0.01, validation=0.0).family)
+    text = prepare(cell(pairs, test=0.01, validation=0.0).family)
+    assert text.skipped["crowded"] == 1
+    assert (text.train.lengths > text.train.given).all()
+
+
+def test_prompts_that_all_fill_their_rows_are_one_line(pairs: Path) -> None:
+    with pytest.raises(ValueError, match=r"gives 0 training rows .* prompts fill a row alone; take a longer context"):
+        cell(pairs, context=4).family.available_rows()
 
 
 def test_plain_text_has_no_prompts(tmp_path: Path) -> None:
