@@ -94,3 +94,27 @@ def test_a_repository_that_is_not_at_hand_is_planned_and_not_run(tmp_path: Path)
     assert refused.returncode == 2
     (line,) = refused.stderr.strip().splitlines()
     assert "'openai-community/gpt2' at revision 'main' can't be read" in line
+
+
+def test_a_model_is_exported_where_transformers_reads_it(tmp_path: Path) -> None:
+    from transformers import AutoModelForCausalLM
+
+    study = tmp_path / "study.yaml"
+    family = {"kind": "language", "width": 16, "layers": 1, "heads": 2, "vocabulary": 300, "context": 24, "epochs": 1}
+    study.write_text(
+        json.dumps({"cell": {"family": family, "policy": {"kind": "replace"}, "rows": 16, "generations": 1}})
+    )
+    space, folder = ["--workspace", str(tmp_path)], tmp_path / "saved"
+    (point,) = expand(load_study(str(study)))
+    recursion = Recursion(point.cell, open_store(str(tmp_path / "store")))
+    key = recursion.steps.step(1).model
+    early = called("export", str(study), key[:8], str(folder), *space, small=False)
+    assert (early.returncode, folder.exists()) == (2, False)
+    assert "is not in" in early.stderr
+    recursion.record(1)
+    assert called("export", str(study), key[:8], str(folder), *space, small=False).returncode == 0
+    assert AutoModelForCausalLM.from_pretrained(folder).num_parameters() == point.cell.family.cost(16).parameters
+    again = called("export", str(study), key[:8], str(folder), *space, small=False)
+    assert again.returncode == 2
+    assert again.stderr.count("\n") == 1
+    assert "not empty" in again.stderr
