@@ -111,9 +111,10 @@ def finetune_continual() -> Study:
 def finetune_previous() -> Study:
     """Stands for Bertrand et al. 2023: each generation goes on from the last, beside fits from scratch on as many
     updates; an autoencoder of digits and a small Llama."""
+    language = {"kind": "language", "architecture": "llama", "steps": 150}
     families: dict[str, dict[str, Any]] = {
-        "language": {"family": {"kind": "language", "architecture": "llama"}, "rows": 200, "generations": 5},
-        "vae": {"family": {"kind": "vae"}, "rows": 500, "generations": 5},
+        "language": {"family": language, "rows": 200, "generations": 5},
+        "vae": {"family": {"kind": "vae", "steps": 200}, "rows": 400, "generations": 5},
     }
     space = {
         "family.start": Grid(values=("fresh", "previous")),

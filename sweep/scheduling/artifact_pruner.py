@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from sweep.scheduling.job import Job
 from sweep.scheduling.listener import Listener
 from trainables.cell import Record
-from trainables.recursion import Keep, Name, Steps, collect, last_uses, remove
+from trainables.recursion import Graph, Keep, Name, Steps, collect, last_uses, remove
 from trainables.store import Store, StoreError
 
 
@@ -50,10 +50,8 @@ class Pruner(Listener):
                 needs.by_generation[last].append(name)
                 self._users[name] += 1
         if self._growing:
-            first = steps.step(1)
-            self._users.update(
-                [("model", first.model), *(("batch", b.key) for d in first.draws for b in steps.drawn(d))]
-            )
+            first = Graph(steps).model(1)
+            self._users.update([first.name, *(node.name for node in first.parents.values())])
         self._needs[job.key] = needs
         if job.status in ("failed", "stopped"):
             self._release_all(job)

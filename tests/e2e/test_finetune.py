@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
 import subprocess
@@ -15,6 +16,7 @@ import pytest
 from search_spaces import load_study
 from search_spaces.expansion import expand
 from tests.support.checkpoints import make
+from trainables import run
 from trainables.recursion import Recursion
 from trainables.store import open_store
 
@@ -40,6 +42,17 @@ def losses(study: str, workspace: Path, *overrides: str) -> dict[str, list[float
         held = [Recursion(point.cell, store).stored(n) for n in range(1, point.cell.generations + 1)]
         found[point.cell.policy.kind] = [record.test_loss for record in held if record]
     return found
+
+
+@pytest.mark.parametrize("name", ["beam", "prompts", "response", "continual"])
+def test_every_setting_gives_records(name: str) -> None:
+    """Two generations of a tiny model; prompts and parts of rows as the study has them, as far as they fit."""
+    given = [word for word in SMALL if not word.startswith("family.context")] + ["generations=2"]
+    for point in expand(load_study(f"finetune/{name}", given))[::3]:
+        first, second = run(point.cell)
+        assert first.metrics["distinct_1"] > 0
+        assert second.corpus_rows >= 40
+        assert math.isfinite(second.test_loss)
 
 
 @pytest.mark.slow
