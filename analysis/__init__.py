@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from analysis.data import load
+    from analysis.report import assess
 
-__all__ = ["load"]
+__all__ = ["assess", "load"]
 
-_HOME = {"load": "analysis.data.loading"}
+_HOME = {"assess": "analysis.report", "load": "analysis.data.loading"}
 
 
 def __getattr__(name: str) -> Any:

@@ -108,7 +108,7 @@ def through_tune(target: float, samples: int, seed: int) -> int | None:
         workspace = open_workspace(Path(folder), tracking_uri=NO_TRACKING)
         quiet = PlainProgress(1, lambda line: None)
         run_study(made, workspace, quiet, machines=Machines(cpus=1), warn=lambda line: None)
-        values = [trial.value for trial in OptunaSource(made, 0, workspace.searches).trials()]
+        values = [trial.value for trial in OptunaSource(made, 0, workspace.searches(made.name)).trials()]
     return next((number for number, value in enumerate(values, start=1) if value <= target), None)
 
 

@@ -59,6 +59,11 @@ class Block(Config):
 
     @model_validator(mode="after")
     def _searchable(self) -> Block:
+        for path in self.space:
+            if f"{path}.kind" in self.space:
+                raise ValueError(
+                    f"space.{path}: {path}.kind stands beside it, and each would undo the other; leave one of them out"
+                )
         if self.tune_first is not None:
             self.tune_first.check_block(self.cell, self.space, self.search)
         if self.scheduler is not None:

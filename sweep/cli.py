@@ -40,10 +40,30 @@ Shared = Annotated[
     bool, typer.Option("--shared-storage", help="A local --storage folder is mounted by nodes yet to come, too.")
 ]
 Wait = Annotated[bool, typer.Option("--wait", help="Wait for machines that are not there, rather than refuse.")]
+Online = Annotated[bool, typer.Option("--online", help="Ask servers for the study's data, where it lies there.")]
 Json = Annotated[bool, typer.Option("--json", help="Print machine-readable JSON on stdout.")]
 DEFAULT = Path("collapse-runs")
 
 P = ParamSpec("P")
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(version("collapse-sweep"))
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Studies of recursive training: what happens to a generative model trained on its predecessors' output, and which
+    data policy keeps it healthy.
+    """
 
 
 def reported(command: Callable[P, int]) -> Callable[P, None]:
@@ -98,14 +118,17 @@ def plan(
         float | None, typer.Option(help="Of the statistic between seeds; default: what stored records show.")
     ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Exit code 2 where seeds are too few.")] = False,
+    online: Online = False,
     json: Json = False,
 ) -> int:
     """Say what would run: cells, trained generations after sharing, time, cost. Runs nothing but a calibration."""
     from sweep.commands import plan as command
+    from trainables.runtime import unasked
 
     question = command.question(effect, on, power, deviation)
     asked = command.Asked(gpu, cpus, calibrate, cluster, question, strict)
-    return command.show_plan(study, override or [], _place(workspace, storage, tracking_uri), asked, json)
+    with unasked(online):
+        return command.show_plan(study, override or [], _place(workspace, storage, tracking_uri), asked, json)
 
 
 @app.command()
@@ -167,12 +190,15 @@ def status(
     workspace: Root = DEFAULT,
     storage: Storage = None,
     tracking_uri: Tracking = None,
+    online: Online = False,
     json: Json = False,
 ) -> int:
     """Say what is done, running, failed and left."""
     from sweep.commands import status as command
+    from trainables.runtime import unasked
 
-    return command.status(study, override or [], _place(workspace, storage, tracking_uri), json)
+    with unasked(online):
+        return command.status(study, override or [], _place(workspace, storage, tracking_uri), json)
 
 
 @app.command()
@@ -186,6 +212,9 @@ def report(
         list[str] | None,
         typer.Option(metavar="OURS=THEIRS", help="Of a file: what it calls test_loss, policy, … (repeatable)."),
     ] = None,
+    worse: Annotated[
+        str, typer.Option(metavar="higher|lower", help="Of a file: which test_loss is worse; lower for an accuracy.")
+    ] = "higher",
     workspace: Root = DEFAULT,
     storage: Storage = None,
     tracking_uri: Tracking = None,
@@ -194,10 +223,17 @@ def report(
     """Write tables (.md .csv .tex .parquet), plots (.svg .png) and one self-contained report.html."""
     from sweep.commands import imported
     from sweep.commands import report as command
+    from sweep.errors import UsageError
 
     place = _place(workspace, storage, tracking_uri)
     if study.lower().endswith((".csv", ".csv.gz", ".tsv", ".parquet")):
-        return imported.report(study, column or [], place, json)
+        if override:
+            raise UsageError(
+                f"-o {override[0]}: changes a study, and {study} is a table of runs; --column maps its columns"
+            )
+        return imported.report(study, column or [], worse, place, json)
+    if column or worse != "higher":
+        raise UsageError(f"--column and --worse are about a table of runs, and {study} is a study")
     return command.report(study, override or [], place, json)
 
 

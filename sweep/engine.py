@@ -15,11 +15,11 @@ from sweep.errors import TrackingError, UsageError
 from sweep.planning import require_power, speeds
 from sweep.progress import Chronicle, Progress
 from sweep.reporting import findings_of
-from sweep.resources import Machines, likely, ready, wants
+from sweep.resources import Machines, check_address, likely, ready, wants
 from sweep.scheduling import Board, Job, Listener, Pruner, SuggestionSource, read_records
-from sweep.search import Stopping, open_searches, warm_up
+from sweep.search import Stopping, known_journal, open_searches, ready_journal, warm_up
 from sweep.signals import heeded
-from sweep.tracking import Background, Guarded, Tracker, connect
+from sweep.tracking import Background, Guarded, Tracker, connect, optional
 from sweep.tune_first import settle, settled
 from sweep.workspace import Workspace, prepare
 from trainables.recursion import Keep, check_data
@@ -73,10 +73,10 @@ def open_board(study: Study, workspace: Workspace, store: Store) -> Board:
         StoreError: the store can't be read.
     """
     study = settled(study, store)
-    journal = workspace.searches if workspace.searches.exists() else None
+    journal = known_journal(workspace, study.name)
     stopping = Stopping(study, journal, store, writing=False)
     board = Board(store, budget=study.budget, wants=wants(study), stopping=stopping)
-    return _fill(board, study, open_searches(study, journal).values())
+    return _fill(board, study, open_searches(study, journal, writing=False).values())
 
 
 def _fill(board: Board, study: Study, sources: Iterable[SuggestionSource]) -> Board:
@@ -110,6 +110,7 @@ def run_study(
         TrackingError: the tracking server can't be used and there is something to run; nothing has been trained.
         UsageError, StoreError: the workspace or the machines can't be used.
     """
+    check_address(machines.address)
     prepare(workspace)
     store = open_store(workspace.storage)
     require_power(study, store)
@@ -146,13 +147,14 @@ class StudyRun:
         self._asked, self._study = asked, settled(asked, store)
         self._workspace, self._store, self._machines = workspace, store, machines
         self._progress, self._warn, self._stop = progress, warn, stop
-        sources = open_searches(self._study, workspace.searches)
+        journal = ready_journal(workspace, self._study.name, warn)
+        sources = open_searches(self._study, journal)
         for number, source in sources.items():
             source.resume()
             warm_up(source, self._study, number, workspace, store)
         self._pruner = Pruner(store, keep, warn, growing=bool(sources)) if keep != "all" else None
         listeners: list[Listener] = [progress, *([self._pruner] if self._pruner else [])]
-        stopping = Stopping(self._study, workspace.searches, store)
+        stopping = Stopping(self._study, journal, store)
         reserve, slots = wants(self._study), machines.cpus or 1
         self._board = Board(store, listeners, self._study.budget, slots, reserve, stopping=stopping)
         _fill(self._board, self._study, sources.values())
@@ -187,7 +189,7 @@ class StudyRun:
     def _work(self, tracked: Callable[[], Tracker]) -> bool:
         if self._stop.is_set():
             return True
-        from sweep.ray_backend import nodes, tuner
+        from sweep.ray_backend import nodes, tuner, watched
 
         board, workspace, store = self._board, self._workspace, self._store
         try:
@@ -200,12 +202,18 @@ class StudyRun:
                 show_stored(board, store, tracked())
                 if self._stop.is_set():
                     return True
-                tuner.run_trials(board, workspace.storage, self._stop, slots, self._warn)
+                with watched(lambda: self._abandon(tracked()), self._warn):
+                    tuner.run_trials(board, workspace.storage, self._stop, slots, self._warn)
         except KeyboardInterrupt:
             return not board.broken
         finally:
             board.interrupt()
         return False
+
+    def _abandon(self, tracker: Tracker) -> None:
+        """Show that nothing runs any more."""
+        self._board.interrupt()
+        tracker.close("stopped")
 
     def _conclude(self, stopped: bool, tracker: Guarded) -> Outcome:
         board, workspace = self._board, self._workspace
@@ -233,19 +241,26 @@ def _connecting(study: Study, workspace: Workspace, warn: Callable[[str], None])
     Raises:
         TrackingError: from the function that is returned, if the server can't be used.
     """
+
+    def told(trouble: str) -> None:
+        warn(f"{trouble}; {KEPT}")
+
     aside = ThreadPoolExecutor(1, "collapse-sweep connecting")
-    connecting = aside.submit(connect, study, workspace)
+    connecting = aside.submit(connect, study, workspace, warn=warn)
     aside.shutdown(wait=False)
 
     @cache
     def tracked() -> Guarded:
-        return Guarded(_beside(connecting.result(), workspace), lambda trouble: warn(f"{trouble}; {KEPT}"))
+        tracker = optional(connecting.result, workspace, told)
+        return Guarded(_beside(tracker, workspace), told)
 
     return tracked
 
 
 def _beside(tracker: Tracker, workspace: Workspace) -> Tracker:
     """The tracker, writing beside the driver: sqlite takes one writer at a time, a server several."""
+    if tracker.trouble is not None:
+        return tracker
     return Background(tracker, threads=1 if workspace.tracking_uri.startswith("sqlite:") else WRITERS)
 
 

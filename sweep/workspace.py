@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sweep.errors import UsageError
+from trainables.runtime import sqlite_uri, write_whole
 
 SCHEMA = 1
 """Version of the folder's layout."""
 
-_MARK = "workspace.json"
+_MARK, _DATABASE = "workspace.json", "mlflow.db"
+_MARKED = json.dumps({"schema": SCHEMA}) + "\n"
+_BESIDE_DATABASE = ("", "-journal", "-wal", "-shm", ".lock")
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,7 @@ class Workspace:
     @property
     def local_tracking(self) -> bool:
         """Whether runs are kept in the workspace's own database."""
-        return self.tracking_uri == f"sqlite:///{self.root / 'mlflow.db'}"
+        return self.tracking_uri == sqlite_uri(self.root / _DATABASE)
 
     @property
     def local_storage(self) -> bool:
@@ -39,12 +42,35 @@ class Workspace:
         return self.storage == str(self.root / "store")
 
     def report(self, study: str) -> Path:
-        """Folder of a study's report."""
-        return self._inside("reports", study)
+        """Folder of a study's report, which need not exist yet.
+
+        Raises:
+            UsageError: it, or a file in it, leads out of the workspace; or a file has its name.
+        """
+        folder = self._inside("reports", study)
+        for path in folder.rglob("*"):
+            if path.is_symlink():
+                self._inside(*path.relative_to(self.root).parts)
+        for path in (self.root / "reports", folder):
+            if path.exists() and not path.is_dir():
+                raise UsageError(f"--workspace {self.root}: {path} must be a folder and is a file; move that file away")
+        return folder
 
     def running(self, study: str) -> Path:
         """What the run of a study that is going on says of itself."""
-        return self.root / "running" / f"{study}.json"
+        return self._inside("running", f"{study}.json")
+
+    @property
+    def database(self) -> Path:
+        """MLflow's, where runs are kept in the workspace; what lies beside it leads nowhere else either."""
+        for end in _BESIDE_DATABASE:
+            self._inside(_DATABASE + end)
+        return self.root / _DATABASE
+
+    @property
+    def artifacts(self) -> Path:
+        """Files that MLflow shows beside runs."""
+        return self._inside("artifacts")
 
     def log(self, cell: str) -> Path:
         """What happened to a cell, run after run."""
@@ -53,11 +79,15 @@ class Workspace:
     @property
     def speeds(self) -> Path:
         """How fast machines were seen to be."""
-        return self.root / "speeds.json"
+        return self._inside("speeds.json")
+
+    def searches(self, study: str) -> Path:
+        """Optuna's journal of a study."""
+        return self._inside("optuna", f"{study}.log")
 
     @property
-    def searches(self) -> Path:
-        """Optuna's journal."""
+    def all_searches(self) -> Path:
+        """The journal that earlier versions kept for all studies."""
         return self._inside("optuna", "journal.log")
 
     def _inside(self, *parts: str) -> Path:
@@ -88,7 +118,7 @@ def open_workspace(root: Path, storage: str | None = None, tracking_uri: str | N
     place = storage or str(root / "store")
     if "://" not in place:
         place = str(Path(place).expanduser().absolute())
-    return Workspace(root, place, tracking_uri or f"sqlite:///{root / 'mlflow.db'}")
+    return Workspace(root, place, tracking_uri or sqlite_uri(root / _DATABASE))
 
 
 def prepare(workspace: Workspace) -> None:
@@ -100,14 +130,16 @@ def prepare(workspace: Workspace) -> None:
     try:
         workspace.root.mkdir(parents=True, exist_ok=True)
         mark = workspace.root / _MARK
-        if not mark.exists():
-            mark.write_text(json.dumps({"schema": SCHEMA}) + "\n", encoding="utf-8")
+        if not mark.exists() or not mark.stat().st_size:
+            write_whole(mark, _MARKED, durable=True)
     except OSError as problem:
         raise UsageError(f"--workspace {workspace.root}: can't be written: {problem.strerror}") from None
 
 
 def _check_schema(mark: Path) -> None:
     try:
+        if not mark.stat().st_size:
+            return  # a disk was full when it was made: `prepare` makes it again
         held = json.loads(mark.read_text(encoding="utf-8"))
         found = int(held["schema"])
     except FileNotFoundError:

@@ -1,8 +1,9 @@
 """Frames of a study's generations, from the tracking server, the store or other people's files."""
 
 from analysis.data import censoring, metrics, replicates
+from analysis.data.artifact_places import is_own
 from analysis.data.censoring import STOPPED
-from analysis.data.external import parse_columns
+from analysis.data.external import parse_columns, suspicion
 from analysis.data.frame import IDENTITY, is_parameter, parameters, short, tidy
 from analysis.data.labels import NAMES, configurations, in_order, title, titles
 from analysis.data.loading import load
@@ -23,6 +24,7 @@ __all__ = [
     "compositions",
     "configurations",
     "in_order",
+    "is_own",
     "is_parameter",
     "judged",
     "load",
@@ -34,6 +36,7 @@ __all__ = [
     "representatives",
     "samples",
     "short",
+    "suspicion",
     "tidy",
     "title",
     "titles",

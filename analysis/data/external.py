@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
+import re
 from collections.abc import Mapping
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +20,9 @@ if TYPE_CHECKING:
 READERS = (".csv", ".csv.gz", ".tsv", ".parquet")
 RUN = "run"
 """A column that names runs, for a file whose seeds are not given; such runs are never paired across policies."""
+_NAN = ("nan", "-nan", "+nan")
+"""How programs write a result that is no number; an empty place, or NA, is one that was not written down."""
+_NO_NUMBER = "no_number"
 _TEXT = ("study", "family", "policy", "architecture", "size")
 _MAPPABLE = (*IDENTITY, RUN, "parameters")
 
@@ -41,7 +47,25 @@ def parse_columns(pairs: list[str]) -> dict[str, str]:
     return mapping
 
 
-def read(path: str | Path, columns: Mapping[str, str] | None = None, study: str | None = None) -> pd.DataFrame:
+BETTER = re.compile(
+    r"acc(uracy)?|likelihood|loglik|logp|score|auc|auroc|bleu|rouge|f1|r2|reward|precision|recall", re.IGNORECASE
+)
+"""Names of figures that are better when they are larger."""
+
+
+def suspicion(columns: Mapping[str, str]) -> str:
+    """Why a mapped loss may be none; empty where its name says nothing of the kind."""
+    theirs = columns.get("test_loss", "")
+    plain = re.sub(r"neg(ative)?[_ -]*(log[_ -]*)?likelihood", "", theirs, flags=re.IGNORECASE)
+    words = re.split(r"[^A-Za-z0-9]+", plain)
+    if not any(BETTER.fullmatch(word) for word in words):
+        return ""
+    return f"test_loss={theirs}: looks like something that is better when it is larger; if so, say --worse lower"
+
+
+def read(
+    path: str | Path, columns: Mapping[str, str] | None = None, study: str | None = None, worse: str = "higher"
+) -> pd.DataFrame:
     """A tidy table of runs as a frame.
 
     Columns that are neither mapped nor named as ours become hyperparameters where they are constant within each run,
@@ -53,13 +77,21 @@ def read(path: str | Path, columns: Mapping[str, str] | None = None, study: str 
             hyperparameter. A run is what `run` names, or else every combination of seed, policy, architecture, size,
             rows and mapped hyperparameters.
         study: name to give the study; default the file's.
+        worse: `lower` where `test_loss` is mapped to a figure that is better when it is larger, as an accuracy or a
+            log-likelihood; its sign is turned, so that growth is for the worse everywhere.
 
     Raises:
         ValueError: a column is missing, is no number where one is needed, or rows are ambiguous; one line each.
     """
     table = _renamed(_table(Path(path)), dict(columns or {}), Path(path).name)
+    table = table.assign(**{_NO_NUMBER: _no_number(table["test_loss"])}).apply(_without_nan)
     for name in ("generation", "test_loss"):
         table[name] = _numbers(table, name)
+    if worse not in ("higher", "lower"):
+        raise ValueError(f"worse: {worse!r} is neither higher nor lower")
+    if worse == "lower":
+        table["test_loss"] = -table["test_loss"]
+    table.loc[table.pop(_NO_NUMBER), "test_loss"] = np.inf  # an event, and the worst value; an empty place is neither
     table = table[table["test_loss"].notna() & table["generation"].notna()]
     if table.empty:
         raise ValueError(f"test_loss: {Path(path).name} has no row with a number")
@@ -68,13 +100,72 @@ def read(path: str | Path, columns: Mapping[str, str] | None = None, study: str 
 
 
 def _table(path: Path) -> pd.DataFrame:
+    """The table of a file, without columns that hold no single values and the index that pandas wrote."""
     import pandas as pd
 
     if not path.is_file():
         raise ValueError(f"{path}: no such file")
-    if path.suffix == ".parquet":
-        return pd.read_parquet(path)
-    return pd.read_csv(path, sep="\t" if path.suffix == ".tsv" else ",")
+    try:
+        table = pd.read_parquet(path) if path.suffix.lower() == ".parquet" else _separated(path)
+    except UnicodeError:
+        raise ValueError(f"{path.name}: is not UTF-8 text; save it as UTF-8") from None
+    except (ValueError, OSError) as problem:  # pandas' and Arrow's own are ValueErrors
+        raise ValueError(f"{path.name}: can't be read as a table ({str(problem).splitlines()[0]})") from None
+    table.columns = [str(name).strip() for name in table.columns]
+    return table.drop(columns=[name for name in table.columns if _is_index(table, name)])
+
+
+def _separated(path: Path) -> pd.DataFrame:
+    """A table of text: lines of comments before its header are passed over, and the header tells what separates."""
+    import pandas as pd
+
+    opened = gzip.open if path.suffix.lower() == ".gz" else open
+    with opened(path, "rb") as raw:
+        encoding = "utf-16" if raw.read(2) in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+    with opened(path, "rt", encoding=encoding, newline="") as file:
+        place, header = file.tell(), file.readline()
+        while header and (header.startswith("#") or not header.strip()):
+            place, header = file.tell(), file.readline()
+        file.seek(place)
+        separator = max("\t;|," if path.name.lower().endswith(".tsv") else ",;\t|", key=header.count)
+        decimal = "," if separator == ";" and _commas(path, encoding) else "."
+        return pd.read_csv(file, sep=separator, decimal=decimal, keep_default_na=False, na_values=_missing())
+
+
+def _no_number(column: pd.Series[Any]) -> pd.Series[bool]:
+    """Where a result is written that is no number."""
+    return column.map(lambda value: isinstance(value, str) and value.strip().lower() in _NAN).astype(bool)
+
+
+def _without_nan(column: pd.Series[Any]) -> pd.Series[Any]:
+    """A column as pandas would have read it, had it taken what is no number for what is missing."""
+    import pandas as pd
+
+    found = _no_number(column)
+    if not found.any():
+        return column
+    try:
+        return pd.to_numeric(column)
+    except (ValueError, TypeError):
+        return column.mask(found)
+
+
+def _missing() -> list[str]:
+    """What pandas takes for a missing value, less what programs write for a result that is no number."""
+    return ["", "#N/A", "#N/A N/A", "#NA", "<NA>", "N/A", "NA", "NULL", "None", "n/a", "null"]
+
+
+def _commas(path: Path, encoding: str) -> bool:
+    """Whether numbers of a table have decimal commas, by its first lines."""
+    opened = gzip.open if path.suffix.lower() == ".gz" else open
+    with opened(path, "rt", encoding=encoding) as file:
+        return bool(re.search(r"(^|;)-?\d+,\d+(;|$)", "".join(islice(file, 20)), re.MULTILINE))
+
+
+def _is_index(table: pd.DataFrame, name: str) -> bool:
+    """Whether a column is the one that pandas writes for rows' numbers, under no name of its own."""
+    unnamed = name == "" or name.startswith("Unnamed:") or name == "__index_level_0__"
+    return unnamed and table[name].tolist() == list(range(len(table)))
 
 
 def _renamed(table: pd.DataFrame, columns: dict[str, str], name: str) -> pd.DataFrame:
@@ -92,8 +183,17 @@ def _renamed(table: pd.DataFrame, columns: dict[str, str], name: str) -> pd.Data
     table = table.rename(columns={theirs: ours for ours, theirs in columns.items()})
     for needed in ("generation", "test_loss", "policy"):
         if needed not in table:
-            raise ValueError(f"columns.{needed}: {name} has no such column; name it ({needed}=…)")
-    return table
+            held = ", ".join(map(str, table.columns))
+            raise ValueError(f"columns.{needed}: {name} has no such column; name it ({needed}=…); it has: {held}")
+    nested = [name for name in table.columns if _is_nested(table[name])]
+    for name in nested:
+        if name in _MAPPABLE or name.startswith("family."):
+            raise ValueError(f"{name}: the column holds lists or structures, not single values")
+    return table.drop(columns=nested)
+
+
+def _is_nested(column: pd.Series[Any]) -> bool:
+    return column.dtype == object and bool(column.map(lambda value: isinstance(value, (list, dict, np.ndarray))).any())
 
 
 def _numbers(table: pd.DataFrame, name: str) -> pd.Series[float]:
@@ -118,6 +218,7 @@ def _complete(table: pd.DataFrame, study: str) -> pd.DataFrame:
     own = [c for c in table.columns if c.startswith("family.")]
     keys = [RUN] if RUN in table else [c for c in ("seed", *_TEXT, *_known(table), *own) if c in table]
     run = table.groupby(keys, sort=False, dropna=False).ngroup()
+    _refuse_changes(table, run)
     constant = _constant(table, run, [c for c in table.columns if c not in (*_MAPPABLE, *own)])
     if "seed" not in table:
         table["seed"] = run
@@ -134,6 +235,18 @@ def _complete(table: pd.DataFrame, study: str) -> pd.DataFrame:
     words = [c for c in table.columns if c not in (*IDENTITY, *_MAPPABLE) and not c.startswith("family.")]
     words = [c for c in words if not pd.api.types.is_numeric_dtype(table[c])]
     return table.drop(columns=[*words, RUN], errors="ignore")
+
+
+def _refuse_changes(table: pd.DataFrame, run: pd.Series[int]) -> None:
+    """A run is one recursion: under one policy, of one size, with as many rows in every generation."""
+    held = [c for c in ("policy", "family", "architecture", "size", "seed", *_known(table)) if c in table]
+    changes = table[held].groupby(run).nunique(dropna=False).gt(1)
+    for name in held:
+        if changes[name].any():
+            first = table.loc[run == changes.index[changes[name]][0]]
+            values = ", ".join(map(str, first[name].unique()[:4]))
+            which = f"{RUN} {first[RUN].iloc[0]!r}" if RUN in table else "one run"
+            raise ValueError(f"{name}: changes within {which} ({values}); map what tells runs apart, or leave it out")
 
 
 def _known(table: pd.DataFrame) -> list[str]:

@@ -75,7 +75,7 @@ def arrange(frame: pd.DataFrame) -> pd.DataFrame:
 
 def parameters(frame: pd.DataFrame) -> list[str]:
     """Columns that hold hyperparameters of a configuration (policies' own left out)."""
-    return [c for c in frame.columns if c in ("rows", "replicates") or str(c).startswith("family.")]
+    return [c for c in frame.columns if c in ("rows", "replicates") or str(c).startswith(("family.", "population."))]
 
 
 def policy_labels(frame: pd.DataFrame) -> pd.Series[str]:
@@ -175,4 +175,4 @@ def _describe(runs: Iterable[CellRun]) -> list[dict[str, Any]]:
 
 def is_parameter(column: str) -> bool:
     """Whether a column is a hyperparameter (as against a metric, or what names the cell)."""
-    return column.startswith(("family.", "policy.", "fork.", "fork")) or column == "generations"
+    return column.startswith(("family.", "policy.", "fork", "population.")) or column == "generations"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from trainables.runtime import redact_urls
+from trainables.runtime import redact_urls, sqlite_file, sqlite_uri
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,6 +19,7 @@ def load(
     study: str | None = None,
     tracking_uri: str | None = None,
     columns: Mapping[str, str] | None = None,
+    worse: str = "higher",
 ) -> pd.DataFrame:
     """The runs of a workspace, or of a table of someone else's, as one tidy frame: a row per cell and generation.
 
@@ -28,6 +29,7 @@ def load(
         study: only this study's cells, None for all.
         tracking_uri: any MLflow tracking URI. A sqlite one is read by SQL, all others through MLflow's client.
         columns: of a table, our column names -> the file's.
+        worse: of a table, whether a `higher` or a `lower` test_loss is for the worse.
 
     Returns:
         Columns `analysis.data.frame.IDENTITY`, then metrics, then hyperparameters by dotted path. Empty (but with the
@@ -39,10 +41,10 @@ def load(
     from analysis.data import external, frame, mlflow_client, mlflow_sqlite
 
     if tracking_uri is None and external.is_file(workspace):
-        return external.read(workspace, columns, study)
-    uri = tracking_uri or f"{_SQLITE}{Path(workspace).absolute() / 'mlflow.db'}"
-    if uri.startswith(_SQLITE):
-        path = Path(uri.removeprefix(_SQLITE).split("?")[0])
+        return external.read(workspace, columns, study, worse)
+    uri = tracking_uri or sqlite_uri(Path(workspace).absolute() / "mlflow.db")
+    path = sqlite_file(uri) if uri.startswith(_SQLITE) else None
+    if path is not None:
         if not path.is_file():
             raise ValueError(f"{path}: no such file; run a study in this workspace first, or name a tracking URI")
         runs, points = mlflow_sqlite.read(path, study, lambda run: mlflow_client.config_of(uri, run))

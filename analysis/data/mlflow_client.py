@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from analysis.data.artifact_places import is_own
 from analysis.data.runs import CellRun, Points, cell_runs, restore
 from trainables.runtime import redact_urls
 
@@ -31,7 +32,7 @@ def read(uri: str, study: str | None) -> tuple[list[CellRun], Points]:
         client = MlflowClient(tracking_uri=uri)
         held = {run.info.run_id: run for run in _search(client, study)}
         cells = cell_runs({run: found.data.tags for run, found in held.items()}, study)
-        runs = [CellRun(run, found, _config(client, held[run])) for run, found in cells.items()]
+        runs = [CellRun(run, found, _config(uri, client, held[run])) for run, found in cells.items()]
         return runs, _points(client, [held[run] for run in cells])
     except MlflowException as problem:
         raise ValueError(redact_urls(f"{uri}: {str(problem).splitlines()[0]}")) from problem
@@ -42,7 +43,7 @@ def config_of(uri: str, run: str) -> str | None:
     from mlflow import MlflowClient
 
     client = MlflowClient(tracking_uri=uri)
-    return _config(client, client.get_run(run)) or None
+    return _config(uri, client, client.get_run(run)) or None
 
 
 def _search(client: Any, study: str | None) -> Iterator[Any]:
@@ -64,11 +65,14 @@ def _search(client: Any, study: str | None) -> Iterator[Any]:
             return
 
 
-def _config(client: Any, run: Any) -> str:
-    """The cell's canonical JSON: tag, else param, else the artifact `config.json`; empty where there is none."""
+def _config(uri: str, client: Any, run: Any) -> str:
+    """The cell's canonical JSON: tag, else param, else the artifact `config.json`; empty where there is none, or where
+    the run says that its files are kept by somebody else."""
     for held in (run.data.tags, run.data.params):
         if held.get("config"):
             return str(held["config"])
+    if not is_own(uri, run.info.artifact_uri):
+        return ""
     if not any(item.path == "config.json" for item in client.list_artifacts(run.info.run_id)):
         return ""
     from mlflow.artifacts import load_text

@@ -1,6 +1,7 @@
 """The report: tables, figures and one page, from a study's frame."""
 
 from analysis.report import tables
+from analysis.report.assessment import assess
 from analysis.report.build import build_report
 from analysis.report.context import Section, Study
 from analysis.report.sections.hunt import Candidate, Hunt, hunt_section
@@ -11,6 +12,7 @@ __all__ = [
     "Hunt",
     "Section",
     "Study",
+    "assess",
     "build_report",
     "hunt_section",
     "tables",

@@ -43,6 +43,10 @@ def _curves(cell: Cell) -> list[Curve]:
     if past is None:
         return []
     found = _forms(cell.family.kind)(cell.family, cell.rows, past)
+    if past.members > 1:
+        from analysis.theory.populations import by_member
+
+        found = by_member(found, past.members, MAIN[cell.family.kind])
     return [curve for curve in found if curve.values]
 
 

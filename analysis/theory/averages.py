@@ -10,6 +10,9 @@ both in units of the real rows' variance, α_p the share of the loss that batch 
 bias. The second line is E(x − μ̂)² = E x² − E μ̂², row by row. No approximation enters; a random subsample's
 mean is its pool's plus an innovation with the variance of sampling without replacement (Cochran 1977,
 "Sampling techniques", theorem 2.2).
+
+Nothing here asks whose batch p is, so the models of a population are averages over one pool of all members' batches,
+and the covariance of two models' errors is Σ_k h_ik h_jk Var e_k.
 """
 
 from __future__ import annotations
@@ -37,10 +40,12 @@ class Averages:
     Attributes:
         error: V_n.
         spread: s_n.
+        apart: E(e_i − e_j)², a mean over pairs of a population's members; one a generation, none of a single lineage.
     """
 
     error: tuple[float, ...]
     spread: tuple[float, ...]
+    apart: tuple[float, ...] = ()
 
 
 def averages(
@@ -58,7 +63,7 @@ def averages(
     recursion = _Recursion(past, spread, unit, widen)
     for shares in past.corpora:
         recursion.advance(shares)
-    return Averages(tuple(recursion.error[1:]), tuple(recursion.spread[1:]))
+    return Averages(tuple(recursion.error[1:]), tuple(recursion.spread[1:]), recursion.apart())
 
 
 @dataclass(frozen=True)
@@ -100,6 +105,16 @@ class _Recursion:
         self._means[len(self.error)] = mean
         self.error.append(error)
         self.spread.append(self._estimate(float(second) - error, shares))
+
+    def apart(self) -> tuple[float, ...]:
+        """E(e_i − e_j)² at each generation of a population: the error covariance C gives C_ii + C_jj − 2C_ij."""
+        k = self.past.members
+        if k == 1:
+            return ()
+        means = self._means[1:].reshape(-1, k, self._means.shape[1])
+        means = means - means[:, :1]  # models of equal corpora are exactly 0 apart
+        deviations = means - means.mean(axis=1, keepdims=True)
+        return tuple((2 / (k - 1) * (deviations**2 @ self._variance).sum(axis=1)).tolist())
 
     def _estimate(self, biased: float, shares: tuple[Share, ...]) -> float:
         if self.rule == "known":

@@ -44,4 +44,5 @@ def curves(family: Any, rows: int, past: History) -> list[Curve]:
     return [
         Curve("test_loss", tuple(diversity * error for error in found.error), source),
         Curve("gini_simpson", tuple(diversity * spread for spread in found.spread), source),
+        Curve("disagreement", tuple(diversity * value for value in found.apart), source),
     ]

@@ -7,6 +7,7 @@ section 2.3). Expectations are over recursions; the convention of the covariance
 from __future__ import annotations
 
 import math
+from itertools import takewhile
 from typing import Any
 
 import numpy as np
@@ -82,11 +83,12 @@ def curves(family: Any, rows: int, past: History) -> list[Curve]:
     """
     biased = family.estimator == "biased"
     found = averages(past, "biased" if biased else "unbiased")
-    reliable = sum(math.expm1(2 * error) <= SPREAD for error in averages(past, "known").error)
+    reliable = len(list(takewhile(lambda error: math.expm1(2 * error) <= SPREAD, averages(past, "known").error)))
     source = "averages; Shumailov et al. 2023, Alemohammad et al. 2023"
     known = [
         Curve("mean_sq_error", tuple(family.dim * error for error in found.error), source),
         Curve("trace_ratio", found.spread[:reliable], source),
+        Curve("disagreement", tuple(family.dim * value for value in found.apart), source),
     ]
     if past.only_latest() and min(past.sizes.values()) > family.dim:
         sizes = [past.sizes[n] for n in range(len(past.corpora))]

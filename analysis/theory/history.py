@@ -1,8 +1,13 @@
-"""A cell's recursion as plain numbers: sizes, weights and biases of what each generation averages over."""
+"""A cell's recursion as plain numbers: sizes, weights and biases of what each generation averages over.
+
+A population of k members is one history of k corpora a generation, in the order of members: model i of generation n is
+number (n − 1)k + i, and so is its batch.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -14,7 +19,7 @@ LIMIT = 500
 
 REAL = 0
 Source = int | tuple[str, int]
-"""A batch: 0 is real, j is sampled from model j, ("fresh", start) are new real rows."""
+"""A batch: 0 is real, j is sampled from model j, ("fresh", start) are new real rows or a member's own."""
 
 
 @dataclass(frozen=True)
@@ -35,22 +40,24 @@ class History:
         corpora: what generation 1, 2, … is fitted on.
         sizes: rows of each batch.
         bias: λ of each synthetic batch's sampler.
+        members: k, corpora of one generation.
     """
 
     corpora: tuple[tuple[Share, ...], ...]
     sizes: dict[Source, int]
     bias: dict[Source, float]
+    members: int = 1
 
     def only_latest(self) -> bool:
         """Whether each generation is fitted on the whole batch of the one before and on nothing else."""
-        return all(
+        return self.members == 1 and all(
             len(shares) == 1 and shares[0].how == "all" and shares[0].sources == (n,)
             for n, shares in enumerate(self.corpora)
         )
 
     def everything(self) -> bool:
         """Whether each generation is fitted on all batches so far, rows weighted alike."""
-        return all(
+        return self.members == 1 and all(
             len(shares) == 1 and shares[0].how == "all" and shares[0].sources == tuple(range(n + 1))
             for n, shares in enumerate(self.corpora)
         )
@@ -62,29 +69,50 @@ class History:
 
 def history(cell: Cell) -> History | None:
     """The history of a cell's recipes; None where rows are judged or edited, which no closed form here covers."""
-    sizes: dict[Source, int] = {REAL: cell.rows}
-    bias: dict[Source, float] = {}
-    corpora = []
-    for n in range(1, min(cell.generations, LIMIT) + 1):
-        recipe = cell.recipe(n)
-        if not _covered(recipe):
+    past, sizes = _Flat(cell), cache(cell.batch_sizes)
+    for n in range(1, min(cell.generations, LIMIT // len(cell.members)) + 1):
+        recipes = {member: cell.recipe(n, member) for member in cell.members}
+        draws = {member: cell.draws(recipes[member], member, sizes) for member in cell.members}
+        if not all(_covered(recipes[member], draws[member]) for member in cell.members):
             return None
-        if recipe.sampling is not None:
-            sizes[n - 1], bias[n - 1] = recipe.sampling.rows, recipe.sampling.bias
-        corpora.append(tuple(_share(draw, sizes) for draw in recipe.draws))
-    return History(tuple(corpora), sizes, bias)
+        for member, recipe in recipes.items():
+            if recipe.sampling is not None:
+                batch = past.number(n - 1, member)
+                past.sizes[batch], past.bias[batch] = recipe.sampling.rows, recipe.sampling.bias
+        for member in cell.members:
+            past.corpora.append(tuple(past.share(draw, member) for draw in draws[member]))
+    return History(tuple(past.corpora), past.sizes, past.bias, len(cell.members))
 
 
-def _covered(recipe: Recipe) -> bool:
+class _Flat:
+    """A history while it is put together."""
+
+    def __init__(self, cell: Cell) -> None:
+        self.cell = cell
+        self.corpora: list[tuple[Share, ...]] = []
+        self.sizes: dict[Source, int] = {self.number(0, member): cell.rows for member in cell.members}
+        self.bias: dict[Source, float] = {}
+
+    def number(self, batch: int, member: int) -> Source:
+        """Of a batch of a member."""
+        if batch == 0:
+            origin = self.cell.origin(member)
+            return ("fresh", origin - self.cell.rows) if origin else REAL
+        return (batch - 1) * len(self.cell.members) + member
+
+    def share(self, draw: Draw, member: int) -> Share:
+        """A draw of a member, which may name another member's batches."""
+        if draw.batches[0] < 0:  # the reserve: each range of it is a batch of its own
+            reserve: Source = ("fresh", draw.start)
+            self.sizes[reserve] = draw.rows or 0
+            return Share((reserve,), "all", self.sizes[reserve], draw.weight)
+        source: int = getattr(draw, "source", member)
+        sources = tuple(self.number(batch, source if batch > 0 else member) for batch in draw.batches)
+        rows = draw.rows if draw.rows is not None else sum(self.sizes[batch] for batch in sources)
+        return Share(sources, draw.how, rows, draw.weight)
+
+
+def _covered(recipe: Recipe, draws: tuple[Draw, ...]) -> bool:
     edited = recipe.sampling is not None and recipe.sampling.edit is not None
-    known = all(d.how != "scored" and (d.start == 0 or d.batches[0] < 0) for d in recipe.draws)
+    known = all(d.how != "scored" and (d.start == 0 or d.batches[0] < 0) for d in draws)
     return recipe.selection is None and not edited and known
-
-
-def _share(draw: Draw, sizes: dict[Source, int]) -> Share:
-    if draw.batches[0] < 0:  # the reserve: each range of it is a batch of its own
-        source = ("fresh", draw.start)
-        sizes[source] = draw.rows or 0
-        return Share((source,), "all", sizes[source], draw.weight)
-    rows = draw.rows if draw.rows is not None else sum(sizes[number] for number in draw.batches)
-    return Share(draw.batches, draw.how, rows, draw.weight)

@@ -128,19 +128,21 @@ def ridge_replace_large(dim: int, rows: int, penalty: float, noise: float, signa
 
 
 def curves(family: Any, rows: int, past: History) -> list[Curve]:
-    """`test_loss`, where it is known exactly."""
-    found = _fixed(family, rows, past) if family.design == "fixed" else _fresh(family, past)
+    """`test_loss`, where it is known exactly; in a population also `disagreement`."""
+    if family.design == "fixed":
+        return _fixed(family, rows, past)
+    found = _fresh(family, past)
     return [found] if found is not None else []
 
 
-def _fixed(family: Any, rows: int, past: History) -> Curve | None:
+def _fixed(family: Any, rows: int, past: History) -> list[Curve]:
     """Any policy of whole batches whose Gram matrices are multiples of one another within each corpus."""
     dim, noise = family.dim, family.noise
     short = family.estimator == "minimum_norm" and rows <= dim - 2 and family.covariance == "identity"
     if family.estimator == "ridge" or not past.whole() or not (short or _full_rank(dim, rows, past)):
-        return None
+        return []
     if short and any(size % rows for shares in past.corpora for size in _sizes(shares, past)):
-        return None
+        return []
     floor = (1 - rows / dim) * family.signal**2 if short else 0.0
 
     def unit(size: int) -> float:
@@ -149,8 +151,10 @@ def _fixed(family: Any, rows: int, past: History) -> Curve | None:
         times = 1.0 if size < rows else size / rows
         return unit_error(dim, noise, min(size, rows)) / times
 
-    values = [floor + error for error in averages(past, "known", unit).error]
-    return Curve("test_loss", tuple(values), "averages of fixed-design least squares; Gerstgrasser et al. 2024")
+    found = averages(past, "known", unit)
+    source = "averages of fixed-design least squares; Gerstgrasser et al. 2024"
+    values = tuple(floor + error for error in found.error)
+    return [Curve("test_loss", values, source), Curve("disagreement", found.apart, source)]
 
 
 def _full_rank(dim: int, rows: int, past: History) -> bool:

@@ -59,11 +59,21 @@ def check(study: Study) -> None:
     Raises:
         StudyError: one of them can't be.
     """
-    for _ in _known_points(study):
-        pass
+    _check_samples(study)
+    for count, _ in enumerate(_known_points(study), 1):
+        if count > MOST_CELLS:
+            raise StudyError(f"{study.name}: more than {MOST_CELLS:,} cells")
     for number, block in enumerate(study.blocks):
         for values in _corners(block) if is_open(block) else ():
             inner(study, number, values)
+
+
+def _check_samples(study: Study) -> None:
+    for number, block in enumerate(study.blocks):
+        samples = block.search.suggestions
+        if samples > MOST_CELLS:
+            where = place(study, number)
+            raise StudyError(f"{where}search.num_samples: {samples:,} make more than {MOST_CELLS:,} cells, the most")
 
 
 def _corners(block: Block) -> Iterator[Values]:
@@ -130,15 +140,16 @@ def combinations(study: Study, number: int, suggested: Values) -> list[Values]:
     for path in in_order(block.space):
         word = block.space[path]
         options = word.values if isinstance(word, Grid) else (suggested[path],) if path in suggested else ()
+        several = [(values, bool(options) and applies(word.when, values, block.cell)) for values in found]
+        size = sum(len(options) if applicable else 1 for _, applicable in several)  # before they are all there
+        if size > MOST_CELLS:
+            where = place(study, number)
+            raise StudyError(f"{where}space: the grids make {size:,} cells or more; the most is {MOST_CELLS:,}")
         found = [
             values | ({path: option} if applicable else {})
-            for values in found
-            for applicable in [bool(options) and applies(word.when, values, block.cell)]
+            for values, applicable in several
             for option in (options if applicable else (None,))
         ]
-        if len(found) > MOST_CELLS:
-            where = place(study, number)
-            raise StudyError(f"{where}space: the grids make {len(found):,} cells; the most is {MOST_CELLS:,}")
     return found
 
 

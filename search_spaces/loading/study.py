@@ -54,6 +54,8 @@ def load_cell(path: Path, overrides: Sequence[str] = ()) -> Cell:
     raw, lines = parse(_text(path), str(path))
     if not isinstance(raw, Mapping):
         raise StudyError(f"{path}: a cell is a mapping with family, policy, generations, rows, seed, not {raw!r:.60}")
+    if raw.keys() & {"cell", "blocks", "space"} and "family" not in raw:
+        raise StudyError(f"{path}: is a study, not a cell; run it with `collapse-sweep run {path}`")
     whole: dict[str, Any] = {"name": "cell", "blocks": [{"cell": absolute(dict(raw), path.parent)}]}
     apply_overrides(whole, overrides)
     try:
@@ -105,6 +107,8 @@ def _both_ways(message: str, raw: Any) -> tuple[str, str]:
 
 
 def _validate(raw: Mapping[str, Any]) -> Study:
+    if "family" in raw and "cell" not in raw and "blocks" not in raw:
+        raise StudyError("is a cell, not a study; run it with `collapse-sweep trial`, or put its fields under `cell:`")
     known = [key for key in Study.model_fields if key != "blocks"] + list(BLOCK_KEYS)
     for key in raw:
         if key not in (*known, "blocks"):

@@ -13,7 +13,10 @@ from sweep.engine import open_board
 from sweep.errors import UsageError
 from sweep.workspace import Workspace
 from trainables.recursion import Keep, Report, collect, readable
-from trainables.store import open_store
+from trainables.store import FsspecStore, discard, leftovers, open_store
+
+Leftovers = Sequence[tuple[str, int]]
+"""Paths in a store that no artifact needs, with bytes."""
 
 
 def gc(reference: str, overrides: Sequence[str], workspace: Workspace, keep: str, dry_run: bool, json: bool) -> int:
@@ -25,7 +28,10 @@ def gc(reference: str, overrides: Sequence[str], workspace: Workspace, keep: str
     if any(job.status == "running" for job in board.jobs.values()):
         raise UsageError(f"{study.name}: is running; collect when it is done")
     report = collect(store, kept, [job.cell for job in board.jobs.values()], dry_run)
-    print(_as_json(study.name, report) if json else _as_text(study.name, report))
+    stray = leftovers(store) if isinstance(store, FsspecStore) else []
+    if isinstance(store, FsspecStore) and not dry_run:
+        discard(store, stray)
+    print(_as_json(study.name, report, stray) if json else _as_text(study.name, report, stray))
     return DONE
 
 
@@ -41,16 +47,18 @@ def level(keep: str, useless: frozenset[str] = frozenset()) -> Keep:
     return levels[keep]
 
 
-def _as_text(name: str, report: Report) -> str:
+def _as_text(name: str, report: Report, stray: Leftovers) -> str:
     word = "would go" if report.dry_run else "are gone"
     kinds = Counter(removal.kind for removal in report.removals)
     what = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items())) or "nothing"
     return (
         f"{name}: {len(report.removals)} artifacts {word} ({what}), {readable(report.size)}; "
-        f"computing them again would take about {report.seconds:.0f} s of one core. Records stay."
+        f"computing them again would take about {report.seconds:.0f} s of one core. Records stay. "
+        f"Leftovers of writes that never ended, in the whole store: {len(stray):,} "
+        f"({readable(sum(size for _, size in stray))}) {word}."
     )
 
 
-def _as_json(name: str, report: Report) -> str:
+def _as_json(name: str, report: Report, stray: Leftovers) -> str:
     removed = [{"kind": r.kind, "key": r.key, "size": r.size, "seconds": r.seconds} for r in report.removals]
-    return jsonlib.dumps({"study": name, "dry_run": report.dry_run, "removed": removed})
+    return jsonlib.dumps({"study": name, "dry_run": report.dry_run, "removed": removed, "leftovers": dict(stray)})

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import hashlib
 import json as jsonlib
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from sweep.commands.outcome import DONE
+from sweep.commands.outcome import DONE, say
 from sweep.commands.report import print_table
 from sweep.errors import UsageError
+from sweep.reporting import replacing
 from sweep.workspace import Workspace
 
+SOURCE = "source.txt"
+"""Says which file a report is about."""
 
-def report(path: str, columns: Sequence[str], workspace: Workspace, json: bool) -> int:
+
+def report(path: str, columns: Sequence[str], worse: str, workspace: Workspace, json: bool) -> int:
     """Write the report of a table of runs, and print its robustness table.
 
     Args:
         path: a csv, tsv or parquet file, a row per run and generation.
         columns: `OURS=THEIRS` each, see `analysis.data.external.read`.
+        worse: `lower` where a larger test_loss is better, see `analysis.data.external.read`.
         workspace: the report goes to `reports/imported/<name of the file>`.
         json: print the table as JSON.
 
@@ -28,16 +34,22 @@ def report(path: str, columns: Sequence[str], workspace: Workspace, json: bool) 
     import pandas as pd
 
     import analysis
-    from analysis.data import parse_columns
+    from analysis.data import parse_columns, suspicion
     from analysis.report import build_report
 
     name = Path(path).name.partition(".")[0]
     try:
-        frame = analysis.load(path, columns=parse_columns(list(columns)))
-        folder = workspace.report(f"imported/{name}")
+        mapping = parse_columns(list(columns))
+        frame = analysis.load(path, columns=mapping, worse=worse)
+        if worse == "higher" and suspicion(mapping):
+            say(f"warning: {suspicion(mapping)}")
+        folder = _folder(workspace, name, Path(path).absolute())
         words = [part for pair in columns for part in ("--column", pair)]
+        words += ["--worse", worse] if worse != "higher" else []
         command = shlex.join(["collapse-sweep", "report", path, *words, "--workspace", str(workspace.root)])
-        files = build_report(frame, folder, name, command=command)
+        with replacing(folder) as fresh:
+            (fresh / SOURCE).write_text(f"{Path(path).absolute()}\n", encoding="utf-8")
+            files = {name: folder / name for name in build_report(frame, fresh, name, command=command)}
     except ValueError as problem:
         raise UsageError(str(problem)) from None
     table = pd.read_parquet(files["robustness.parquet"]) if "robustness.parquet" in files else pd.DataFrame()
@@ -48,3 +60,12 @@ def report(path: str, columns: Sequence[str], workspace: Workspace, json: bool) 
     print_table(table)
     print(f"Report: {files['report.html']}")
     return DONE
+
+
+def _folder(workspace: Workspace, name: str, path: Path) -> Path:
+    """The report's, by the name of the file; another file of that name gets one of its own."""
+    folder = workspace.report(f"imported/{name}")
+    source = folder / SOURCE
+    if not source.is_file() or source.read_text(encoding="utf-8").strip() == str(path):
+        return folder
+    return workspace.report(f"imported/{name}-{hashlib.sha256(str(path).encode()).hexdigest()[:8]}")

@@ -6,7 +6,7 @@ import json as jsonlib
 from collections.abc import Sequence
 
 from search_spaces import load_study
-from sweep.commands.outcome import DONE
+from sweep.commands.outcome import DONE, say
 from sweep.engine import open_board, show_stored
 from sweep.reporting import findings_of
 from sweep.tracking import connect
@@ -20,7 +20,7 @@ def relog(reference: str, overrides: Sequence[str], workspace: Workspace, json: 
     store = open_store(workspace.storage)
     board = open_board(study, workspace, store)
     prepare(workspace)
-    tracker = connect(study, workspace)
+    tracker = connect(study, workspace, warn=lambda trouble: say(f"warning: {trouble}"))
     written = show_stored(board, store, tracker)
     tracker.note(findings_of(study, workspace, board, store).tags)
     unfinished = any(job.status == "waiting" for job in board.jobs.values())

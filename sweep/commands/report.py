@@ -66,13 +66,17 @@ def show(
         )
     folder = workspace.report(study.name)
     told = findings_of(study, workspace, board, store)
-    if report:
-        summary.write(told.searches, folder)
-        table, written = results.write_report(frame, folder, study.name, store, command, reuse, told.sections)
-        trouble = exhibit(study, board, workspace, store, frame, folder) if shown and written else None
-        if trouble:
-            say(f"warning: {trouble}; the report is not shown there")
-    else:
+    try:
+        if report:
+            summary.write(told.searches, folder)
+            table, written = results.write_report(frame, folder, study.name, store, command, reuse, told.sections)
+            trouble = exhibit(study, board, workspace, store, frame, folder) if shown and written else None
+            if trouble:
+                say(f"warning: {trouble}; the report is not shown there")
+    except OSError as problem:  # a full disk or one that is read only hides no result
+        say(f"warning: {problem.filename or folder}: {problem.strerror or problem}; the report is not written")
+        report = False
+    if not report:
         table = results.assess(frame, store)
     if json:
         print(jsonlib.dumps(_plain(study, board, table, str(folder) if report else None) | told.plain))

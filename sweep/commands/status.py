@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from search_spaces import load_study
-from sweep.commands.outcome import DONE, INCOMPLETE
+from sweep.commands.outcome import DONE, INCOMPLETE, say
 from sweep.engine import open_board
 from sweep.progress import duration, last_line, read_note
 from sweep.reporting import tuned_line
@@ -24,6 +24,8 @@ SHOWN = {"done": "done", "running": "running", "failed": "failed", "stopped": "s
 def status(reference: str, overrides: Sequence[str], workspace: Workspace, json: bool) -> int:
     """Print where every cell of a study stands. Exit code 1 where some failed."""
     study = load_study(reference, overrides)
+    if not workspace.root.exists():
+        say(f"note: there is no workspace {workspace.root} yet; `run` makes it, --workspace names another")
     store = open_store(workspace.storage)
     board = open_board(study, workspace, store)
     note = read_note(workspace.running(study.name))

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import os
 import secrets
+import signal
 import subprocess
 import sys
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
-from sweep.commands.outcome import DONE, say
+from sweep.commands.outcome import DONE, REFUSED, say
 from sweep.errors import UsageError
+from sweep.tracking import ready
 from sweep.workspace import Workspace
 
 LOCAL = ("127.0.0.1", "localhost", "::1")
 PASSWORD = "MLFLOW_AUTH_ADMIN_PASSWORD"
+GRACE = 5.0
+"""Seconds that the server has to end by itself."""
 SHORTEST = 12
 """Characters of a password at least, for a server that others can reach."""
 
@@ -35,15 +40,29 @@ def ui(workspace: Workspace, port: int, host: str = LOCAL[0], auth: bool = False
         )
     if workspace.local_tracking and not (workspace.root / "mlflow.db").exists():
         raise UsageError(f"--workspace {workspace.root}: no runs are kept there; first: collapse-sweep run quickstart")
+    if workspace.local_tracking:
+        ready(workspace, lambda trouble: say(f"warning: {trouble}"))
     # URLs may hold passwords, and everybody on the machine can read a command's arguments
     environment = _environment(workspace) | (_guard(workspace) if auth else {})
     command = [sys.executable, "-m", "mlflow", "server", "--host", host, "--port", str(port), "--workers", "1"]
     command += ["--app-name", "basic-auth"] if auth else []
     say(f"MLflow: http://{f'[{host}]' if ':' in host else host}:{port}  (Ctrl-C ends it)")
+    server = subprocess.Popen(command, env=environment, start_new_session=True)
     try:
-        return subprocess.run(command, env=environment, check=False).returncode and 2
+        return server.wait() and REFUSED
     except KeyboardInterrupt:
         return DONE
+    finally:
+        _end(server)
+
+
+def _end(server: subprocess.Popen[bytes]) -> None:
+    """End a server with all its workers, which would go on listening without it."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with suppress(ProcessLookupError):
+            os.killpg(server.pid, number)
+        with suppress(subprocess.TimeoutExpired):
+            server.wait(GRACE)
 
 
 def _environment(workspace: Workspace) -> dict[str, str]:

@@ -144,7 +144,8 @@ def _cost(cell: Cell, rows: int) -> Effort:
 
 def _once(cell: Cell, rows: int, store: Store) -> Speed | None:
     """One generation and a batch of it, timed; None where the model of so few rows can't be judged or sampled."""
-    fields = cell.canonical() | {"policy": {"kind": "replace"}, "fork": None, "rows": rows, "generations": 2}
+    alone = {"policy": {"kind": "replace"}, "fork": None, "population": None}
+    fields = cell.canonical() | alone | {"rows": rows, "generations": 2}
     recursion = Recursion(Cell.model_validate(fields), Scratch(store))
     steps = recursion.steps
     try:

@@ -14,7 +14,9 @@ from sweep.planning.speeds import Make, Speeds, make_of, observe
 from sweep.scheduling import Spending, Stage, Work, cell_work, stage, title
 from sweep.tune_first import presumed, untried
 from trainables.cell import Cell
+from trainables.config import canonical_json
 from trainables.recursion import Step, check_data, planned_reserve
+from trainables.runtime import NotAsked
 from trainables.store import MemoryStore, Store
 
 
@@ -24,7 +26,7 @@ class Totals:
 
     Attributes:
         cells: recursions.
-        generations: of all cells together.
+        generations: of all cells together; in a population, of every member.
         trained: models to fit once what cells share is fitted once.
         stored: of these, models that the store holds.
         rows, tokens: that are fitted on, one pass.
@@ -170,7 +172,7 @@ class _Count:
             return False
         cell = point.cell
         if self._declared.readable(cell):
-            _refuse(self._study, point)
+            self._refuse(point)
         work = list(cell_work(cell, self._declared.data(cell.family)))
         stages = [stage(*part) for part in work]
         if not self._spending.take(stages):
@@ -178,9 +180,18 @@ class _Count:
         self._cells.append(cell)
         totals = self._line(cell).totals
         totals.cells += 1
-        totals.generations += cell.generations
+        totals.generations += cell.generations * len(cell.members)
         self._add(totals, cell, work, stages)
         return True
+
+    def _refuse(self, point: Point) -> None:
+        try:
+            if planned_reserve(point.cell):  # only fresh rows are worth reading the source for
+                check_data(point.cell)
+        except NotAsked as problem:
+            self._declared.missing[canonical_json(point.cell.family.declared_data())] = f"cell.{problem}"
+        except ValueError as problem:
+            raise StudyError(f"{place(self._study, point.block)}cell.{problem}") from None
 
     def _line(self, cell: Cell) -> Line:
         family = cell.family
@@ -199,7 +210,7 @@ class _Count:
             fresh = [part for part in parts if part.name not in self._seen]
             self._seen.update(part.name for part in fresh)
             for part in fresh:
-                _count(totals, part, stored or self._store.has("model", step.model))
+                _count(totals, part, part.kind == "model" and (stored or self._store.has("model", part.key)))
             if stored:
                 self._left.stored.setdefault(make, []).append(one)
                 continue
@@ -219,14 +230,6 @@ def _spend(effort: Effort, parts: Iterable[Work]) -> None:
             effort.sampling += part.flops
         else:
             effort.fitting += part.flops
-
-
-def _refuse(study: Study, point: Point) -> None:
-    try:
-        if planned_reserve(point.cell):  # only fresh rows are worth reading the source for
-            check_data(point.cell)
-    except ValueError as problem:
-        raise StudyError(f"{place(study, point.block)}cell.{problem}") from None
 
 
 def _count(totals: Totals, work: Work, stored: bool) -> None:

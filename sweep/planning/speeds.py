@@ -5,9 +5,7 @@ workspace.
 from __future__ import annotations
 
 import json
-import os
 import statistics
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cache
@@ -17,7 +15,7 @@ from typing import Any
 from sweep.scheduling import Job, Stage
 from trainables.cell import Cell
 from trainables.lineage import make_key
-from trainables.runtime import current_provenance
+from trainables.runtime import current_provenance, write_whole
 from trainables.store import Store
 
 ENOUGH = 24
@@ -151,10 +149,7 @@ def write(path: Path, fresh: Speeds) -> None:
     speeds = read(path) | fresh
     whole = {name: held for name, held in whole.items() if isinstance(held, list)} if isinstance(whole, dict) else {}
     whole[machine()] = [{"make": asdict(make), "speed": asdict(speed)} for make, speed in speeds.items()]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, suffix=".tmp", delete=False, encoding="utf-8") as file:
-        json.dump(whole, file, indent=1)
-    os.replace(file.name, path)
+    write_whole(path, json.dumps(whole, indent=1))
 
 
 def nearest(speeds: Mapping[Make, Speed], make: Make) -> tuple[Speed, Make] | None:

@@ -16,9 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from sweep.progress.view import Progress
+from sweep.resources import refuses
 from sweep.scheduling import Job, Listener
 from sweep.workspace import Workspace
 from trainables.cell import Record
+from trainables.runtime import write_whole
 
 EVERY = 2.0
 """Seconds between two notes."""
@@ -85,10 +87,7 @@ class Chronicle(Listener):
         if now - self._asked >= NODES_EVERY:
             self._asked, self._nodes = now, nodes()
         with suppress(OSError):
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            fresh = self._path.with_suffix(".tmp")
-            fresh.write_text(json.dumps(self._note(now)), encoding="utf-8")
-            os.replace(fresh, self._path)
+            write_whole(self._path, json.dumps(self._note(now)))
 
     def close(self) -> None:
         """The run is over."""
@@ -126,6 +125,8 @@ class Chronicle(Listener):
 def nodes() -> list[dict[str, Any]]:
     """Ray's nodes, where this process is connected to Ray: address, whether it is alive, CPUs and GPUs."""
     if "ray" not in sys.modules or not sys.modules["ray"].is_initialized():
+        return []
+    if refuses(str(sys.modules["ray"].get_runtime_context().gcs_address)):  # a dead head would keep all threads waiting
         return []
     return [
         {

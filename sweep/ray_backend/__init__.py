@@ -5,6 +5,7 @@ and `tune_first_trials` import it.
 """
 
 from sweep.ray_backend.code_shipping import packed
+from sweep.ray_backend.head_watch import watched
 from sweep.ray_backend.security import send_token
 
 __all__ = [
@@ -13,4 +14,5 @@ __all__ = [
     "send_token",
     "tune_first_trials",
     "tuner",
+    "watched",
 ]

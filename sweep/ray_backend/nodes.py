@@ -6,6 +6,8 @@ import contextlib
 import logging
 import os
 import secrets
+import shutil
+import tempfile
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +17,7 @@ from sweep.errors import UsageError
 from sweep.ray_backend.code_shipping import environment, packed
 from sweep.ray_backend.internals import sigterm_left_alone
 from sweep.ray_backend.security import confined
-from sweep.resources import Machines, Pool, Shape
+from sweep.resources import Machines, Pool, Shape, refuses
 from sweep.signals import unchanged
 from trainables.lineage import SCHEMA
 from trainables.store import FsspecStore
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
 
 KILLED = "Ray's node was killed, nothing can run; what was finished is kept"
 """Said when a run ends because of it."""
+
+ROOM = 50 * 10**6
+"""Bytes that Ray needs at least for logs and sockets."""
 
 PATIENCE = 90.0
 """Seconds within which a node has to answer."""
@@ -78,7 +83,12 @@ def _signals_left_alone() -> Iterator[None]:
 
 
 def _start_here(cpus: int) -> None:
-    """A Ray of our own. Nothing of it listens on other interfaces."""
+    """A Ray of our own. Nothing of it listens on other interfaces.
+
+    Raises:
+        UsageError: there is no room for its files.
+    """
+    _check_room()
     with confined():
         ray.init(
             address="local",
@@ -88,6 +98,16 @@ def _start_here(cpus: int) -> None:
             log_to_driver=False,
             logging_level=logging.ERROR,
             object_store_memory=100 * 2**20,
+        )
+
+
+def _check_room() -> None:
+    folder = os.environ.get("RAY_TMPDIR") or tempfile.gettempdir()
+    free = shutil.disk_usage(folder).free if os.path.isdir(folder) else ROOM
+    if free < ROOM:
+        raise UsageError(
+            f"{folder}: Ray keeps its files there, and only {free / 1e6:.0f} MB are free; make room, or name another "
+            "folder in RAY_TMPDIR (a short path: sockets lie in it)"
         )
 
 
@@ -202,5 +222,8 @@ def _check(said: list[tuple[dict[str, Any], Look]], storage: str) -> None:
 
 
 def lost() -> bool:
-    """Whether no node is alive any more: Ray's own processes were killed, and nothing will run."""
+    """Whether no node is alive any more: Ray's own processes were killed, and nothing will run. A dead head, which
+    would keep this thread and all others waiting, is not asked: `watched` sees to it."""
+    if refuses(str(ray.get_runtime_context().gcs_address)):
+        return False
     return not any(node["Alive"] for node in ray.nodes())

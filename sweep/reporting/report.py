@@ -5,8 +5,11 @@ where the server does not.
 from __future__ import annotations
 
 import hashlib
+import os
 import sqlite3
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +17,7 @@ from search_spaces import Study
 from sweep.scheduling import Board, read_records
 from sweep.tracking import NO_TRACKING, frame_of
 from sweep.workspace import Workspace
+from trainables.runtime import write_whole
 from trainables.store import Store
 
 if TYPE_CHECKING:
@@ -79,9 +83,24 @@ def write_report(
         from analysis.report import build_report
 
         mark.unlink(missing_ok=True)
-        build_report(frame, folder, title, store=store, command=command, extra=extra)
-        mark.write_text(stamp, encoding="utf-8")
+        with replacing(folder) as place:
+            build_report(frame, place, title, store=store, command=command, extra=extra)
+        write_whole(mark, stamp)
     return (pd.read_parquet(table) if table.is_file() else pd.DataFrame()), not fresh
+
+
+@contextmanager
+def replacing(folder: Path) -> Iterator[Path]:
+    """A new folder whose files take the place of those in `folder` when the block has written them all.
+
+    Raises:
+        OSError: there is no room, or it is read only; `folder` is as it was.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as fresh:
+        yield Path(fresh)
+        for path in sorted(Path(fresh).iterdir()):
+            os.replace(path, folder / path.name)
 
 
 def _words(sections: Sequence[Section]) -> list[str]:

@@ -1,5 +1,6 @@
 """What machines have, what trials ask for, and which trial goes where."""
 
+from sweep.resources.addresses import check_address, refuses
 from sweep.resources.capacity import Pool, Shape
 from sweep.resources.cpu_count import cores
 from sweep.resources.demand import likely, wants
@@ -13,9 +14,11 @@ __all__ = [
     "Shape",
     "Slots",
     "as_config",
+    "check_address",
     "cores",
     "likely",
     "places",
     "ready",
+    "refuses",
     "wants",
 ]

@@ -50,8 +50,9 @@ class Pruner(Listener):
                 needs.by_generation[last].append(name)
                 self._users[name] += 1
         if self._growing:
-            first = Graph(steps).model(1)
-            self._users.update([first.name, *(node.name for node in first.parents.values())])
+            for member in steps.members:
+                first = Graph(member).model(1)
+                self._users.update([first.name, *(node.name for node in first.parents.values())])
         self._needs[job.key] = needs
         if job.status in ("failed", "stopped"):
             self._release_all(job)

@@ -28,7 +28,7 @@ class Spending:
         generations = 0
         for stage in stages:
             if stage.model not in self._counted and stage.model not in fresh:
-                generations += 1
+                generations += stage.fits
                 fresh[stage.model] = stage.flops - stage.sampling
             if stage.batch and stage.batch not in self._counted:
                 fresh[stage.batch] = stage.sampling

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from trainables.cell import Cell
@@ -41,17 +41,31 @@ FLOAT = 4
 
 
 def generation_work(cell: Cell, steps: Steps, generation: int) -> tuple[Step, list[Work]]:
-    """What generation n computes: its model, batch n − 1 where a recipe samples one, and the checkpoint it starts from
-    where generation 1 is the first to need one that the study makes."""
+    """What generation n computes: its model, and batch n − 1 where a recipe samples one; in a population, each member's
+    model and the batches that somebody reads, what is the same of several once. Generation 1 also computes the
+    checkpoint that it starts from, where the study makes it.
+
+    The step is the cell's; in a population its `model` names all members' models together.
+    """
+    work: dict[str, Work] = {}
+    for member in steps.members:
+        for part in _member_work(cell, member, generation):
+            work.setdefault(part.name, part)
     step = steps.step(generation)
-    work = [_fit(cell, steps, step)]
+    if cell.population is not None:
+        step = replace(step, model=steps.population_key(generation))
+    return step, list(work.values())
+
+
+def _member_work(cell: Cell, steps: Steps, generation: int) -> Iterator[Work]:
+    """Of one lineage."""
+    yield _fit(cell, steps, steps.step(generation))
     if generation == 1 and cell.family.starts_from(1) == "checkpoint" and cell.family.pretraining() is not None:
-        work.append(_pretrain(cell, steps))
+        yield _pretrain(cell, steps)
     for node in Graph(steps).model(generation).parents.values():
         batch = node.step
         if isinstance(batch, BatchStep) and node.kind == "batch" and 0 < batch.number == generation - 1:
-            work.append(_sample(cell, batch))
-    return step, work
+            yield _sample(cell, batch)
 
 
 def cell_work(cell: Cell, data: Mapping[str, Any] | None = None) -> Iterator[tuple[Step, list[Work]]]:

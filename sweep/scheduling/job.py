@@ -9,6 +9,7 @@ from typing import Any, Literal
 from search_spaces.resources import Resources
 from sweep.scheduling.cost import Work, cell_work
 from trainables.cell import Cell, Record
+from trainables.lineage import make_key
 from trainables.recursion import Step
 
 Status = Literal["waiting", "running", "done", "failed", "stopped"]
@@ -39,7 +40,8 @@ class Failure:
 class Stage:
     """One generation of a job: keys of its model, its latest batch ("" where none is sampled) and its record.
 
-    `flops` are those of fitting and sampling, `sampling` those of sampling alone.
+    `flops` are those of fitting and sampling, `sampling` those of sampling alone. In a population, `model` and `batch`
+    name what its members have together, and `fits` is how many models that is.
     """
 
     model: str
@@ -47,6 +49,7 @@ class Stage:
     record: str
     flops: float
     sampling: float = 0.0
+    fits: int = 1
 
 
 @dataclass(eq=False)
@@ -96,7 +99,9 @@ class Job:
 def title(cell: Cell) -> str:
     """A cell's short name for people: family, size, policy (and the one of a fork), seed."""
     later = f", from generation {cell.fork.generation + 1} on {cell.fork.policy.kind}" if cell.fork else ""
-    parts = [cell.family.kind, cell.family.title, cell.policy.kind + later, f"seed {cell.seed}"]
+    population = cell.population
+    together = f"{population.models} models, {population.graph}" if population else ""
+    parts = [cell.family.kind, cell.family.title, cell.policy.kind + later, together, f"seed {cell.seed}"]
     return " / ".join(part for part in parts if part)
 
 
@@ -108,6 +113,8 @@ def make_job(cell: Cell, values: Mapping[str, Any], resources: Resources | None 
 
 def stage(step: Step, work: Sequence[Work]) -> Stage:
     """What a generation computes, as a stage."""
-    batch = next((part for part in work if part.kind == "batch"), None)
-    flops, sampling = sum(part.flops for part in work), batch.flops if batch else 0.0
-    return Stage(step.model, batch.key if batch else "", step.record, flops, sampling)
+    batches = [part for part in work if part.kind == "batch"]
+    keys = [part.key for part in batches]
+    batch = keys[0] if len(keys) == 1 else make_key("batches", members=keys) if keys else ""
+    flops, sampling = sum(part.flops for part in work), sum(part.flops for part in batches)
+    return Stage(step.model, batch, step.record, flops, sampling, len(work) - len(batches))

@@ -5,6 +5,7 @@ from sweep.search.early_stopping import Stopping, cautions
 from sweep.search.falsification import FalsifySource, hunts
 from sweep.search.optuna_source import OptunaSource
 from sweep.search.sources import open_searches
+from sweep.search.storage import known_journal, ready_journal
 from sweep.search.warm_start import warm_up
 
 __all__ = [
@@ -13,7 +14,9 @@ __all__ = [
     "Stopping",
     "cautions",
     "hunts",
+    "known_journal",
     "open_searches",
+    "ready_journal",
     "summary",
     "warm_up",
 ]

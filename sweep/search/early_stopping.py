@@ -60,7 +60,7 @@ class Stopping:
     def __init__(self, study: Study, journal: Path | None, store: Store, writing: bool = True) -> None:
         self._study, self._store, self._writing = study, store, writing
         self._active = any(block.scheduler is not None for block in study.blocks)
-        self._storage = keep(journal) if self._active else None
+        self._storage = keep(journal, writing) if self._active else None
         self._groups: dict[str, _Group] = {}
 
     def admit(self, job: Job) -> None:

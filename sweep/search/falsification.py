@@ -14,6 +14,7 @@ from search_spaces.expansion import explored, independent, retest
 from sweep.scheduling import Job, Later, Suggestion, read_records
 from sweep.search.objectives import Worth, losses, penalty
 from sweep.search.optuna_source import OptunaSource
+from sweep.search.storage import known_journal
 from sweep.workspace import Workspace
 from trainables.lineage import make_key
 from trainables.store import Store
@@ -40,13 +41,14 @@ class FalsifySource(OptunaSource):
         study: whose.
         number: of the block.
         storage: Optuna's journal; None keeps the search in memory.
+        writing: False only reads what earlier runs kept.
     """
 
-    def __init__(self, study: Study, number: int, storage: Path | None) -> None:
+    def __init__(self, study: Study, number: int, storage: Path | None, writing: bool = True) -> None:
         self.block = study.blocks[number]
         self.hunt = cast("FalsifySearch", self.block.search)
         self._pending: list[int] | None = None
-        super().__init__(explored(study), number, storage)
+        super().__init__(explored(study), number, storage, writing)
 
     def past(self) -> list[Suggestion]:
         """Suggestions of earlier runs, and the retests that these led to."""
@@ -154,9 +156,9 @@ def _usable(job: Job) -> bool:
 
 def hunts(study: Study, workspace: Workspace, jobs: Mapping[str, Job], store: Store) -> list[Hunt]:
     """What each hunt of a study has come to so far. Changes nothing."""
-    journal = workspace.searches if workspace.searches.exists() else None
+    journal = known_journal(workspace, study.name)
     numbers = [number for number, block in enumerate(study.blocks) if block.search.kind == "falsify"]
-    return [account(FalsifySource(study, number, journal), jobs, store) for number in numbers]
+    return [account(FalsifySource(study, number, journal, writing=False), jobs, store) for number in numbers]
 
 
 def account(source: FalsifySource, jobs: Mapping[str, Job], store: Store) -> Hunt:

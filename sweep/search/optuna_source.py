@@ -42,17 +42,18 @@ class OptunaSource:
         study: whose.
         number: of the block.
         storage: Optuna's journal; None keeps the search in memory.
+        writing: False only reads what earlier runs kept.
 
     Raises:
         StudyError: the block's search can't be.
     """
 
-    def __init__(self, study: Study, number: int, storage: Path | None) -> None:
+    def __init__(self, study: Study, number: int, storage: Path | None, writing: bool = True) -> None:
         self._study, self._number, self._block = study, number, study.blocks[number]
         self._search = search = cast("OptunaSearch", self._block.search)
         self._words = drawn_words(self._block.space)
         self._check()
-        self._storage = keep(storage)
+        self._storage = keep(storage, writing)
         directions = ["minimize" if mode == "min" else "maximize" for mode in search.modes]
         self._optuna = _open(self._storage, f"{study.name}/{self._fingerprint()}", directions)
         self._grid = grid(search, self._words) if search.sampler.kind == "grid" else []

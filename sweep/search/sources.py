@@ -13,15 +13,16 @@ SOURCES: dict[str, type[OptunaSource]] = {"optuna": OptunaSource, "falsify": Fal
 """Kind of search -> who makes its suggestions. A further kind needs a line here and one in `SEARCHES`."""
 
 
-def open_searches(study: Study, journal: Path | None) -> dict[int, OptunaSource]:
+def open_searches(study: Study, journal: Path | None, writing: bool = True) -> dict[int, OptunaSource]:
     """Who makes suggestions, by block.
 
     Args:
         study: whose.
         journal: Optuna's; None keeps searches in memory.
+        writing: False only reads what earlier runs kept.
 
     Raises:
         StudyError: a search can't be.
     """
-    found = enumerate(study.blocks)
-    return {number: SOURCES[block.search.kind](study, number, journal) for number, block in found if is_open(block)}
+    kinds = {number: SOURCES[block.search.kind] for number, block in enumerate(study.blocks) if is_open(block)}
+    return {number: kind(study, number, journal, writing) for number, kind in kinds.items()}

@@ -10,6 +10,7 @@ from typing import Any
 
 from sweep.scheduling import Board
 from sweep.terminal import columns
+from trainables.runtime import write_whole
 
 FILE = "search.json"
 TAG = "collapse_sweep.search"
@@ -24,8 +25,7 @@ def searches(board: Board) -> list[dict[str, Any]]:
 def write(found: Sequence[dict[str, Any]], folder: Path) -> None:
     """Keep what was found beside the report."""
     if found:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / FILE).write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+        write_whole(folder / FILE, json.dumps(found, indent=1) + "\n")
 
 
 def lines(found: Sequence[dict[str, Any]]) -> Iterator[str]:

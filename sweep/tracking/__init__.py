@@ -3,7 +3,8 @@
 from sweep.tracking.artifacts import exhibit
 from sweep.tracking.background import Background
 from sweep.tracking.base import Guarded, Tracker
-from sweep.tracking.connection import NO_TRACKING, connect
+from sweep.tracking.connection import NO_TRACKING, connect, optional
+from sweep.tracking.database import damaged, ready
 from sweep.tracking.frames import cells_of, frame_of
 from sweep.tracking.mlflow import probe
 from sweep.tracking.schema import TAG, flatten
@@ -16,8 +17,11 @@ __all__ = [
     "Tracker",
     "cells_of",
     "connect",
+    "damaged",
     "exhibit",
     "flatten",
     "frame_of",
+    "optional",
     "probe",
+    "ready",
 ]

@@ -90,7 +90,7 @@ class Guarded:
     """
 
     def __init__(self, tracker: Tracker, warn: Callable[[str], None]) -> None:
-        self.trouble: str | None = None
+        self.trouble: str | None = tracker.trouble
         self._tracker, self._warn = tracker, warn
 
     def admitted(self, job: Job) -> None:

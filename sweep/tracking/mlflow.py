@@ -6,18 +6,20 @@ import logging
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from analysis.data import is_own
 from search_spaces import Study
 from sweep.errors import TrackingError
 from sweep.scheduling import Job
+from sweep.tracking import database
 from sweep.tracking.schema import TAG, flatten, identity_tags, metrics_of, state_tags, summary_of
 from trainables.cell import Cell, Record
 from trainables.config import canonical_json
-from trainables.runtime import current_provenance
+from trainables.runtime import current_provenance, sqlite_file
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -28,6 +30,8 @@ EXPERIMENT = "collapse-sweep"
 _PARAM = 6000  # characters at most, by MLflow's rule
 _METRICS, _PARAMS = 900, 100  # in one batch at most; the rule for metrics is 1,000
 _SAMPLES = "collapse_sweep.samples"
+_EXPECTED = ("mlflow", "requests", "sqlalchemy")
+"""Libraries whose errors say by themselves what is wrong."""
 _STATUS = {"running": "RUNNING", "waiting": "KILLED", "done": "FINISHED", "failed": "FAILED", "stopped": "FINISHED"}
 
 
@@ -47,7 +51,7 @@ class MlflowTracker:
     Args:
         uri: MLflow's tracking URI.
         study: whose runs these are.
-        artifacts: where a new experiment keeps its files; None leaves it to the server.
+        artifacts: folder of the workspace for files beside runs; a server of MLflow's keeps them itself.
         beside: leave the study's run as it stands: another process may be running it.
 
     Raises:
@@ -56,11 +60,12 @@ class MlflowTracker:
 
     trouble: str | None = None
 
-    def __init__(self, uri: str, study: Study, artifacts: str | None = None, beside: bool = False) -> None:
+    def __init__(self, uri: str, study: Study, artifacts: Path, beside: bool = False) -> None:
         self._uri, self._study = uri, study
+        self._artifacts = None if uri.startswith(("http:", "https:")) else artifacts
         with _reported(uri), _alone(uri):
             self._client = _connect(uri)
-            self._experiment = _experiment(self._client, artifacts)
+            self._experiment = _experiment(self._client, self._artifacts)
             self._made = _made_by()
             self._parent = self._parent_run(beside)
             self._children = {run.data.tags["cell"]: _found(run) for run in self._find_children()}
@@ -98,7 +103,7 @@ class MlflowTracker:
     def keep_report(self, folder: Path) -> None:
         """Lay a folder of tables, pictures and pages before the study's run."""
         with _reported(self._uri):
-            self._client.log_artifacts(self._parent, str(folder), "report")
+            self._keep(self._parent, folder, "report")
 
     def samples_kept(self, job: Job) -> bool:
         """Whether all generations' samples of a cell are there."""
@@ -109,9 +114,27 @@ class MlflowTracker:
         """Lay a folder of samples before a cell's run."""
         with _reported(self._uri):
             child = self._child(job)
-            self._client.log_artifacts(child.run, str(folder), "samples")
+            self._keep(child.run, folder, "samples")
             self._client.set_tag(child.run, _SAMPLES, str(job.done))
             child.tags[_SAMPLES] = str(job.done)
+
+    def _keep(self, run: str, folder: Path, name: str) -> None:
+        """Lay files before a run: in the workspace, or with the server that the user named, and nowhere else.
+
+        Raises:
+            TrackingError: the run says that its files are kept elsewhere.
+        """
+        place = str(self._client.get_run(run).info.artifact_uri)
+        if self._artifacts is None and is_own(self._uri, place):
+            self._client.log_artifacts(run, str(folder), name)
+        elif self._artifacts is not None and place == f"{self._artifacts.as_uri()}/{run}/artifacts":
+            database.keep(self._artifacts, run, name, folder)
+        else:
+            own = self._artifacts or "the server itself, as by mlflow server --artifacts-destination"
+            raise TrackingError(
+                f"--tracking-uri {self._uri}: run {run} keeps its files at {place}, where nothing is written; "
+                f"only {own} would do"
+            )
 
     def note(self, tags: Mapping[str, str]) -> None:
         """Write what the study as a whole has found to its own run."""
@@ -269,8 +292,8 @@ def _alone(uri: str) -> AbstractContextManager[object]:
     """Keeps other drivers waiting: MLflow makes the tables of a new file, which two can't do at once."""
     from filelock import FileLock
 
-    scheme, _, path = uri.partition(":///")
-    return FileLock(f"{path.split('?')[0]}.lock", timeout=300) if scheme == "sqlite" else nullcontext()
+    file = sqlite_file(uri)
+    return FileLock(f"{file}.lock", timeout=300) if file else nullcontext()
 
 
 def _connect(uri: str) -> MlflowClient:
@@ -288,7 +311,17 @@ def _connect(uri: str) -> MlflowClient:
         logging.getLogger(name).setLevel(logging.WARNING)
     if not uri.startswith(("sqlite:", "http:", "https:")):
         _try_database(uri)
-    return MlflowClient(tracking_uri=uri)
+    client = MlflowClient(tracking_uri=uri)
+    _forget_folder(uri)
+    return client
+
+
+def _forget_folder(uri: str) -> None:
+    """MLflow makes the folder of a database file by the URI's text, escapes and all; an empty one goes again."""
+    file = sqlite_file(uri)
+    if file is not None and uri != f"sqlite:///{file}":
+        with suppress(OSError):
+            os.removedirs(Path(uri.removeprefix("sqlite:///").split("?")[0]).parent)
 
 
 def _try_database(uri: str) -> None:
@@ -298,11 +331,12 @@ def _try_database(uri: str) -> None:
     create_engine(uri, poolclass=pool.NullPool).connect().close()
 
 
-def _experiment(client: MlflowClient, artifacts: str | None) -> str:
+def _experiment(client: MlflowClient, artifacts: Path | None) -> str:
     found = client.get_experiment_by_name(EXPERIMENT)
     if found is None:
         shown_as = {"mlflow.experimentKind": "custom_model_development"}  # MLflow 3 opens on language-model traces else
-        made: str = client.create_experiment(EXPERIMENT, artifact_location=artifacts, tags=shown_as)
+        place = artifacts.as_uri() if artifacts else None
+        made: str = client.create_experiment(EXPERIMENT, artifact_location=place, tags=shown_as)
         return made
     if found.lifecycle_stage == "deleted":
         client.restore_experiment(found.experiment_id)
@@ -320,21 +354,16 @@ def _reported(uri: str) -> Iterator[None]:
             f"--tracking-uri {uri}: needs the package {problem.name}; for PostgreSQL: "
             'pip install "collapse-sweep[postgres]"'
         ) from None
-    except _troubles() as problem:
+    except TrackingError:
+        raise
+    except Exception as problem:  # a view stops nothing, and a damaged database can make MLflow fail in any way
         raise TrackingError(f"--tracking-uri {uri}: {_reason(problem)}") from None
 
 
 def _reason(problem: Exception) -> str:
     lines = [line.strip() for line in str(problem).splitlines() if line.strip()]
-    text = lines[0] if lines else type(problem).__name__
+    expected = type(problem).__module__.partition(".")[0] in _EXPECTED or isinstance(problem, OSError)
+    text = ": ".join([*([] if expected and lines else [type(problem).__name__]), *lines[:1]])
     if "Max retries exceeded" in text or "timed out" in text:
         return "the tracking server can't be reached; start it, or leave the option out"
     return text[:300]
-
-
-def _troubles() -> tuple[type[Exception], ...]:
-    from mlflow.exceptions import MlflowException
-    from requests.exceptions import RequestException
-    from sqlalchemy.exc import SQLAlchemyError
-
-    return MlflowException, RequestException, SQLAlchemyError, OSError

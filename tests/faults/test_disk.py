@@ -6,8 +6,10 @@ import errno
 import json
 import os
 import resource
+import stat
 import subprocess
 import sys
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -16,6 +18,7 @@ from tests.support.crew import WORKER, Crew, a_cell, mounted, remount, undisturb
 from trainables import Cell, CellFailed, run
 from trainables.families import Diverged
 from trainables.families.closed_form.gaussian import Gaussian
+from trainables.recursion import collect
 from trainables.store import Payload, StoreError, open_store
 from trainables.store.orphans import leftovers
 
@@ -102,6 +105,61 @@ def test_a_damaged_artifact_in_a_read_only_store_is_not_used(crew: Crew):
         assert "is damaged and counts as absent" in told
         remount(crew.store, "rw")
         assert crew.run(cells)[1] == records
+
+
+def test_gc_makes_room_on_a_full_disk(crew: Crew):
+    """There is no room for the note of what goes before it has gone."""
+    cells = [a_cell("replace", 6)]
+    with mounted(crew.store, "size=20m"):
+        records = crew.run(cells)[1]
+        with suppress(OSError), (crew.store / "ballast").open("wb", buffering=0) as ballast:
+            while ballast.write(bytes(4096)):
+                pass
+        store = open_store(str(crew.store))
+        with pytest.raises(StoreError, match="the disk is full"):
+            store.put("model", "abc", LARGE)
+        found = collect(store, "records", [Cell.model_validate(cell) for cell in cells])
+        gone = {(removal.kind, removal.key) for removal in found.removals}
+        assert gone
+        assert not any(store.has(*name) for name in gone)
+        assert {key for _, key in gone} == set(store.keys("collected"))
+        (crew.store / "ballast").unlink()
+        assert crew.run(cells)[1] == records
+
+
+def test_a_lease_that_found_no_room_is_not_left_as_nobodys(crew: Crew):
+    with mounted(crew.store, "size=1m"):
+        store = open_store(str(crew.store))
+        store.begin()
+        with suppress(OSError), (crew.store / "ballast").open("wb", buffering=0) as ballast:
+            while ballast.write(bytes(4096)):
+                pass
+        with pytest.raises(StoreError, match="the disk is full"):
+            store.once("record", "abc", Payload)
+        assert store.claimed("record") == set()
+
+
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o002, 0o664), (0o077, 0o600)])
+def test_weights_can_be_read_by_whom_the_umask_lets(tmp_path, umask, mode):
+    """The library of weights writes for the owner alone: a second user could not read a shared store."""
+    before = os.umask(umask)
+    try:
+        open_store(str(tmp_path)).put("model", "abc", LARGE)
+    finally:
+        os.umask(before)
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert any(path.suffix not in (".json",) for path in files)
+    assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {mode}
+
+
+def test_a_lost_mark_is_told_with_the_line_that_restores_it(tmp_path):
+    store = open_store(str(tmp_path / "a store"))
+    store.put("record", "abc", Payload({"x": 1}))
+    (tmp_path / "a store" / "format.json").unlink()
+    with pytest.raises(StoreError, match=r"format.json is lost; .*restore it: echo '") as told:
+        open_store(str(tmp_path / "a store"))
+    subprocess.run(str(told.value).partition("restore it: ")[2], shell=True, check=True)
+    assert open_store(str(tmp_path / "a store")).get("record", "abc").meta == {"x": 1}
 
 
 def test_a_store_that_is_a_file_is_refused_in_one_line(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sqlite3
 import subprocess
 import sys
 import time
@@ -47,6 +48,32 @@ def test_a_killed_ray_node_ends_the_run_in_one_line_and_costs_no_finished_genera
     gone_on = [record.test_loss for record in run(cell, str(tmp_path / "w" / "store"))]
     assert gone_on == [record.test_loss for record in run(cell)]
     assert {path: path.stat().st_mtime_ns for path in kept} == kept
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_killed_head_of_ray_s_ends_the_run_at_once_and_says_how_to_go_on(tmp_path: Path) -> None:
+    """Ray itself waits for a minute and ends the process, with a line of its own and runs that seem to go on."""
+    (tmp_path / "long.yaml").write_text(STUDY)
+    command = [sys.executable, "-m", "sweep", "run", "long.yaml", "--workspace", "w", "--cpus", "1", "--no-report"]
+    with unfinished(tmp_path / "long.yaml", str(tmp_path / "w" / "store")):
+        driver = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        records = tmp_path / "w" / "store" / "record"
+        deadline = time.monotonic() + 600
+        while len(list(records.rglob("*.json"))) < 4:
+            assert driver.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        started = psutil.Process(driver.pid).children(recursive=True)
+        next(process for process in started if process.name().startswith("gcs_server")).kill()
+        _, err = driver.communicate(timeout=200)
+    assert driver.returncode == 1
+    assert "Failed to connect to GCS" not in err
+    assert "warning: Ray's head was killed" in err
+    assert "run the same command again to go on" in err
+    assert len(psutil.wait_procs(started, timeout=60)[1]) == 0, "nothing of Ray stays"
+    with contextlib.closing(sqlite3.connect(tmp_path / "w" / "mlflow.db")) as database:
+        assert {row[0] for row in database.execute("SELECT status FROM runs")} == {"KILLED"}
 
 
 def node_of(driver: int) -> psutil.Process:

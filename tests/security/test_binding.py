@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import stat
 import subprocess
 import sys
@@ -122,18 +123,37 @@ def test_a_first_password_has_to_be_given(tmp_path: Path, monkeypatch: pytest.Mo
 def test_the_server_is_started_without_urls_among_its_arguments(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen = {}
+    seen, start = {}, subprocess.Popen
 
-    def record(command, env, check):
+    def record(command, env, **options):
         seen.update(command=command, env=env)
-        return subprocess.CompletedProcess(command, 0)
+        return start([sys.executable, "-c", ""], **options)
 
-    monkeypatch.setattr(subprocess, "run", record)
+    monkeypatch.setattr(subprocess, "Popen", record)
     uri = f"postgresql://mlflow:{PASSWORD}@db/mlflow"
     assert ui.ui(open_workspace(tmp_path, None, uri), 5000) == 0
     assert seen["command"][seen["command"].index("--host") + 1] == "127.0.0.1"
     assert not any(PASSWORD in word for word in seen["command"]), "everybody may read a process's arguments"
     assert seen["env"]["MLFLOW_BACKEND_STORE_URI"] == uri
+
+
+def test_no_worker_goes_on_listening_without_its_server(tmp_path: Path) -> None:
+    """The server is killed first, as by `kill -9`; what it has started ends with the command all the same."""
+    program = "import socket, subprocess, sys, time\nheld = socket.create_server(('127.0.0.1', 0))\n"
+    program += "held.set_inheritable(True)\n"
+    program += "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'], close_fds=False)\n"
+    program += "print(held.getsockname()[1], flush=True)\ntime.sleep(600)"
+    server = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, start_new_session=True)
+    assert server.stdout is not None
+    port = int(server.stdout.readline())
+    server.kill()
+    server.wait()
+    with socket.create_connection(("127.0.0.1", port)):
+        ui._end(server)
+    server.stdout.close()
+    deadline = time.monotonic() + 60
+    while _listens(port):
+        assert time.monotonic() < deadline
 
 
 @pytest.mark.slow
@@ -157,11 +177,21 @@ def test_a_server_for_others_answers_only_who_knows_the_password(tmp_path: Path)
         assert _status(experiments, "admin:password1234") == 401
         assert _status(experiments, f"admin:{PASSWORD}") == 200
     finally:
-        os.killpg(server.pid, 15)
+        server.terminate()  # it alone, as a service manager does
         server.wait(120)
+    with pytest.raises(urllib.error.URLError, match="refused"):
+        _status(f"http://127.0.0.1:{port}/health")
     for name in ("accounts.db", "accounts.key", "accounts.ini"):
         assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o600
         assert PASSWORD.encode() not in (tmp_path / name).read_bytes()
+
+
+def _listens(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port)).close()
+    except ConnectionError:
+        return False
+    return True
 
 
 def _wait(url: str) -> None:

@@ -50,7 +50,7 @@ def test_a_link_inside_a_workspace_is_not_written_through(tmp_path: Path, folder
     workspace = open_workspace(root)
     places = {"reports": lambda: workspace.report("toy"), "logs": lambda: workspace.log("ab"), "optuna": None}
     with pytest.raises(UsageError, match="leads out of it"):
-        (places[folder.split("/")[0]] or (lambda: workspace.searches))()
+        (places[folder.split("/")[0]] or (lambda: workspace.searches("toy")))()
 
 
 def test_a_report_is_not_written_through_a_link(tmp_path: Path) -> None:

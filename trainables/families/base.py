@@ -15,7 +15,7 @@ It knows nothing of policies, generations or stores. Rules that `trainables.test
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -45,12 +45,14 @@ class World:
         replicates: independent recursions side by side.
         seed: root seed.
         store: for what a family derives once from real data (tokenizers, features, caches).
+        lineages: side by side in the cell; how much is worth remembering.
     """
 
     rows: int
     replicates: int
     seed: int
     store: Store
+    lineages: int = 1
 
 
 @dataclass(frozen=True)
@@ -314,6 +316,16 @@ class Family(ABC):
         """Metrics of a model beside model 1 of its lineage, with the stream of `evaluate`.
 
         Asked only of families whose config says `compares`: model 1 is then part of a record's key.
+        """
+        return {}
+
+    def disagree(self, models: Sequence[Payload], stream: Stream) -> Mapping[str, np.ndarray]:
+        """How far apart the models of a population are, by metric, [replicates] ([1] where not vectorised).
+
+        `disagreement` is a mean over pairs of models, 0 where all predict alike; a family that can't tell gives none.
+
+        Raises:
+            Diverged: it is not finite.
         """
         return {}
 

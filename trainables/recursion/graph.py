@@ -55,16 +55,37 @@ class Graph:
     """The nodes of one cell.
 
     Args:
-        steps: of the cell; they hold the keys.
+        steps: of the cell; they hold the keys. In a population the nodes are those of one member, but for `record`.
     """
 
     def __init__(self, steps: Steps) -> None:
         self.steps = steps
+        self._others: dict[int, Graph] = {steps.member: self}
+
+    def of(self, member: int) -> Graph:
+        """The graph of a member of the population."""
+        if member not in self._others:
+            self._others[member] = Graph(self.steps.members[member - 1])
+        return self._others[member]
 
     def record(self, generation: int) -> Node:
+        """What the cell reports: a record, or that of a population, which pools its members' records and models."""
+        if self.steps.cell.population is None:
+            return self.own_record(generation)
+        step = self.steps.step(generation)
+        return Node("record", step.record, step, lambda: self._pooled(generation))
+
+    def _pooled(self, generation: int) -> Parents:
+        found: dict[str, Node] = {}
+        for member in self.steps.cell.members:
+            found[f"record {member}"] = self.of(member).own_record(generation)
+            found[f"model {member}"] = self.of(member).model(generation)
+        return found
+
+    def own_record(self, generation: int) -> Node:
         """A record judges a model, in some families beside model 1."""
         step = self.steps.step(generation)
-        return Node("record", step.record, step, lambda: self.judged(generation))
+        return Node("record", step.own_record, step, lambda: self.judged(generation))
 
     def judged(self, generation: int) -> Parents:
         """The models that a generation is judged by."""
@@ -82,10 +103,12 @@ class Graph:
             found: dict[str, Node] = {}
             for draw in step.draws:
                 for batch in self.steps.drawn(draw):
-                    role = f"fresh rows {batch.start}" if batch.number == FRESH else f"batch {batch.number}"
+                    others = batch.recipe is not None and batch.member != self.steps.member
+                    whose = f"member {batch.member} " if others else ""
+                    role = f"fresh rows {batch.start}" if batch.number == FRESH else f"{whose}batch {batch.number}"
                     found[role] = self.batch(batch)
                     if draw.how == "scored":
-                        found[f"scores {batch.number}"] = self.scores(batch, "detector")
+                        found[f"{whose}scores {batch.number}"] = self.scores(batch, "detector")
             return found | self._start(generation)
 
         return Node("model", step.model, step, derive)
@@ -105,6 +128,8 @@ class Graph:
 
     def batch(self, batch: BatchStep) -> Node:
         """A synthetic batch is sampled from a model; real rows may be edited, and a judge may select."""
+        if batch.recipe is not None and batch.member != self.steps.member:
+            return self.of(batch.member).batch(batch)
 
         def derive() -> Parents:
             sampling = batch.recipe.sampling if batch.recipe else None
@@ -112,7 +137,7 @@ class Graph:
                 return {}  # real rows
             found = {"model": self.model(batch.number)}
             if sampling.edit is not None:
-                found["edited rows"] = self.batch(self.steps.real(0, sampling.rows))
+                found["edited rows"] = self.batch(self.steps.edited(sampling.rows))
             elif self.steps.cell.family.prompted:
                 found["prompts"] = self.batch(self.steps.batch(0))
             selection = batch.recipe.selection
@@ -159,14 +184,17 @@ def last_uses(steps: Steps, further: bool = False) -> dict[Name, int]:
     generations = steps.cell.generations
     for generation in range(1, generations + 1):
         _use(graph.record(generation).parents, generation, last)
-    if further:
-        _use(graph.model(generations + 1).parents, generations + 1, last)
+    for member in steps.cell.members if further else ():
+        _use(graph.of(member).model(generations + 1).parents, generations + 1, last)
     return last
 
 
 def _use(parents: Parents, generation: int, last: dict[Name, int]) -> None:
-    """Note a use of these; what has not been computed before needs what it is derived from."""
+    """Note a use of these; what has not been computed before needs what it is derived from. Records always stay."""
     for node in parents.values():
+        if node.kind == "record":
+            _use(node.parents, generation, last)
+            continue
         fresh = node.name not in last
         last[node.name] = generation
         if fresh:

@@ -22,7 +22,9 @@ from trainables.errors import CollapseSweepError, NotInstalled
 from trainables.families import Diverged, Family, World
 from trainables.lineage import Stream
 from trainables.policies import FRESH, Selection
+from trainables.population import Feed
 from trainables.recursion.graph import Graph, Node
+from trainables.recursion.pooling import by_age, finite, lost, pool, weight_by_member
 from trainables.recursion.row_checks import check_data as check_data
 from trainables.recursion.selection import bar, check_scores, choose, verdicts
 from trainables.recursion.steps import BatchStep, Step, Steps
@@ -99,20 +101,40 @@ def _annotators() -> tuple[Callable[[Cell], Curves], ...]:
 
 
 class Recursion:
-    """One cell at work on a store. `record(n)` may be asked in any order; what exists is not computed again."""
+    """One cell at work on a store. `record(n)` may be asked in any order; what exists is not computed again.
 
-    def __init__(self, cell: Cell, store: Store) -> None:
+    In a population, `record(n)` is of all members; models, corpora and samples are those of one of them.
+
+    Args:
+        cell: what is run.
+        store: where artifacts are.
+        first: member 1 of the population at work, of which this is to be member `member`.
+        member: its number.
+    """
+
+    def __init__(self, cell: Cell, store: Store, first: Recursion | None = None, member: int = 1) -> None:
         self.cell = cell
         self.store = store
-        self.steps = Steps(cell)
+        self.steps: Steps = first.steps.members[member - 1] if first is not None else Steps(cell)
         self.graph = Graph(self.steps)
+        self._first = first
         self._latest: dict[int, Payload] = {}
+
+    @cached_property
+    def members(self) -> tuple[Recursion, ...]:
+        """Every member of the population, in order; a cell without one has this alone."""
+        if self._first is not None:
+            return self._first.members
+        return (self, *(Recursion(self.cell, self.store, self, member) for member in self.cell.members[1:]))
 
     @cached_property
     def family(self) -> Family:
         """Built when something has to be computed, so that a finished recursion never loads torch."""
         cell = self.cell
-        world = World(rows=cell.rows, replicates=cell.replicates, seed=cell.seed, store=self.store)
+        if self._first is not None:
+            return self._first.family
+        lineages = len(cell.members)
+        world = World(rows=cell.rows, replicates=cell.replicates, seed=cell.seed, store=self.store, lineages=lineages)
         return cell.family.build(world)
 
     @cached_property
@@ -133,8 +155,40 @@ class Recursion:
         Raises:
             CellFailed: it diverged, now or in an earlier attempt.
         """
+        one = self.cell.population is None
+        make = self.judge if one else self._pool
+        return self._read(generation, self.once(self.graph.record(generation), lambda: make(generation)))
+
+    def _pool(self, generation: int) -> Payload:
+        """The record's payload of a population: its members' records, kept by lineage, and how their models differ."""
+        records = [member.own_record(generation) for member in self.members]
+        if any(map(failure, records)):
+            return lost(records)
+        models = [member.model(generation) for member in self.members]
+        try:
+            apart = self.family.disagree(models, Stream(self.steps.step(generation).record).child("disagree"))
+        except Diverged as problem:
+            return Payload(meta={"failed": str(problem), "generation": generation})
+        carried = [member._carried(generation) for member in self.members]
+        return pool(records, carried, apart, self.steps.population_key(generation))
+
+    def _carried(self, generation: int) -> dict[str, float]:
+        """Whose rows carry the loss of a member's corpus. Not kept with the model, which cells without a population may
+        share.
+        """
         step = self.steps.step(generation)
-        return self._read(generation, self.once(self.graph.record(generation), lambda: self._judge(step)))
+        rng = Stream(step.model).numpy("corpus")
+        mixed = any(draw.how != "all" for draw in step.draws)
+        found = []
+        for number, draw in enumerate(step.draws):
+            assert isinstance(draw, Feed)  # in a population every draw is one
+            held = self._part(step, number, rng).rows_by_batch if mixed else _held(self.steps.drawn(draw))
+            found.append((draw, held))
+        return weight_by_member(found)
+
+    def own_record(self, generation: int) -> Payload:
+        """What is stored of this model's record, computed where it is not."""
+        return self.once(self.graph.own_record(generation), lambda: self.judge(generation))
 
     def stored(self, generation: int) -> Record | None:
         """The record of a generation if the store has it; nothing is computed.
@@ -170,6 +224,8 @@ class Recursion:
     def batch(self, step: BatchStep) -> Payload:
         """A batch's rows, made where the store has none."""
         real = step.recipe is None
+        if not real and step.member != self.steps.member:
+            return self.members[step.member - 1].batch(step)
         make = (lambda: self.family.real(step.start, step.rows)) if real else (lambda: self._sample(step))
         return self.once(self.graph.batch(step), make)
 
@@ -195,6 +251,8 @@ class Recursion:
     def _fit(self, step: Step) -> Payload:
         corpus = self.corpus(step)
         composition = self._composition(step, corpus)
+        if self.cell.population is not None:
+            corpus = Corpus(by_age(corpus.parts))
         started = time.perf_counter()
         try:
             model = self._trained(step, corpus, Stream(step.model).child("fit"))
@@ -214,9 +272,10 @@ class Recursion:
 
     def _composition(self, step: Step, corpus: Corpus) -> dict[str, Any]:
         """The audit: what the corpus really holds."""
-        latest = step.generation - 1
-        drawn = latest > 0 and any(latest in draw.batches for draw in step.draws)
-        made = self.batch(self.steps.batch(latest)).meta if drawn else {}
+        made = [self.batch(batch).meta for batch in self._latest_batches(step)]
+        rejected: dict[str, float] = {}
+        for meta in made:
+            rejected |= {why: rejected.get(why, 0) + count for why, count in meta.get("rejected", {}).items()}
         return {
             "rows": corpus.rows,
             "real_fraction": corpus.real_fraction,
@@ -224,19 +283,29 @@ class Recursion:
             "weight_by_batch": {str(n): weight for n, weight in corpus.weight_by_batch().items()},
             "effective_rows": corpus.effective_rows(),
             "duplicates": corpus.duplicates(),
-            "rejected": made.get("rejected", {}),
-            "below_bar": made.get("below_bar", 0.0),
+            "rejected": rejected,
+            "below_bar": sum((meta.get("below_bar", 0.0) for meta in made), 0.0),
         }
 
-    def _judge(self, step: Step) -> Payload:
-        """The record's payload; a failure is a record too, so that it is not tried again and again."""
+    def _latest_batches(self, step: Step) -> list[BatchStep]:
+        """The synthetic batches of the generation before that a corpus draws on, each once."""
+        latest = step.generation - 1
+        drawn = [draw for draw in step.draws if latest in draw.batches] if latest else []
+        if self.cell.population is None:
+            return [self.steps.batch(latest)] if drawn else []
+        found = {batch.key: batch for draw in drawn for batch in self.steps.drawn(draw) if batch.number == latest}
+        return list(found.values())
+
+    def judge(self, generation: int) -> Payload:
+        """The payload of a model's record; a failure is a record too, so that it is not tried again and again."""
+        step = self.steps.step(generation)
         try:
             model = self.model(step.generation)
             first = self.model(1) if self.cell.family.compares else model  # before anything is computed in vain
         except CellFailed as problem:
             return Payload(meta={"failed": problem.reason, "generation": problem.generation})
         started = time.perf_counter()
-        stream = Stream(step.record).child("evaluate")
+        stream = Stream(step.own_record).child("evaluate")
         try:
             found = self.family.evaluate(model, stream)
             beside = self.family.compare(model, first, stream) if self.cell.family.compares else {}
@@ -275,7 +344,7 @@ class Recursion:
         model = self.model(step.number)
         if sampling.edit is None:
             return self.family.sample(model, sampling.rows, stream.child("sample"), sampling.bias)
-        real = self.batch(self.steps.real(0, sampling.rows))
+        real = self.batch(self.steps.edited(sampling.rows))
         return self.family.edit(model, real, sampling.edit, stream.child("edit"))
 
     def _bench(self, selection: Selection, number: int) -> Bench:
@@ -322,6 +391,6 @@ class Recursion:
         return self.family.judge(judge, real, synthetic, stream.child("fit"))
 
 
-def finite(metrics: Mapping[str, float]) -> dict[str, float]:
-    """The metrics that are numbers; one that is not finite is absent."""
-    return {name: float(value) for name, value in metrics.items() if math.isfinite(value)}
+def _held(batches: Sequence[BatchStep]) -> dict[int, float]:
+    """Rows by batch number."""
+    return {batch.number: float(batch.rows) for batch in batches}

@@ -16,7 +16,7 @@ from typing import Literal, get_args
 from trainables.cell import Cell
 from trainables.recursion.graph import Name, last_uses
 from trainables.recursion.steps import Steps
-from trainables.store import Artifact, Payload, Store
+from trainables.store import Artifact, Payload, Store, StoreError
 
 Keep = Literal["all", "last", "records"]
 
@@ -86,8 +86,7 @@ def collect(store: Store, keep: Keep, cells: Iterable[Cell], dry_run: bool = Fal
         needed.update(name for name, last in uses.items() if done is not None and last > done)
     removals = [_removal(artifact) for artifact in _present(store, free - needed)]
     if not dry_run:
-        for removal in removals:
-            _remove(store, removal)
+        _remove(store, removals)
     return Report(tuple(removals), dry_run)
 
 
@@ -97,8 +96,7 @@ def remove(store: Store, names: Iterable[Name]) -> None:
     Raises:
         StoreError: the store can't be read or written.
     """
-    for artifact in _present(store, set(names)):
-        _remove(store, _removal(artifact))
+    _remove(store, [_removal(artifact) for artifact in _present(store, set(names))])
 
 
 def _done(store: Store, steps: Steps) -> int | None:
@@ -121,9 +119,22 @@ def _removal(artifact: Artifact) -> Removal:
     return Removal(artifact.kind, artifact.key, artifact.size, float(seconds))
 
 
-def _remove(store: Store, removal: Removal) -> None:
-    artifact = store.describe(removal.kind, removal.key)
-    if artifact is not None:
-        note = {"kind": removal.kind, "size": removal.size, "seconds": removal.seconds, "made": dict(artifact.made)}
-        store.put(COLLECTED, removal.key, Payload(note), artifact.parents)
+def _remove(store: Store, removals: Iterable[Removal]) -> None:
+    """Remove artifacts. A note is written first; on a full disk that has no room for it, once there is."""
+    late = []
+    for removal in removals:
+        artifact = store.describe(removal.kind, removal.key)
+        if artifact is None:
+            continue
+        try:
+            _note(store, removal, artifact)
+        except StoreError:
+            late.append((removal, artifact))
         store.delete(removal.kind, removal.key)
+    for removal, artifact in late:
+        _note(store, removal, artifact)
+
+
+def _note(store: Store, removal: Removal, artifact: Artifact) -> None:
+    note = {"kind": removal.kind, "size": removal.size, "seconds": removal.seconds, "made": dict(artifact.made)}
+    store.put(COLLECTED, removal.key, Payload(note), artifact.parents)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from trainables.cell import Cell
 from trainables.policies import FRESH, Draw, Recipe
+from trainables.population import Feed
 
 
 def check_data(cell: Cell) -> None:
@@ -22,34 +25,41 @@ def check_data(cell: Cell) -> None:
 
 
 def planned_reserve(cell: Cell) -> int:
-    """Rows of the reserve that the whole recursion, fork included, uses up.
+    """Rows behind the first batch 0 that the whole recursion uses up, every member's and the fork's included.
 
     Raises:
         ValueError: a recipe asks for more rows than its batches will hold.
     """
-    held = [cell.rows]
-    reserve = 0
+    held: dict[int, list[int]] = {member: [cell.rows] for member in cell.members}
+    reserve, sizes = cell.origin(cell.members[-1]), cache(cell.batch_sizes)
     for generation in range(1, cell.generations + 1):
-        recipe = _recipe(cell, generation)
-        if generation > 1:
-            held.append(recipe.kept_rows)
-        for draw in recipe.draws:
-            if draw.batches == (FRESH,):
-                reserve = max(reserve, draw.start + (draw.rows or 0))
-            else:
-                _check_draw(_place(cell, generation), generation, draw, held)
+        recipes = {member: _recipe(cell, generation, member) for member in cell.members}
+        for member, recipe in recipes.items():
+            if generation > 1:
+                held[member].append(recipe.kept_rows)
+        for member in cell.members:
+            for draw in cell.draws(recipes[member], member, sizes):
+                if draw.batches == (FRESH,):
+                    reserve = max(reserve, draw.start + (draw.rows or 0))
+                else:
+                    source = draw.source if isinstance(draw, Feed) else member
+                    _check_draw(_place(cell, generation, member), generation, draw, held[source])
     return reserve
 
 
-def _place(cell: Cell, generation: int) -> str:
+def _place(cell: Cell, generation: int, member: int) -> str:
+    """The field that holds the policy of a generation."""
+    population = cell.population
+    if population is not None and population.anchor is not None and member in population.anchored:
+        return "population.anchor"
     return "fork.policy" if cell.fork is not None and generation > cell.fork.generation else "policy"
 
 
-def _recipe(cell: Cell, generation: int) -> Recipe:
+def _recipe(cell: Cell, generation: int, member: int) -> Recipe:
     """The recipe, with what it asks for checked against batch 0."""
-    place = _place(cell, generation)
+    place = _place(cell, generation, member)
     try:
-        recipe = cell.recipe(generation)
+        recipe = cell.recipe(generation, member)
     except ValueError as problem:
         raise ValueError(f"{place}.{problem}") from problem
     sampling = recipe.sampling

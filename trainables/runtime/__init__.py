@@ -4,16 +4,26 @@ from trainables.runtime.device import DEVICE, THREADS, pick_device
 from trainables.runtime.memory_maps import open_map, touched
 from trainables.runtime.provenance import COMMIT, current_provenance
 from trainables.runtime.redaction import has_password, redact, redact_urls
+from trainables.runtime.servers import NotAsked, check_dataset, check_place, unasked
+from trainables.runtime.sqlite_uris import sqlite_file, sqlite_uri
+from trainables.runtime.whole_files import write_whole
 
 __all__ = [
     "COMMIT",
     "DEVICE",
     "THREADS",
+    "NotAsked",
+    "check_dataset",
+    "check_place",
     "current_provenance",
     "has_password",
     "open_map",
     "pick_device",
     "redact",
     "redact_urls",
+    "sqlite_file",
+    "sqlite_uri",
     "touched",
+    "unasked",
+    "write_whole",
 ]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from functools import lru_cache
 
+from trainables.runtime import check_place
+
 BLOCK = 1 << 20
 
 
@@ -18,6 +20,7 @@ def content_digest(path: str) -> str:
     """
     import fsspec
 
+    check_place("source.path", path)
     filesystem, place = fsspec.url_to_fs(path)
     try:
         if not filesystem.isfile(place):

@@ -5,6 +5,7 @@ from trainables.store.base import Artifact, Busy, Payload, Store, StoreError
 from trainables.store.fsspec_store import FsspecStore
 from trainables.store.memory import MemoryStore
 from trainables.store.opening import open_store
+from trainables.store.orphans import discard, leftovers
 
 __all__ = [
     "Artifact",
@@ -14,6 +15,8 @@ __all__ = [
     "Payload",
     "Store",
     "StoreError",
+    "discard",
+    "leftovers",
     "open_place",
     "open_store",
 ]

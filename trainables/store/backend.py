@@ -39,7 +39,7 @@ class Place(ABC):
 
     @abstractmethod
     def create(self, path: str, data: bytes) -> bool:
-        """Put the file there if none is there, in one step; whether this call did."""
+        """Put the file there if none is there, in one step; whether this call did. No two calls have equal content."""
 
     @abstractmethod
     def touch(self, path: str, beat: bytes) -> None:
@@ -156,8 +156,13 @@ class LocalPlace(Place):
             descriptor = self._descriptor(self._at(path))
         except FileExistsError:
             return False
-        with open(descriptor, "wb") as file:
-            file.write(data)
+        try:
+            with open(descriptor, "wb") as file:
+                file.write(data)
+        except BaseException:  # a full disk must not leave an empty one, which would be nobody's
+            with contextlib.suppress(OSError):
+                os.unlink(self._at(path))
+            raise
         return True
 
     def _descriptor(self, path: str) -> int:
@@ -215,6 +220,7 @@ class LocalPlace(Place):
         os.makedirs(os.path.dirname(target), exist_ok=True)
         try:
             write(target)
+            _share(target)
             return checksum(target, sync=durable)
         except BaseException:
             with contextlib.suppress(OSError):
@@ -223,6 +229,19 @@ class LocalPlace(Place):
 
     def local(self, path: str, digest: str) -> str:
         return self._at(path)
+
+
+def _share(path: str) -> None:
+    """Let those read a file whom the umask lets; some libraries write for the owner alone."""
+    if os.stat(path).st_mode & 0o077:
+        return
+    probe = f"{path}.{secrets.token_hex(8)}.tmp"
+    descriptor = os.open(probe, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
+    try:
+        os.chmod(path, os.fstat(descriptor).st_mode & 0o777)
+    finally:
+        os.close(descriptor)
+        os.unlink(probe)
 
 
 def checksum(path: str, sync: bool = False) -> tuple[int, str]:

@@ -16,6 +16,7 @@ import logging
 import os
 import re
 import secrets
+import shlex
 import shutil
 import socket
 import time
@@ -41,6 +42,7 @@ CHEAP = 0.25
 """Seconds: what took no longer is not forced onto the disk, for computing it again after a loss of power costs less
 than waiting for the disk each time. What such a loss leaves unfinished fails its checksum."""
 
+_MARKED = json.dumps({"format": FORMAT, "what": "collapse-sweep store"})
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]+")
 _log = logging.getLogger(__name__)
 
@@ -219,7 +221,7 @@ class FsspecStore(Store):
         if not self._marked:
             self._marked = self._check_format()
             if not self._marked:
-                self.place.write(FORMAT_FILE, json.dumps({"format": FORMAT, "what": "collapse-sweep store"}).encode())
+                self.place.write(FORMAT_FILE, _MARKED.encode())
                 self._marked = True
 
     def _check_format(self) -> bool:
@@ -230,14 +232,11 @@ class FsspecStore(Store):
             found = json.loads(self.place.read(FORMAT_FILE))["format"]
         except FileNotFoundError:
             if foreign:
-                raise StoreError(
-                    f"store {self.url}: holds {foreign[0]!r} but no {FORMAT_FILE}, so it is no store; "
-                    "name an empty or a new folder"
-                ) from None
+                raise StoreError(f"store {self.url}: {_unmarked(self.url, foreign)}") from None
             return False
         except (ValueError, KeyError, TypeError) as error:
             raise StoreError(
-                f"store {self.url}: {FORMAT_FILE} is damaged ({error}); restore it or start anew"
+                f"store {self.url}: {FORMAT_FILE} is damaged ({error}); restore it: {_restoring(self.url)}"
             ) from error
         if found != FORMAT:
             newer = isinstance(found, int) and found > FORMAT
@@ -252,6 +251,21 @@ class FsspecStore(Store):
             yield
         except self.place.errors as error:
             raise StoreError(f"store {self.url}: {_reason(error, self.url)}") from error
+
+
+def _unmarked(url: str, names: list[str]) -> str:
+    """What to do about a place that holds something and is not marked as a store."""
+    if "record" in names:
+        return f"{FORMAT_FILE} is lost; if nothing else wrote there, restore it: {_restoring(url)}"
+    return f"holds {names[0]!r} but no {FORMAT_FILE}, so it is no store; name an empty or a new folder"
+
+
+def _restoring(url: str) -> str:
+    """The line that writes the mark."""
+    place = f"{url}/{FORMAT_FILE}"
+    if "://" in url:
+        return f"write {_MARKED} to {place}"
+    return f"echo {shlex.quote(_MARKED)} > {shlex.quote(place)}"
 
 
 def _path(kind: str, key: str) -> str:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import secrets
 import socket
 import threading
 import time
@@ -168,9 +169,9 @@ class Leases:
 
 
 def _card(beat: int = 0) -> bytes:
-    """What a lease file says of its holder."""
+    """What a lease file says of its holder; no two are equal."""
     fields = {"host": socket.gethostname(), "pid": os.getpid(), "machine": _machine(), "beat": beat}
-    return json.dumps(fields).encode()
+    return json.dumps(fields | {"token": secrets.token_hex(8)}).encode()
 
 
 def _parse(card: bytes) -> tuple[Holder, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from trainables.store import manifest
 from trainables.store.backend import TEMPORARY, Place
@@ -37,11 +37,21 @@ def sweep(store: FsspecStore, age: float = AGE) -> int:
     Raises:
         StoreError: the store can't be read or written.
     """
-    found = leftovers(store, age)
+    return discard(store, leftovers(store, age))
+
+
+def discard(store: FsspecStore, found: Iterable[tuple[str, int]]) -> int:
+    """Remove these leftovers; bytes freed.
+
+    Raises:
+        StoreError: the store can't be written.
+    """
+    freed = 0
     with store.reachable():
-        for path, _ in found:
+        for path, size in found:
             store.place.remove(path)
-    return sum(size for _, size in found)
+            freed += size
+    return freed
 
 
 def _candidates(store: FsspecStore) -> Iterator[str]:

@@ -66,13 +66,15 @@ class RemotePlace(Place):
     def create(self, path: str, data: bytes) -> bool:
         try:
             self._fs.pipe_file(self._at(path), data, mode="create")
-        except FileExistsError:
-            return False
-        except self.errors:
-            # Two creations at the very same moment: some stores refuse one with a "conflict".
-            if self.exists(path):
-                return False
-            raise
+        except self.errors as error:
+            # It exists; or two were created at the very same moment, which some stores refuse as a "conflict"; or the
+            # answer to our own creation was lost, and asking once more found it there.
+            try:
+                return self.read(path) == data
+            except FileNotFoundError:
+                if isinstance(error, FileExistsError):
+                    return False  # and has gone again
+                raise error from None
         return True
 
     def touch(self, path: str, beat: bytes) -> None:

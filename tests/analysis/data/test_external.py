@@ -1,5 +1,6 @@
 """Someone else's tables go through the same verdicts, or are refused in one line."""
 
+import gzip
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ import pandas as pd
 import pytest
 
 import analysis
-from analysis.data import IDENTITY, parse_columns
+from analysis.data import IDENTITY, parse_columns, suspicion
 from analysis.verdicts.paired import differences
 from analysis.verdicts.robustness import assess
 
@@ -98,3 +99,132 @@ def test_what_is_wrong_is_said_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="columns: 'loss' is not OURS=THEIRS"):
         parse_columns(["loss"])
     assert parse_columns(["test_loss=Squared Error"]) == {"test_loss": "Squared Error"}
+
+
+def few() -> pd.DataFrame:
+    """Two policies, three runs each, ten generations."""
+    rows = [
+        {
+            "policy": policy,
+            "seed": seed,
+            "generation": n,
+            "loss": 1.0 + seed / 50 + (n / 5 if policy == "Replace" else 0),
+        }
+        for policy in ("Replace", "Accumulate")
+        for seed in range(3)
+        for n in range(1, 11)
+    ]
+    return pd.DataFrame(rows)
+
+
+LOSS = {"test_loss": "loss"}
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "before", "encoding"),
+    [
+        ("a.csv", {"sep": ";"}, "", "utf-8"),
+        ("a.csv", {"sep": ";", "decimal": ","}, "", "utf-8"),
+        ("a.csv", {"sep": "\t"}, "", "utf-8"),
+        ("a.tsv", {"sep": ","}, "", "utf-8"),
+        ("A.CSV", {}, "# made on Friday; by hand, twice\n\n", "utf-8"),
+        ("a.csv", {"index": True}, "", "utf-8-sig"),
+        ("a.csv", {}, "", "utf-16"),
+        ("a.csv.gz", {"sep": ";"}, "", "utf-8"),
+    ],
+)
+def test_every_dialect_is_the_same_table(
+    tmp_path: Path, name: str, options: dict[str, object], before: str, encoding: str
+) -> None:
+    few().to_csv(tmp_path / "plain.csv", index=False)
+    text = (before + few().to_csv(**{"index": False, **options})).encode(encoding)
+    (tmp_path / name).write_bytes(gzip.compress(text) if name.endswith(".gz") else text)
+    pd.testing.assert_frame_equal(
+        analysis.load(tmp_path / name, columns=LOSS, study="s"),
+        analysis.load(tmp_path / "plain.csv", columns=LOSS, study="s"),
+    )
+
+
+def test_a_file_that_is_no_table_gets_one_line(tmp_path: Path) -> None:
+    (tmp_path / "latin.csv").write_bytes("policy,generation,loss\nmüde,1,2\n".encode("latin-1"))
+    (tmp_path / "ragged.csv").write_text("policy,generation,loss\na,1,2\na,1,2,3,4\n")
+    (tmp_path / "no.parquet").write_text("no")
+    (tmp_path / "empty.csv").write_text("")
+    for name, said in (
+        ("latin.csv", "latin.csv: is not UTF-8 text"),
+        ("ragged.csv", r"ragged.csv: can't be read as a table \(.*line 3"),
+        ("no.parquet", "no.parquet: can't be read as a table"),
+        ("empty.csv", "empty.csv: can't be read as a table"),
+    ):
+        with pytest.raises(ValueError, match=said) as told:
+            analysis.load(tmp_path / name, columns=LOSS)
+        assert "\n" not in str(told.value)
+    few().to_csv(tmp_path / "few.csv", index=False)
+    with pytest.raises(ValueError, match="it has: policy, seed, generation, loss"):
+        analysis.load(tmp_path / "few.csv")
+
+
+@pytest.mark.parametrize("name", ["policy", "rows", "seed"])
+def test_what_belongs_to_a_run_does_not_change_within_it(tmp_path: Path, name: str) -> None:
+    table = few().assign(run=lambda t: t["policy"] + t["seed"].astype(str), rows=100)
+    table.loc[7, name] = "Replace-then-mix" if name == "policy" else 7
+    table.to_csv(tmp_path / "runs.csv", index=False)
+    with pytest.raises(ValueError, match=f"{name}: changes within run 'Replace0'"):
+        analysis.load(tmp_path / "runs.csv", columns=LOSS)
+
+
+def test_rows_that_differ_between_runs_are_configurations(tmp_path: Path) -> None:
+    table = few().assign(run=lambda t: t["policy"] + t["seed"].astype(str), rows=lambda t: 100 + t["seed"])
+    table.to_csv(tmp_path / "runs.csv", index=False)
+    frame = analysis.load(tmp_path / "runs.csv", columns=LOSS)
+    assert frame["config"].nunique() == 3
+    assert len(assess(frame)) == 6
+
+
+def test_lists_that_nobody_mapped_are_left_out(tmp_path: Path) -> None:
+    few().assign(samples=[[1, 2]] * 60, where=[{"x": 1}] * 60).to_parquet(tmp_path / "runs.parquet")
+    frame = analysis.load(tmp_path / "runs.parquet", columns=LOSS)
+    assert not {"samples", "where", "family.samples"} & set(frame.columns)
+    with pytest.raises(ValueError, match="test_loss: the column holds lists or structures"):
+        analysis.load(tmp_path / "runs.parquet", columns={"test_loss": "samples"})
+
+
+def test_an_accuracy_that_falls_is_no_loss_that_falls(tmp_path: Path) -> None:
+    """From 0.90 to 0.34 was "stable"."""
+    table = few()
+    table["acc"] = 0.9 + table["seed"] / 100 - table["generation"] * (0.056 * (table["policy"] == "Replace"))
+    table.to_csv(tmp_path / "runs.csv", index=False)
+    found = assess(analysis.load(tmp_path / "runs.csv", columns={"test_loss": "acc"}, worse="lower"))
+    verdict = found.set_index("policy")["verdict"]
+    growth = found.set_index("policy")["growth"]
+    assert growth["Replace"] == pytest.approx(0.056)
+    assert verdict["Replace"] in ("collapses", "rises")
+    assert verdict["Accumulate"] not in ("collapses", "rises")
+    with pytest.raises(ValueError, match="worse: 'up' is neither higher nor lower"):
+        analysis.load(tmp_path / "runs.csv", columns={"test_loss": "acc"}, worse="up")
+
+
+@pytest.mark.parametrize(
+    ("column", "suspect"),
+    [("val_acc", True), ("Test Accuracy", True), ("log likelihood", True),
+     ("neg_log_likelihood", False), ("nll", False), ("loss", False), ("F1", True), ("Squared Error", False)],
+)  # fmt: skip
+def test_a_name_that_suggests_more_is_better_is_told(column: str, suspect: bool) -> None:
+    assert bool(suspicion({"test_loss": column})) is suspect
+
+
+def test_a_loss_that_is_no_number_is_divergence_and_an_empty_place_is_not(tmp_path: Path) -> None:
+    lines = ["generation,loss,policy,seed,lr,note"]
+    for seed in range(5):
+        for generation in range(1, 11):
+            loss = f"{1 + 0.01 * ((7 * seed + 3 * generation) % 5)}"
+            broken = "nan" if seed < 2 and generation >= 8 else loss
+            lines.append(f"{generation},{broken},replace,{seed},0.1,nan")
+            lines.append(f"{generation},{'' if generation == 9 else loss},accumulate,{seed},nan,NA")
+    (tmp_path / "runs.csv").write_text("\n".join(lines))
+    frame = analysis.load(tmp_path / "runs.csv", columns={"test_loss": "loss"})
+    table = assess(frame)
+    words = dict(zip(table["policy"], table["verdict"], strict=True))
+    assert "diverged" in words["replace"]
+    assert "diverged" not in words["accumulate"]
+    assert np.isinf(frame.loc[frame["policy"] == "replace", "test_loss"]).sum() == 6

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -53,6 +56,36 @@ def test_records_stay_and_collected_steps_can_be_computed_again(workspace: Path)
     longer = list(run(cell.model_copy(update={"generations": 4}), url))
     assert longer[:3] == first
     assert longer[3].test_loss == list(run(cell.model_copy(update={"generations": 4})))[3].test_loss
+
+
+def test_what_killed_writes_left_goes_an_hour_later(workspace: Path) -> None:
+    late = workspace / "runs" / "store" / "model" / "ab" / f"{'ab' * 16}.00000000.safetensors"
+    fresh = late.with_name(f"{'ab' * 16}.11111111.safetensors")
+    late.parent.mkdir(exist_ok=True)
+    for path in (late, fresh):
+        path.write_bytes(bytes(1000))
+    os.utime(late, (time.time() - 7200,) * 2)
+    said = call(workspace, "gc", str(workspace / "toy.yaml"), "--dry-run")
+    assert "Leftovers of writes that never ended, in the whole store: 1 (1 kB) would go." in said.stdout
+    assert late.exists()
+    said = call(workspace, "gc", str(workspace / "toy.yaml"), "--json")
+    assert list(json.loads(said.stdout)["leftovers"].values()) == [1000]
+    assert [late.exists(), fresh.exists()] == [False, True]
+
+
+def test_a_read_only_workspace_shows_the_table_of_what_is_done(workspace: Path) -> None:
+    from tests.support.crew import mounted, remount
+
+    disk = workspace / "disk"
+    with mounted(disk, "size=50m"):
+        shutil.copytree(workspace / "runs", disk / "runs")
+        words = ["report", str(workspace / "toy.yaml"), "--workspace", str(disk / "runs"), "--tracking-uri", "none"]
+        remount(disk, "ro")
+        done = CliRunner().invoke(app, words)
+        remount(disk, "rw")
+    assert done.exit_code == 0, done.output
+    assert "accumulate" in done.stdout
+    assert "Read-only file system; the report is not written" in done.stderr
 
 
 def test_show_draws_the_ancestry_of_a_record_down_to_the_real_rows(workspace: Path) -> None:

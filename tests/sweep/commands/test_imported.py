@@ -81,3 +81,16 @@ def test_a_wrong_mapping_is_told_in_one_line(tmp_path: Path) -> None:
     assert result.exit_code == 2
     assert len(result.stderr.strip().splitlines()) == 1
     assert "Setting" in result.stderr
+
+
+def test_two_files_of_one_name_have_two_reports_and_options_of_studies_are_refused(tmp_path: Path) -> None:
+    for folder, rows in (("a", 120), ("b", 240)):
+        (tmp_path / folder).mkdir()
+        histories(runs=12, rows=rows).to_csv(tmp_path / folder / "h.csv", index=False)
+    for folder in ("a", "b", "a"):
+        assert report(tmp_path / folder / "h.csv", tmp_path / "w").exit_code == 0
+    made = sorted((tmp_path / "w" / "reports" / "imported").glob("*/source.txt"))
+    assert [path.read_text().strip() for path in made] == [str(tmp_path / "a" / "h.csv"), str(tmp_path / "b" / "h.csv")]
+    refused = report(tmp_path / "a" / "h.csv", tmp_path / "w", "-o", "rows=3")
+    assert refused.exit_code == 2
+    assert "-o rows=3: changes a study, and" in refused.stderr

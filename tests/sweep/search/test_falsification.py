@@ -158,7 +158,7 @@ def test_ridge_is_a_real_counterexample_to_replace_diverges(tmp_path: Path) -> N
     store = open_store(str(tmp_path / "store"))
     workspace = open_workspace(tmp_path, tracking_uri="none")
     study = hunt("replace diverges", samples=6, replicates=5)
-    source = FalsifySource(study, 0, workspace.searches)
+    source = FalsifySource(study, 0, workspace.searches(study.name))
     board = Board(store, concurrency=2)
     board.add_source(source)
     drain(board, store)

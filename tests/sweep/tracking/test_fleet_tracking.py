@@ -102,9 +102,9 @@ def comparable(frame: pd.DataFrame) -> pd.DataFrame:
 
 def test_64_trials_at_once_lose_nothing_and_wait_for_nothing(fleet: tuple[str, str, Path]) -> None:
     """While they report, the server is stopped: who waited for its answer would wait for ever."""
-    address, _, _ = fleet
+    address, _, folder = fleet
     board = admitted()
-    tracker = Background(MlflowTracker(address, study()), WRITERS)
+    tracker = Background(MlflowTracker(address, study(), folder), WRITERS)
     board._listeners = [tracker]
     with servers.asleep(address):
         assert run(board) == TRIALS * GENERATIONS
@@ -136,9 +136,11 @@ def test_the_store_shown_on_both_servers_gives_equal_frames(fleet: tuple[str, st
     for uri in (address, f"sqlite:///{tmp_path / 'mlflow.db'}"):
         board = Board(store)
         board.admit(expand(study("relogged", FEW)))
-        tracker = MlflowTracker(uri, study("relogged", FEW), tmp_path.as_uri() if uri.startswith("sqlite") else None)
+        tracker = MlflowTracker(uri, study("relogged", FEW), tmp_path)
         assert show_stored(board, store, tracker) == FEW
-        assert show_stored(board, store, MlflowTracker(uri, study("relogged", FEW))) == 0, "found again, never doubled"
+        assert show_stored(board, store, MlflowTracker(uri, study("relogged", FEW), tmp_path)) == 0, (
+            "found again, never doubled"
+        )
         tracker.close("done")
         frames.append(comparable(analysis.load(tmp_path, study="relogged", tracking_uri=uri)))
     assert len(frames[0]) == FEW * GENERATIONS
@@ -150,7 +152,7 @@ def test_artifacts_go_to_s3_through_the_server_and_the_password_nowhere(fleet: t
     from mlflow import MlflowClient
 
     address, store, folder = fleet
-    MlflowTracker(address, study("files")).close("done")
+    MlflowTracker(address, study("files"), folder).close("done")
     client = MlflowClient(address)
     experiment = client.get_experiment_by_name(EXPERIMENT).experiment_id
     (parent,) = client.search_runs([experiment], "tags.`collapse_sweep.study` = 'files'")

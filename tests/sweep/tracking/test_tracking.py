@@ -35,7 +35,7 @@ def workspace(tmp_path: Path) -> Workspace:
 def tracker(workspace: Workspace) -> Any:
     from sweep.tracking.mlflow import MlflowTracker
 
-    return MlflowTracker(workspace.tracking_uri, toy(), (workspace.root / "artifacts").as_uri())
+    return MlflowTracker(workspace.tracking_uri, toy(), workspace.artifacts)
 
 
 def board_of(store: Any, *listeners: Any) -> Board:
@@ -130,7 +130,7 @@ def test_a_server_that_cannot_be_used_is_told_in_one_line(tmp_path: Path) -> Non
 
     (tmp_path / "file").touch()
     with pytest.raises(TrackingError) as caught:
-        MlflowTracker(f"sqlite:///{tmp_path}/file/mlflow.db", toy())
+        MlflowTracker(f"sqlite:///{tmp_path}/file/mlflow.db", toy(), tmp_path)
     assert str(caught.value).startswith("--tracking-uri sqlite:///")
     assert "\n" not in str(caught.value)
 

@@ -232,6 +232,32 @@ def test_heartbeats_end_with_the_last_lease(url, monkeypatch):
         time.sleep(0.05)
 
 
+def test_a_lost_answer_to_a_creation_keeps_nobody_waiting(monkeypatch, clock):
+    """The library asks again, is told that the file exists, and it is its own."""
+    store = FsspecStore(f"memory://{secrets.token_hex(8)}/store")
+    store._mark()
+    write, lost = store.place._fs.pipe_file, []
+
+    def lossy(path, data, mode="overwrite", **more):
+        write(path, data, mode=mode, **more)
+        if mode == "create":
+            lost.append(path)
+            raise FileExistsError(path)
+
+    monkeypatch.setattr(store.place._fs, "pipe_file", lossy)
+    assert store.once("model", KEY, lambda: Payload(meta={"by": "me"})).meta == {"by": "me"}
+    assert len(lost) == 1
+    assert clock.now == 0.0, "it does not wait for itself"
+    monkeypatch.undo()
+    assert store.place.create("leases/model-x.1", b"theirs")
+    assert not store.place.create("leases/model-x.1", b"ours")
+
+
+def test_no_two_cards_are_equal():
+    """Two threads of one process have the same host and number."""
+    assert leases._card() != leases._card()
+
+
 def test_what_is_claimed_is_listed_in_one_look(tmp_path):
     store = FsspecStore(str(tmp_path))
     keys = [f"{number:032x}" for number in range(3)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -33,13 +33,14 @@ class Memo(Generic[T]):
 class RunningSum(Generic[T]):
     """Sums over whole batches from left to right; a sum that goes on from a known one costs only what is new.
 
-    The order of additions never depends on what is known, so neither does the last digit of a sum.
+    The order of additions never depends on what is known, so neither does the last digit of a sum. One sum is known for
+    each lineage, and a few more.
     """
 
-    def __init__(self, load: Callable[[Batch, float], T], add: Callable[[T, T], T], limit: int = 4) -> None:
+    def __init__(self, load: Callable[[Batch, float], T], add: Callable[[T, T], T], lineages: int = 1) -> None:
         self._load = load
         self._add = add
-        self._limit = limit
+        self._limit = 3 + lineages
         self._known: OrderedDict[tuple[tuple[str, float], ...], T] = OrderedDict()
 
     def total(self, items: list[tuple[Batch, float]]) -> T:
@@ -55,6 +56,14 @@ class RunningSum(Generic[T]):
         while len(self._known) > self._limit:
             self._known.popitem(last=False)
         return total
+
+
+def square_distances(values: Sequence[np.ndarray]) -> np.ndarray:
+    """Squared distance of two estimates, a mean over pairs of them: values [replicates, dim] each, [replicates]."""
+    apart = np.subtract(values, values[0])  # equal estimates are exactly 0 apart
+    center = apart.mean(axis=0)
+    found: np.ndarray = 2 * sum(np.vecdot(each - center, each - center) for each in apart) / (len(values) - 1)
+    return found
 
 
 def whole_batches(corpus: Corpus) -> list[tuple[Batch, float]]:

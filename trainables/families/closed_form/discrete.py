@@ -6,7 +6,7 @@ Rows exist on demand, a random order of the counts, wherever a policy looks at s
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import ClassVar, Literal
 
@@ -23,6 +23,7 @@ from trainables.families.closed_form.corpus_terms import (
     gather,
     multiplicities,
     probability,
+    square_distances,
     whole_batches,
 )
 from trainables.families.closed_form.random_matrices import blocks
@@ -87,7 +88,7 @@ class Discrete(Family):
 
     def __init__(self, config: DiscreteConfig, world: World) -> None:
         super().__init__(config, world)
-        self._sums = RunningSum(_whole, np.add)
+        self._sums = RunningSum(_whole, np.add, world.lineages)
         self._parts: Memo[np.ndarray] = Memo(4)
 
     @cached_property
@@ -143,6 +144,10 @@ class Discrete(Family):
         if len(tail):
             values["tail_mass_ratio"] = found[:, tail].sum(axis=1) / truth[tail].sum()
         return summarise(values, spread=("test_loss", "gini_simpson", "surviving_categories", "tail_mass_ratio"))
+
+    def disagree(self, models: Sequence[Payload], stream: Stream) -> dict[str, np.ndarray]:
+        """‖p̂_i − p̂_j‖², a mean over pairs."""
+        return {"disagreement": square_distances([model.tensors["frequencies"] for model in models])}
 
     def judge(self, kind: str, real: Payload, synthetic: Payload | None, stream: Stream) -> Payload:
         """The true frequencies, or log-odds of real against synthetic by category, half a row added to each."""

@@ -7,7 +7,7 @@ generation. Rows exist on demand, conditional on the statistics, wherever a poli
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -24,6 +24,7 @@ from trainables.families.closed_form.corpus_terms import (
     gather,
     multiplicities,
     probability,
+    square_distances,
     whole_batches,
 )
 from trainables.families.closed_form.moments import Moments
@@ -83,7 +84,7 @@ class Gaussian(Family):
 
     def __init__(self, config: GaussianConfig, world: World) -> None:
         super().__init__(config, world)
-        self._sums = RunningSum(_whole, Moments.__add__)
+        self._sums = RunningSum(_whole, Moments.__add__, world.lineages)
         self._parts: Memo[Moments] = Memo(4)
 
     def real(self, start: int, rows: int) -> Payload:
@@ -130,6 +131,10 @@ class Gaussian(Family):
         }
         flag = {"infinite_mean": 1.0} if self.world.rows <= dim + 2 else {}
         return summarise(values, flag, spread=("test_loss", "mean_sq_error", "trace_ratio"))
+
+    def disagree(self, models: Sequence[Payload], stream: Stream) -> dict[str, np.ndarray]:
+        """‖μ̂_i − μ̂_j‖², a mean over pairs."""
+        return {"disagreement": square_distances([model.tensors["mean"] for model in models])}
 
     def judge(self, kind: str, real: Payload, synthetic: Payload | None, stream: Stream) -> Payload:
         """The true density, or Gaussians fitted to real and to synthetic rows (quadratic discriminant analysis)."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar, Literal
@@ -12,7 +13,14 @@ from pydantic import Field
 
 from trainables.corpus import Batch, Corpus, Part
 from trainables.families.base import Cost, Diverged, Evaluation, Family, FamilyConfig, World
-from trainables.families.closed_form.corpus_terms import RunningSum, by_row, drawn_parts, gather, probability
+from trainables.families.closed_form.corpus_terms import (
+    RunningSum,
+    by_row,
+    drawn_parts,
+    gather,
+    probability,
+    square_distances,
+)
 from trainables.families.closed_form.kernel_sums import log_sums, sliced_wasserstein
 from trainables.families.closed_form.mixtures import POINTS, Shape, between, dimension, draw, modes, points
 from trainables.families.closed_form.replicate_summary import summarise
@@ -100,8 +108,8 @@ class Kde(Family):
 
     def __init__(self, config: KdeConfig, world: World) -> None:
         super().__init__(config, world)
-        self._moments = RunningSum(lambda batch, weight: _sums(batch.payload.tensors["x"], weight), Sums.__add__)
-        self._densities = RunningSum(self._density, np.logaddexp)
+        self._moments = RunningSum(_whole, Sums.__add__, world.lineages)
+        self._densities = RunningSum(self._density, np.logaddexp, world.lineages)
 
     @cached_property
     def _shape(self) -> np.ndarray:
@@ -181,6 +189,10 @@ class Kde(Family):
         if self._modes is not None:
             values["mode_overlap"] = between(sample, self._modes)
         return summarise(values, spread=("test_loss", "trace_ratio"))
+
+    def disagree(self, models: Sequence[Payload], stream: Stream) -> dict[str, np.ndarray]:
+        """Mean squared difference of log-densities at held-out rows, in nats², a mean over pairs."""
+        return {"disagreement": square_distances([self._log_density(model) for model in models]) / self.config.held_out}
 
     @cached_property
     def _modes(self) -> list[np.ndarray] | None:
@@ -296,6 +308,10 @@ def _rows(part: Part) -> np.ndarray:
     """A part's rows, in the order drawn."""
     assert part.index is not None
     return gather(np.concatenate([batch.payload.tensors["x"] for batch in part.batches], axis=1), part.index)
+
+
+def _whole(batch: Batch, weight: float) -> Sums:
+    return _sums(batch.payload.tensors["x"], weight)
 
 
 def _sums(x: np.ndarray, weight: float) -> Sums:

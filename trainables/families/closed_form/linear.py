@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import ClassVar, Literal
 
@@ -25,6 +25,7 @@ from trainables.families.closed_form.corpus_terms import (
     gather,
     multiplicities,
     probability,
+    square_distances,
     whole_batches,
 )
 from trainables.families.closed_form.inputs import Design, Tiled, columns
@@ -102,8 +103,8 @@ class Linear(Family):
     def __init__(self, config: LinearConfig, world: World) -> None:
         super().__init__(config, world)
         self._solve = Solver(config.estimator, config.penalty, config.spectrum)
-        self._sums = RunningSum(self._whole, operator.add)
-        self._designs: Memo[Design] = Memo(4)
+        self._sums = RunningSum(self._whole, operator.add, world.lineages)
+        self._designs: Memo[Design] = Memo(3 + world.lineages)
         self._parts: Memo[NormalEquations] = Memo(4)
 
     @cached_property
@@ -167,6 +168,10 @@ class Linear(Family):
             noise = self.config.noise * rng.standard_normal(self.world.rows)
             total += float(((rng.standard_normal(shape) @ one + noise) ** 2).mean())
         return total / len(error)
+
+    def disagree(self, models: Sequence[Payload], stream: Stream) -> dict[str, np.ndarray]:
+        """Expected squared difference of two models' predictions, ‖ŵ_i − ŵ_j‖²_Σ, a mean over pairs."""
+        return {"disagreement": square_distances([model.tensors["coefficients"] for model in models])}
 
     def judge(self, kind: str, real: Payload, synthetic: Payload | None, stream: Stream) -> Payload:
         """The true coefficients, or those fitted to real and to synthetic rows."""

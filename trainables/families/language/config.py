@@ -9,9 +9,18 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from trainables.config import Config, suggest
+from trainables.config import Config
 from trainables.families.base import Cost, World
-from trainables.families.language.sizes import FORMULAS, LEAN, SIZES, Shape, feed_forward, parameters, shape
+from trainables.families.language.sizes import (
+    FORMULAS,
+    LEAN,
+    SIZES,
+    Shape,
+    feed_forward,
+    parameters,
+    shape,
+    suggest_size,
+)
 from trainables.families.starts import Checkpoint, StartConfig
 from trainables.lineage import make_key
 from trainables.sources.text import TEXTS, Pydoc, TextSource
@@ -265,7 +274,7 @@ class LanguageConfig(StartConfig):
             raise ValueError("architecture: auto is a checkpoint's own; name one, as in architecture: gpt2")
         for name, size in (("size", self.size), ("reference_size", self.reference_size)):
             if size is not None and size not in SIZES:
-                raise ValueError(f"{name}: unknown size {size!r}{suggest(size, SIZES)}")
+                raise ValueError(f"{name}: unknown size {size!r}{suggest_size(size)}")
         if self.shape.width % self.shape.heads:
             raise ValueError(f"heads: {self.shape.heads} heads do not divide a width of {self.shape.width}")
         if self.architecture == "gpt2" and self.positions < self.context:

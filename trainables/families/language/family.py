@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ from trainables.families.language import checkpoint, judges
 from trainables.families.language import model as architecture
 from trainables.families.language.config import LanguageConfig
 from trainables.families.language.data import NAMES, prepare
-from trainables.families.language.evaluate import cross_entropy
+from trainables.families.language.evaluate import cross_entropy, row_losses
 from trainables.families.language.fit import fit
 from trainables.families.language.metrics import each, statistics, tail
 from trainables.families.language.sampling import edit_rows, sample_rows
@@ -93,6 +93,13 @@ class Language(Family):
         sampled = self._samples(model, stream)
         metrics |= statistics(sampled, test, self._tail)
         return Evaluation(loss, metrics, files={"samples.txt": self._shown(sampled)})
+
+    def disagree(self, models: Sequence[Payload], stream: Stream) -> Mapping[str, np.ndarray]:
+        """Mean squared difference of held-out rows' losses, each row's in nats per token, a mean over pairs."""
+        test = self.text.test.take(np.arange(min(self.config.test_rows, self.text.test.rows)))
+        losses = [row_losses(self.config, self._load(model), test) / test.lengths for model in models]
+        apart = 2 * np.var(losses, axis=0, ddof=1).mean()
+        return {"disagreement": np.array([apart])}
 
     def validate(self, model: Payload) -> float:
         rows = self.text.validation

@@ -6,7 +6,11 @@ nominal at 512.
 
 from __future__ import annotations
 
+import math
+import re
 from dataclasses import dataclass
+
+from trainables.config import suggest
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,24 @@ _PAPER = {
 
 SIZES = (*_SMALL, *_PAPER)
 """Names that `shape` knows, smallest first."""
+
+
+_WORD = re.compile(r"(\d+(?:\.\d+)?)([kmb])")
+_UNITS = {"k": 1e3, "m": 1e6, "b": 1e9}
+
+
+def suggest_size(word: str) -> str:
+    """The tail of a "no such size" message: the size that is nearest in parameters, and all of them."""
+    if _count(word) is None:
+        return suggest(word, SIZES)
+    near = min(SIZES, key=lambda name: abs(math.log((_count(name) or 1.0) / (_count(word) or 1.0))))
+    return f"; the nearest is {near!r} (known: {', '.join(SIZES)})"
+
+
+def _count(word: str) -> float | None:
+    """Parameters that a name speaks of; None where it is none such."""
+    found = _WORD.fullmatch(word.strip().lower())
+    return float(found[1]) * _UNITS[found[2]] or None if found else None
 
 
 def shape(size: str, architecture: str) -> Shape:

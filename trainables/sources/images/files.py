@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
+from trainables.runtime import check_place
 from trainables.sources.images.base import ALL, ImageSource, Labelled
 from trainables.sources.images.decode import VERSION, kept_for, prepare, resize
 from trainables.sources.images.pixels import LABEL, Pixels
@@ -175,6 +176,7 @@ def content_digest(path: str) -> str:
     """
     import fsspec
 
+    check_place("source.path", path)
     if "://" in path:
         filesystem, place = fsspec.url_to_fs(path)
         return hashlib.sha256(str(filesystem.checksum(place)).encode()).hexdigest()[:32]

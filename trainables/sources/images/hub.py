@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
+from trainables.runtime import check_dataset
 from trainables.sources.images.base import ImageSource, Labelled
 from trainables.sources.images.decode import VERSION, kept_for
 from trainables.sources.images.files import content_digest, labelled
@@ -67,6 +68,7 @@ class Hub(ImageSource):
         """
         import datasets
 
+        check_dataset("source.name", self.name)
         try:
             if any((Path(self.name) / mark).exists() for mark in ("dataset_dict.json", "state.json")):
                 saved = datasets.load_from_disk(self.name)

@@ -15,6 +15,7 @@ import numpy as np
 from pydantic import Field
 
 from trainables.config import Registry
+from trainables.runtime import check_place
 from trainables.sources.base import Source
 from trainables.sources.molecules.rows import Conformers
 
@@ -105,6 +106,7 @@ def content(path: str) -> bytes:
     """
     import fsspec
 
+    check_place("source.path", path)
     try:
         with fsspec.open(path, "rb", compression="infer") as file:
             data: bytes = file.read()

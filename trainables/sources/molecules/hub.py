@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from pydantic import Field, model_validator
 
+from trainables.runtime import check_dataset
 from trainables.sources.molecules.base import Loaded
 from trainables.sources.molecules.files import from_coordinates
 from trainables.sources.molecules.smiles import SmilesSource
@@ -99,6 +100,7 @@ class Hub(SmilesSource):
     def _open(self) -> Dataset:
         import datasets
 
+        check_dataset("source.name", self.name)
         try:
             if any((Path(self.name) / mark).exists() for mark in ("dataset_dict.json", "state.json")):
                 saved = datasets.load_from_disk(self.name)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
+from trainables.runtime import check_dataset
 from trainables.sources.digests import content_digest
 from trainables.sources.text.base import TextSource, digest_of
 from trainables.sources.text.files import paired
@@ -76,6 +77,7 @@ class TextHub(TextSource):
         """
         import datasets
 
+        check_dataset("source.name", self.name)
         try:
             if any((Path(self.name) / mark).exists() for mark in ("dataset_dict.json", "state.json")):
                 saved = datasets.load_from_disk(self.name)
