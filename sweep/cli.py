@@ -288,6 +288,22 @@ def show(
 
 @app.command()
 @reported
+def export(
+    study: StudyName,
+    key: Annotated[str, typer.Argument(metavar="KEY", help="A model's lineage key, or its first digits.")],
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Where to write it; must be empty or absent.")],
+    override: Overrides = None,
+    workspace: Root = DEFAULT,
+    storage: Storage = None,
+) -> int:
+    """Write a model as safetensors with its config and tokenizer, as transformers and `checkpoint:` read it."""
+    from sweep.commands import export as command
+
+    return command.export(study, override or [], _place(workspace, storage, None), key, folder)
+
+
+@app.command()
+@reported
 def trial(
     cell: Annotated[Path, typer.Argument(metavar="CELL.yaml", help="A cell: family, policy, generations, rows, seed.")],
     override: Overrides = None,

@@ -86,7 +86,7 @@ class Cell(Config):
 
     @model_validator(mode="after")
     def _possible(self) -> Cell:
-        self.family.check(self.rows, self.replicates)
+        self._check_family()
         for place, policy in self._policies().items():
             missing = policy.requires() - self.family.abilities
             if missing:
@@ -95,6 +95,16 @@ class Cell(Config):
                     f"{self.family.kind} has {', '.join(sorted(self.family.abilities)) or 'none'}"
                 )
         return self
+
+    def _check_family(self) -> None:
+        """What the family refuses, by the field's place in a cell."""
+        try:
+            self.family.check(self.rows, self.replicates)
+        except ValueError as problem:
+            field = str(problem).partition(":")[0].partition(".")[0]
+            if field in type(self.family).model_fields:
+                raise ValueError(f"family.{problem}") from problem
+            raise
 
     def _policies(self) -> dict[str, PolicyConfig]:
         """Every policy that somebody follows, by its place."""
@@ -219,6 +229,8 @@ class Cell(Config):
         }
         if self.population is not None:
             parts["population"] = self.population.canonical()
+        start = family.start_identity()
+        parts |= {"start": start} if start else {}
         return make_key("cell", rows=self.rows, replicates=self.replicates, seed=self.seed, **parts)
 
 

@@ -17,7 +17,7 @@ WORDS = frozenset({"grid", "choice"})
 
 
 def absolute(raw: Any, base: Path, at: tuple[str, ...] = ()) -> Any:
-    """Plain data of a study or cell with every relative path of a source made absolute.
+    """Plain data of a study or cell with every relative path of a source or a checkpoint made absolute.
 
     Args:
         raw: mappings, lists and values as YAML has them; dotted keys are paths.
@@ -28,6 +28,8 @@ def absolute(raw: Any, base: Path, at: tuple[str, ...] = ()) -> Any:
         return {key: absolute(value, base, (*at, *_parts(key))) for key, value in raw.items()}
     if isinstance(raw, list | tuple):
         return [absolute(value, base, at) for value in raw]
+    if isinstance(raw, str) and at[-2:] == ("checkpoint", "path"):
+        return located(raw, base)
     if isinstance(raw, str) and len(at) > 1 and at[-2] == "source":
         local = at[-1] in PLACES or (at[-1] == "name" and (base / raw).exists())  # a hub's loader looks there first
         return located(raw, base) if local else raw

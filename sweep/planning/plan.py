@@ -225,11 +225,11 @@ class _Count:
 
 def _spend(effort: Effort, parts: Iterable[Work]) -> None:
     for part in parts:
-        if part.kind == "model":
-            effort.generations += 1
-            effort.fitting += part.flops
-        else:
+        effort.generations += part.kind == "model"
+        if part.kind == "batch":
             effort.sampling += part.flops
+        else:
+            effort.fitting += part.flops
 
 
 def _count(totals: Totals, work: Work, stored: bool) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from sweep.scheduling.job import Job
 from sweep.scheduling.listener import Listener
 from trainables.cell import Record
-from trainables.recursion import Keep, Name, Steps, collect, last_uses, remove
+from trainables.recursion import Graph, Keep, Name, Steps, collect, last_uses, remove
 from trainables.store import Store, StoreError
 
 
@@ -51,9 +51,8 @@ class Pruner(Listener):
                 self._users[name] += 1
         if self._growing:
             for member in steps.members:
-                first = member.step(1)
-                real = [("batch", batch.key) for draw in first.draws for batch in member.drawn(draw)]
-                self._users.update([("model", first.model), *real])
+                first = Graph(member).model(1)
+                self._users.update([first.name, *(node.name for node in first.parents.values())])
         self._needs[job.key] = needs
         if job.status in ("failed", "stopped"):
             self._release_all(job)

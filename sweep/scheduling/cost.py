@@ -15,7 +15,7 @@ class Work:
     """One thing to be computed.
 
     Attributes:
-        kind: as the store calls it, `model` or `batch`.
+        kind: as the store calls it, `model`, `batch` or `checkpoint`.
         key: lineage key.
         rows: rows fitted on, or rows sampled; over all replicates.
         tokens: the same in tokens, pixels, atoms.
@@ -42,7 +42,8 @@ FLOAT = 4
 
 def generation_work(cell: Cell, steps: Steps, generation: int) -> tuple[Step, list[Work]]:
     """What generation n computes: its model, and batch n − 1 where a recipe samples one; in a population, each member's
-    model and the batches that somebody reads, what is the same of several once.
+    model and the batches that somebody reads, what is the same of several once. Generation 1 also computes the
+    checkpoint that it starts from, where the study makes it.
 
     The step is the cell's; in a population its `model` names all members' models together.
     """
@@ -59,6 +60,8 @@ def generation_work(cell: Cell, steps: Steps, generation: int) -> tuple[Step, li
 def _member_work(cell: Cell, steps: Steps, generation: int) -> Iterator[Work]:
     """Of one lineage."""
     yield _fit(cell, steps, steps.step(generation))
+    if generation == 1 and cell.family.starts_from(1) == "checkpoint" and cell.family.pretraining() is not None:
+        yield _pretrain(cell, steps)
     for node in Graph(steps).model(generation).parents.values():
         batch = node.step
         if isinstance(batch, BatchStep) and node.kind == "batch" and 0 < batch.number == generation - 1:
@@ -80,6 +83,14 @@ def _fit(cell: Cell, steps: Steps, step: Step) -> Work:
     total = rows * cell.replicates
     size = FLOAT * cost.parameters * cell.replicates
     return Work("model", step.model, total, total * cost.tokens_per_row, total * cost.fit_flops, size)
+
+
+def _pretrain(cell: Cell, steps: Steps) -> Work:
+    found = cell.family.pretraining()
+    assert found is not None  # asked only where the study makes the checkpoint
+    rows, cost = found
+    size = FLOAT * cost.parameters
+    return Work("checkpoint", steps.checkpoint, rows, rows * cost.tokens_per_row, rows * cost.fit_flops, size)
 
 
 def _sample(cell: Cell, batch: BatchStep) -> Work:

@@ -18,12 +18,20 @@ TEXT += ["family.epochs=0.5", "family.sample_rows=4", "family.test_rows=16", "se
 SMALL = {
     "write-a-study.md": [*TEXT, "space.policy={grid: [{kind: replace}]}", "generations=2"],
     "tune-then-compare.md": [*TEXT, "generations=2", "tune_first.num_samples=2"],
+    "fine-tune.md": [
+        *TEXT,
+        "generations=2",
+        "space.policy={grid: [{kind: accumulate}]}",
+        "family.checkpoint.pretrain.rows=60",
+        "family.checkpoint.pretrain.epochs=1",
+    ],
     "falsify-a-claim.md": ["search.num_samples=6", "replicates=5", "generations=8", "search.confirm.candidates=1"],
 }
 """Page -> what makes its studies small; what a command of the page says itself comes last, and wins."""
 SAYS = {
     "write-a-study.md": "temperature",
     "tune-then-compare.md": "Tuned first",
+    "fine-tune.md": "accumulate",
     "falsify-a-claim.md": "Claim: replace diverges. Outcome:",
 }
 NAMED = ["rows=40", "replicates=2", "search.num_samples=2", "search.seeds=2", "generations=6"]

@@ -6,7 +6,8 @@ It knows nothing of policies, generations or stores. Rules that `trainables.test
 - Deterministic: equal config, world, corpus and stream give equal payloads on one machine type.
 - Every random number comes from the stream it is handed; no global generator is touched.
 - Held-out rows are in no batch that `real` returns and take no part in fitting anything.
-- `fit` starts from a fresh initialisation; nothing leaks from the previous generation but its rows.
+- `fit` starts from a fresh initialisation; `fine_tune` from the model that it is handed, and from nothing else.
+  Which of them a generation is made by, its config's `starts_from` says, and its key with it.
 - A loss or weight that is not finite raises `Diverged`, never a record.
 - Config modules import neither torch nor transformers; methods import what they need.
 """
@@ -16,7 +17,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from pathlib import Path
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -25,6 +27,9 @@ from trainables.corpus import Corpus
 from trainables.errors import CollapseSweepError
 from trainables.lineage import Stream, make_key
 from trainables.store import Payload, Store
+
+Start = Literal["fresh", "previous", "checkpoint"]
+"""Where a fit starts: at random weights, at the last generation's model, or at a pretrained one."""
 
 
 class Diverged(CollapseSweepError):
@@ -95,7 +100,8 @@ class FamilyConfig(Config, ABC):
 
     Class attributes say which part of a recursion a field can change, so that a change recomputes no
     more than it must: `data_fields` shape the real rows, `sampling_fields` only the synthetic ones,
-    `evaluation_fields` only the records, `judge_fields` only who scores rows. All others shape the model.
+    `evaluation_fields` only the records, `judge_fields` only who scores rows, `start_fields` where fits start, which
+    enters the keys of the generations that start there. All others shape the model.
     """
 
     kind: str
@@ -116,6 +122,7 @@ class FamilyConfig(Config, ABC):
     fit_version: ClassVar[int] = 0
     """Raised when fitting or sampling gives other numbers, so that this family alone is computed again."""
     judge_fields: ClassVar[frozenset[str]] = frozenset()
+    start_fields: ClassVar[frozenset[str]] = frozenset()
 
     def data_identity(self) -> dict[str, Any]:
         """What real rows are made of: data fields, and a digest of any file's content. Light to compute.
@@ -132,9 +139,34 @@ class FamilyConfig(Config, ABC):
 
     def fit_identity(self) -> dict[str, Any]:
         """What, besides the corpus (whose key holds the data's identity), decides a model."""
-        other = self.data_fields | self.sampling_fields | self.evaluation_fields | self.judge_fields
+        other = self.data_fields | self.sampling_fields | self.evaluation_fields | self.judge_fields | self.start_fields
         version = {"version": self.fit_version} if self.fit_version else {}
         return {k: v for k, v in self.canonical().items() if k not in other} | version
+
+    def starts_from(self, generation: int) -> Start:
+        """Where the fit of a generation (1, 2, …) starts."""
+        return "fresh"
+
+    def checkpoint_key(self) -> str | None:
+        """Lineage key of the pretrained model, by its content; None where there is none.
+
+        Raises:
+            ValueError: it can't be read; one line says which and why.
+        """
+        return None
+
+    def start_identity(self) -> dict[str, Any]:
+        """What decides where fits start, over all generations; nothing where all are fresh."""
+        return {}
+
+    def pretraining(self) -> tuple[int, Cost] | None:
+        """Rows that the checkpoint is fitted on, and what they cost, where the study makes it itself."""
+        return None
+
+    @property
+    def prompted(self) -> bool:
+        """Whether samples continue rows of batch 0."""
+        return False
 
     def sampling_identity(self) -> dict[str, Any]:
         """What, besides the model, decides a batch."""
@@ -242,6 +274,28 @@ class Family(ABC):
         Raises:
             Diverged: the loss or a weight is not finite.
         """
+
+    def fine_tune(self, start: Payload, corpus: Corpus, stream: Stream) -> Payload:
+        """A model fitted on the corpus from the weights of `start`: what an optimiser remembers is not among them.
+
+        Asked only of families whose config has a `start`.
+
+        Raises:
+            Diverged: the loss or a weight is not finite.
+        """
+        raise TypeError(f"{self.config.kind} is fitted from scratch")
+
+    def checkpoint(self) -> Payload:
+        """The pretrained model that the config names, read or made.
+
+        Raises:
+            ValueError: it can't be read, or does not fit the config.
+        """
+        raise TypeError(f"{self.config.kind} has no checkpoint")
+
+    def export(self, model: Payload, folder: Path) -> None:
+        """Write a model into an empty folder as other libraries, and `checkpoint: {path: …}`, read it."""
+        raise TypeError(f"{self.config.kind} has no form that others read")
 
     @abstractmethod
     def evaluate(self, model: Payload, stream: Stream) -> Evaluation:

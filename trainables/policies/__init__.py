@@ -18,6 +18,7 @@ POLICIES = Registry(
         "decaying_real": "trainables.policies.decaying_real:DecayingReal",
         "verified": "trainables.policies.verified:Verified",
         "self_verified": "trainables.policies.self_verified:SelfVerified",
+        "surprising": "trainables.policies.surprising:Surprising",
         "curated": "trainables.policies.curated:Curated",
         "detector_weighted": "trainables.policies.detector_weighted:DetectorWeighted",
         "token_edit": "trainables.policies.token_edit:TokenEdit",

@@ -61,19 +61,21 @@ class Selection(Config):
 
     Attributes:
         rule: `accept` keeps the first ones that score at least as high as the share `level` of real rows
-            does not; where too few do, the best of the others; `top` keeps the best by score; `best_of`
+            does not; where too few do, the best of the others; `top` keeps the best by score, `bottom` the
+            worst, which surprise the judge most; `best_of`
             keeps one of each `of` consecutive candidates, drawn by softmax of reward / temperature
             (Bradley–Terry; Ferbach et al. 2024).
         judge: who scores: `reference` (an oracle or a model fitted on real data), `first` (model 1's
-            own likelihood), `detector` (a classifier of real against synthetic).
+            own likelihood), `own` (that of the model that they are sampled from), `detector` (a classifier of
+            real against synthetic).
         keep: rows kept at most.
         of: group size of `best_of`.
         temperature: of the Bradley–Terry choice; small values take the best.
         level: quantile of the judge's scores of batch 0 that `accept` asks for.
     """
 
-    rule: Literal["accept", "top", "best_of"]
-    judge: Literal["reference", "first", "detector"]
+    rule: Literal["accept", "top", "bottom", "best_of"]
+    judge: Literal["reference", "first", "own", "detector"]
     keep: int = Field(ge=1)
     of: int = Field(default=1, ge=1)
     temperature: float = Field(default=1.0, gt=0)

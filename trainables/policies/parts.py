@@ -55,16 +55,16 @@ class Keep(Config):
     """Part 2: each batch is what a judge picks from more candidates.
 
     Attributes:
-        rule: `accept`, those that pass for real; `top`, the best by score; or `best_of`, one of each
-            `candidates` in a row, by Bradley–Terry.
-        judge: `reference`, `first` or `detector`, as in `Selection`.
+        rule: `accept`, those that pass for real; `top` or `bottom`, the best or the worst by score; or `best_of`, one
+            of each `candidates` in a row, by Bradley–Terry.
+        judge: `reference`, `first`, `own` or `detector`, as in `Selection`; `own` has no bar for `accept`.
         candidates: sampled for each row kept; a whole number for `best_of`.
         temperature: of the Bradley–Terry choice.
         level: of `accept`: a row passes if it scores no lower than this quantile of real rows.
     """
 
-    rule: Literal["accept", "top", "best_of"]
-    judge: Literal["reference", "first", "detector"] = "reference"
+    rule: Literal["accept", "top", "bottom", "best_of"]
+    judge: Literal["reference", "first", "own", "detector"] = "reference"
     candidates: float = Field(default=2.0, ge=1)
     temperature: float = Field(default=1.0, gt=0)
     level: float = Field(default=0.1, ge=0, lt=1)
@@ -73,12 +73,21 @@ class Keep(Config):
     def _whole_groups(self) -> Keep:
         if self.rule == "best_of" and self.candidates != int(self.candidates):
             raise ValueError(f"candidates: the best of a group needs a whole number, not {self.candidates}")
+        if self.rule == "accept" and self.judge == "own":
+            raise ValueError(
+                "judge: own changes with every model, and so would the bar of `accept`; take top or bottom"
+            )
         return self
 
     def selection(self, rows: int) -> Selection:
         """The selection that keeps so many rows."""
         of = int(self.candidates) if self.rule == "best_of" else 1
-        own = {"accept": {"level": self.level}, "top": {}, "best_of": {"of": of, "temperature": self.temperature}}
+        own = {
+            "accept": {"level": self.level},
+            "top": {},
+            "bottom": {},
+            "best_of": {"of": of, "temperature": self.temperature},
+        }
         return Selection.model_validate({"rule": self.rule, "judge": self.judge, "keep": rows} | own[self.rule])
 
 

@@ -24,7 +24,7 @@ class Node:
     """One artifact.
 
     Attributes:
-        kind: as the store calls it: `record`, `model`, `batch`, `scores` or `judge`.
+        kind: as the store calls it: `record`, `model`, `batch`, `scores`, `judge` or `checkpoint`.
         key: its lineage key.
         step: the generation or the batch that it belongs to.
         derive: gives its parents; called when they are first asked for.
@@ -95,7 +95,8 @@ class Graph:
         return found
 
     def model(self, generation: int) -> Node:
-        """A model is fitted on the batches its recipe draws on, and where it draws by score, on these scores."""
+        """A model is fitted on the batches its recipe draws on, and where it draws by score, on these scores; it may
+        start from the one before it or from a checkpoint."""
         step = self.steps.step(generation)
 
         def derive() -> Parents:
@@ -108,9 +109,22 @@ class Graph:
                     found[role] = self.batch(batch)
                     if draw.how == "scored":
                         found[f"{whose}scores {batch.number}"] = self.scores(batch, "detector")
-            return found
+            return found | self._start(generation)
 
         return Node("model", step.model, step, derive)
+
+    def _start(self, generation: int) -> dict[str, Node]:
+        """What a fit starts from, but for a fresh one."""
+        match self.steps.cell.family.starts_from(generation):
+            case "previous":
+                return {"previous": self.model(generation - 1)}
+            case "checkpoint":
+                return {"checkpoint": self.checkpoint()}
+        return {}
+
+    def checkpoint(self) -> Node:
+        """The pretrained model. In a store only where the study makes it."""
+        return Node("checkpoint", self.steps.checkpoint, self.steps.step(1), dict)
 
     def batch(self, batch: BatchStep) -> Node:
         """A synthetic batch is sampled from a model; real rows may be edited, and a judge may select."""
@@ -124,9 +138,11 @@ class Graph:
             found = {"model": self.model(batch.number)}
             if sampling.edit is not None:
                 found["edited rows"] = self.batch(self.steps.edited(sampling.rows))
+            elif self.steps.cell.family.prompted:
+                found["prompts"] = self.batch(self.steps.batch(0))
             selection = batch.recipe.selection
             if selection is not None:
-                found["judge"] = self.judge(selection.judge)
+                found["judge"] = self.judge(selection.judge, batch.number)
                 if selection.rule == "accept":  # the bar is set on real rows
                     found["scores 0"] = self.scores(self.steps.batch(0), selection.judge)
             return found
@@ -138,15 +154,17 @@ class Graph:
         key = self.steps.scores_key(batch, judge)
         return Node("scores", key, batch, lambda: {"batch": self.batch(batch), "judge": self.judge(judge)})
 
-    def judge(self, judge: str) -> Node:
-        """Model 1, or a judge fitted on real rows, a detector also on rows of model 1."""
-        if judge == "first":
-            return self.model(1)
+    def judge(self, judge: str, number: int = 1) -> Node:
+        """Model 1, model `number` for `own`, or a judge fitted on real rows, a detector also on rows of model 1."""
+        if judge in ("first", "own"):
+            return self.model(number if judge == "own" else 1)
 
         def derive() -> Parents:
             found = {"real rows": self.batch(self.steps.batch(0))}
             if judge == "detector":
                 found["model"] = self.model(1)
+            elif "checkpoint" in self.steps.cell.family.judge_identity():
+                found["checkpoint"] = self.checkpoint()
             return found
 
         return Node("judge", self.steps.judge_key(judge), self.steps.batch(0), derive)

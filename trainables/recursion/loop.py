@@ -255,11 +255,20 @@ class Recursion:
             corpus = Corpus(by_age(corpus.parts))
         started = time.perf_counter()
         try:
-            model = self.family.fit(corpus, Stream(step.model).child("fit"))
+            model = self._trained(step, corpus, Stream(step.model).child("fit"))
         except Diverged as problem:
             raise CellFailed(step.generation, str(problem)) from problem
         seconds = time.perf_counter() - started
         return replace(model, meta={**model.meta, "composition": composition, "fit_seconds": seconds})
+
+    def _trained(self, step: Step, corpus: Corpus, stream: Stream) -> Payload:
+        """A model of the corpus, from where the family's config says that this generation starts."""
+        match self.cell.family.starts_from(step.generation):
+            case "previous":
+                return self.family.fine_tune(self.model(step.generation - 1), corpus, stream)
+            case "checkpoint":
+                return self.family.fine_tune(self.family.checkpoint(), corpus, stream)
+        return self.family.fit(corpus, stream)
 
     def _composition(self, step: Step, corpus: Corpus) -> dict[str, Any]:
         """The audit: what the corpus really holds."""
@@ -321,10 +330,10 @@ class Recursion:
         selection = step.recipe.selection if step.recipe else None
         started = time.perf_counter()
         try:
-            bench = self._bench(selection) if selection else None
+            bench = self._bench(selection, step.number) if selection else None
             made = self._candidates(step, stream)
             if selection and bench:
-                made = self._select(selection, bench, made, stream)
+                made = self._select(selection, bench, made, stream, step.number)
         except Diverged as problem:
             raise CellFailed(step.number + 1, f"sampling from model {step.number}: {problem}") from problem
         return replace(made, meta={**made.meta, "sample_seconds": time.perf_counter() - started})
@@ -338,15 +347,15 @@ class Recursion:
         real = self.batch(self.steps.edited(sampling.rows))
         return self.family.edit(model, real, sampling.edit, stream.child("edit"))
 
-    def _bench(self, selection: Selection) -> Bench:
+    def _bench(self, selection: Selection, number: int) -> Bench:
         """Who selects. Asked before candidates are sampled, since another process may be computing it (`Busy`)."""
         least: np.ndarray | float = -np.inf
         if selection.rule == "accept":
             least = bar(selection, self._kept_scores(selection.judge, self.steps.batch(0)))
-        return Bench(self._judge_model(selection.judge), least)
+        return Bench(self._judge_model(selection.judge, number), least)
 
-    def _select(self, selection: Selection, bench: Bench, made: Payload, stream: Stream) -> Payload:
-        scores = self._scores(selection.judge, bench.judge, made)
+    def _select(self, selection: Selection, bench: Bench, made: Payload, stream: Stream, number: int) -> Payload:
+        scores = self._scores(selection.judge, bench.judge, made, number)
         index = choose(selection, scores, stream.numpy("select"), bench.least)
         kept = self.family.take(made, index)
         audit = verdicts(selection, scores, index, bench.least)
@@ -361,15 +370,15 @@ class Recursion:
         held = self._judge_model(judge)
         return Payload(tensors={"scores": self._scores(judge, held, self.batch(step))})
 
-    def _scores(self, judge: str, held: Payload, batch: Payload) -> np.ndarray:
-        stream = Stream(self.steps.judge_key(judge)).child("score")
-        found = self.family.score(judge, held, batch, stream)
+    def _scores(self, judge: str, held: Payload, batch: Payload, number: int = 1) -> np.ndarray:
+        stream = Stream(self.steps.judge_key(judge, number)).child("score")
+        found = self.family.score("first" if judge == "own" else judge, held, batch, stream)
         return check_scores(judge, found, batch.rows, self.cell.replicates)
 
-    def _judge_model(self, judge: str) -> Payload:
-        """Model 1 or a judge fitted on real rows, as `Family.score` wants it."""
-        if judge == "first":
-            return self.model(1)
+    def _judge_model(self, judge: str, number: int = 1) -> Payload:
+        """Model 1, model `number` for `own`, or a judge fitted on real rows, as `Family.score` wants it."""
+        if judge in ("first", "own"):
+            return self.model(number if judge == "own" else 1)
         node = self.graph.judge(judge)
         return self.once(node, lambda: self._make_judge(judge, node.key))
 

@@ -58,8 +58,9 @@ def choose(
         ranks = np.argsort(np.argsort(-scores, axis=-1, kind="stable"), axis=-1)
         turn = np.where(scores >= least, np.arange(rows) - rows, ranks)
         return np.sort(np.argsort(turn, axis=-1, kind="stable")[..., : selection.keep], axis=-1)
-    if selection.rule == "top":
-        best = np.argsort(-scores, axis=-1, kind="stable")[..., : selection.keep]
+    if selection.rule in ("top", "bottom"):
+        worth = scores if selection.rule == "top" else -scores
+        best = np.argsort(-worth, axis=-1, kind="stable")[..., : selection.keep]
         return np.sort(best, axis=-1)
     grouped = scores[..., : selection.keep * selection.of].reshape(*scores.shape[:-1], selection.keep, selection.of)
     noise = rng.gumbel(size=grouped.shape)

@@ -156,12 +156,28 @@ class Steps:
             recipe = self._recipe(generation, self.member)
             draws = self._canonical(self.cell.draws(recipe, self.member, self._sizes))
             resolved = [self._resolved(draw) for draw in draws]
-            model = make_key("model", draws=resolved, fit=self._fit, seed=self.cell.seed)
+            model = make_key("model", draws=resolved, fit=self._fit, seed=self.cell.seed, **self._start(generation))
             judged: dict[str, Any] = {"evaluation": self.cell.family.evaluation_identity(), "model": model}
             if self.cell.family.compares:
                 judged["first"] = self._make(1).model if generation > 1 else model
             self._steps[generation] = Step(generation, recipe, draws, model, make_key("record", **judged))
         return self._steps[generation]
+
+    def _start(self, generation: int) -> dict[str, str]:
+        """What a generation's fit starts from, by key; nothing where it starts fresh."""
+        match self.cell.family.starts_from(generation):
+            case "previous":
+                return {"previous": self._make(generation - 1).model}
+            case "checkpoint":
+                return {"checkpoint": self.checkpoint}
+        return {}
+
+    @cached_property
+    def checkpoint(self) -> str:
+        """The lineage key of the pretrained model."""
+        key = self.cell.family.checkpoint_key()
+        assert key is not None  # a family that starts from a checkpoint names one
+        return key
 
     def _synthetic(self, number: int) -> BatchStep:
         recipe = self._recipe(number + 1, self.member)
@@ -175,10 +191,12 @@ class Steps:
         }
         if sampling.edit is not None:
             parts["edits"] = self.edited(sampling.rows).key
+        elif self.cell.family.prompted:
+            parts["prompts"] = self.batch(0).key
         if self.member > 1:  # equal models of two members sample apart
             parts["member"] = self.member
         if selection is not None:
-            parts |= {"scoring": self.scoring_key(selection.judge), "selection": selection.canonical()}
+            parts |= {"scoring": self.scoring_key(selection.judge, number), "selection": selection.canonical()}
         return BatchStep(number, make_key("batch", **parts), recipe.kept_rows, recipe=recipe, member=self.member)
 
     @property
@@ -188,11 +206,13 @@ class Steps:
         assert sampling is not None  # a recipe from generation 2 on always samples
         return sampling.bias
 
-    def judge_key(self, judge: str) -> str:
-        """The lineage key of who scores rows: model 1, or a judge fitted on real rows.
+    def judge_key(self, judge: str, number: int = 1) -> str:
+        """The lineage key of who scores rows: model 1, model `number` for `own`, or a judge fitted on real rows.
 
         A detector is fitted on batch 0 against model 1's samples, once for the whole recursion.
         """
+        if judge == "own":
+            return self._make(number).model
         first = self._make(1).model
         if judge == "first":
             return first
@@ -204,9 +224,10 @@ class Steps:
         """The lineage key of a judge's scores of a pool batch."""
         return make_key("scores", batch=batch.key, scoring=self.scoring_key(judge))
 
-    def scoring_key(self, judge: str) -> str:
-        """Names what decides the scores that a judge gives to any rows."""
-        return make_key("scoring", family=self.cell.family.judge_identity(), judge=self.judge_key(judge), kind=judge)
+    def scoring_key(self, judge: str, number: int = 1) -> str:
+        """Names what decides the scores that a judge gives to any rows; `number` is the model's that `own` means."""
+        whose = self.judge_key(judge, number)
+        return make_key("scoring", family=self.cell.family.judge_identity(), judge=whose, kind=judge)
 
     def _canonical(self, draws: Sequence[Draw]) -> tuple[Draw, ...]:
         """The draws in one order and form, so that equal corpora have equal keys.

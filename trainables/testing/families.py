@@ -14,10 +14,11 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from trainables.cell import Cell
 from trainables.families import Diverged, Evaluation
 from trainables.lineage import make_key
-from trainables.recursion import check_data, run
-from trainables.store import Payload, open_store
+from trainables.recursion import Recursion, check_data, run
+from trainables.store import MemoryStore, Payload, open_store
 from trainables.testing.abilities import ABILITY_CHECKS
 from trainables.testing.bench import Bench, content, difference, row_digests
 from trainables.testing.keys import family_keys_follow_roles, family_results_follow_roles
@@ -31,6 +32,7 @@ def family_is_plain_data(bench: Bench) -> None:
     with pytest.raises(ValidationError, match="Extra inputs"):
         type(config).model_validate(config.canonical() | {"no_such_key": 1})
     roles = [config.data_fields, config.sampling_fields, config.evaluation_fields, config.judge_fields]
+    roles.append(config.start_fields)
     assert frozenset().union(*roles) <= type(config).model_fields.keys() - {"kind"}
     assert sum(map(len, roles)) == len(frozenset().union(*roles)), "a field has two roles"
     assert config.abilities <= {"bias", "score", "edit"}
@@ -75,6 +77,18 @@ def family_depends_on_seed_and_stream(bench: Bench) -> None:
     assert content(other.model) != content(bench.model)
     samples = [bench.family.sample(bench.model, bench.cell.rows, bench.stream(name)) for name in ("a", "b")]
     assert content(samples[0]) != content(samples[1])
+
+
+def family_starts_where_told(bench: Bench) -> None:
+    """From its predecessor, a fit gives another model than a fresh one, whoever asks; generation 1 is shared."""
+    if "start" not in bench.cell.family.start_fields:
+        return
+    fields = bench.cell.family.canonical() | {"start": "previous"}
+    cell = Cell.model_validate(bench.cell.canonical() | {"family": fields})
+    one, other = (Recursion(cell, MemoryStore()) for _ in range(2))
+    assert content(one.model(1)) == content(bench.model)
+    assert content(one.model(2)) != content(bench.recursion.model(2))
+    assert content(other.model(2)) == content(one.model(2))
 
 
 def family_touches_no_global_generator(bench: Bench) -> None:
@@ -180,6 +194,7 @@ FAMILY_CHECKS: tuple[Callable[[Bench], None], ...] = (
     family_refuses_what_it_cannot_run,
     family_is_deterministic,
     family_depends_on_seed_and_stream,
+    family_starts_where_told,
     family_touches_no_global_generator,
     family_holds_rows_out,
     family_counts_rows,

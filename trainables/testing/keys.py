@@ -19,8 +19,10 @@ MOVES = {
     "sampling": {"batch", "record", "judge"},
     "evaluation": {"record"},
     "judge": {"judge"},
+    "start": set(),
 }
-"""What a field of each role may change: real rows, models, synthetic batches, records, who scores rows."""
+"""What a field of each role may change of generation 1, with no checkpoint: real rows, models, synthetic batches,
+records, who scores rows."""
 
 
 def family_keys_follow_roles(bench: Bench) -> None:

@@ -78,3 +78,16 @@ def test_a_worker_that_stands_elsewhere_finds_them(tmp_path: Path, monkeypatch: 
         "{family: {kind: language, source: {kind: text, path: a/corpus.txt}}, policy: {kind: replace}}"
     )
     assert load_cell(tmp_path / "cell.yaml").family.source.path == f"{tmp_path}/a/corpus.txt"  # type: ignore[attr-defined]
+
+
+def test_a_relative_checkpoint_means_the_folder_of_its_file(tmp_path: Path) -> None:
+    raw = {
+        "cell": {"family": {"checkpoint": {"path": "model"}}},
+        "space": {"family.checkpoint.path": {"grid": ["a", "b"]}},
+    }
+    found = absolute(raw, tmp_path)
+    assert found["cell"]["family"]["checkpoint"]["path"] == f"{tmp_path}/model"
+    assert found["space"]["family.checkpoint.path"]["grid"] == [f"{tmp_path}/a", f"{tmp_path}/b"]
+    assert (
+        absolute({"checkpoint": {"repository": "owner/model"}}, tmp_path)["checkpoint"]["repository"] == "owner/model"
+    )

@@ -54,6 +54,7 @@ def corpus(config, generation, rows=N):
         ),
         (policy("verified", candidates=3), 4, N, [((3,), "all", None, 0)]),
         (policy("self_verified"), 4, N, [((3,), "all", None, 0)]),
+        (policy("surprising"), 4, N, [((3,), "all", None, 0)]),
         (policy("curated"), 4, N, [((3,), "all", None, 0)]),
         (policy("detector_weighted"), 3, N, [((0, 1, 2), "scored", N, 0)]),
         (policy("token_edit"), 4, N, [((3,), "all", None, 0)]),
@@ -73,6 +74,7 @@ def test_corpus_is_as_defined(config, generation, kept, expected):
         (policy("verified", candidates=3), 30, "accept", "reference", 1),
         (policy("verified", candidates=1.5, judge="detector", rule="top"), 15, "top", "detector", 1),
         (policy("self_verified", candidates=2), 20, "accept", "first", 1),
+        (policy("surprising", candidates=3), 30, "bottom", "own", 1),
         (policy("curated", of=4), 40, "best_of", "reference", 4),
     ],
 )

@@ -2,7 +2,8 @@
 
 `stored_keys.json` was written by version 0.1.0 before its packages were laid out anew: for every family under every
 policy that it supports, the keys of four generations and a digest of what each is derived from and how long it lives.
-A key may change only with a family's `fit_version`, and CHANGELOG says so.
+A policy that came later stands there as it came. A key may change only with a family's `fit_version`, and CHANGELOG
+says so.
 """
 
 import hashlib

@@ -9,7 +9,8 @@ from pathlib import Path
 import datasets
 import pytest
 
-from trainables.sources.text import Pydoc
+from trainables.sources.text import Pair, Pydoc
+from trainables.sources.text.docstrings import Docstrings
 from trainables.sources.text.files import BLOCK, TextFile, separated
 from trainables.sources.text.hub import TextHub, TinyStories
 
@@ -228,3 +229,32 @@ def test_text_of_any_arrow_type_is_read_and_nothing_else(tmp_path: Path) -> None
     parquet.write_table(pa.table({"text": [["one"]], "story": ["x"]}), tmp_path / "b.parquet")
     with pytest.raises(ValueError, match=r"^source.column: 'text' holds list.*; columns that hold text: story$"):
         plain(tmp_path / "b.parquet")
+
+
+def test_docstrings_are_paragraphs_or_pairs_named_by_content() -> None:
+    whole, pairs = Docstrings(), Docstrings(pairs=True)
+    documents = list(whole.read()["all"])
+    assert sum(map(len, documents)) > 300_000
+    assert all(document == " ".join(document.split()) for document in documents)
+    (found,) = [pair for pair in pairs.read()["all"] if pair.startswith("def b64encode(s, altchars): ")]
+    assert isinstance(found, Pair)
+    assert found == found.prompt + found.response
+    assert found.response.startswith("Encode the bytes-like object s")
+    assert whole.identity()["digest"] != pairs.identity()["digest"]
+    assert "pairs" not in whole.canonical()
+
+
+def test_a_local_dataset_gives_pairs(tmp_path: Path) -> None:
+    rows = {"prompt": ["a: ", "b: "], "response": ["one", "two"]}
+    datasets.DatasetDict({"train": datasets.Dataset.from_dict(rows)}).save_to_disk(str(tmp_path / "set"))
+    source = TextHub(name=str(tmp_path / "set"), column="response", prompt_column="prompt")
+    assert [(pair.prompt, pair.response) for pair in source.read()["train"]] == [("a: ", "one"), ("b: ", "two")]
+    with pytest.raises(ValueError, match=r"source\.prompt_column: no column 'question'"):
+        list(source.model_copy(update={"prompt_column": "question"}).read()["train"])
+
+
+def test_parquet_gives_pairs(tmp_path: Path) -> None:
+    path = str(tmp_path / "pairs.parquet")
+    datasets.Dataset.from_dict({"q": ["a"], "r": ["b"]}).to_parquet(path)
+    (pair,) = TextFile(path=path, column="r", prompt_column="q").read()["all"]
+    assert (pair.prompt, pair.response) == ("a", "b")

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from trainables.families.base import Cost, FamilyConfig, World
+from trainables.families.base import Cost, World
+from trainables.families.starts import StartConfig
 from trainables.sources.molecules import ELEMENTS, MOLECULE_SOURCES, MoleculeSource, Nci, require
 
 if TYPE_CHECKING:
@@ -23,13 +24,14 @@ EDGE_TYPES = 8
 """Of an ordered pair of atoms: itself, four bond orders, two or three bonds apart, further."""
 
 
-class DiffusionConfig(FamilyConfig):
+class DiffusionConfig(StartConfig):
     """Conformation generation given the molecular graph, in the manner of GeoDiff (Xu et al. 2022).
 
     A row is one conformer of one molecule. A synthetic row is a real training row's graph with sampled
     coordinates: row i of a batch has the graph of row i mod N of batch 0. Whole molecules are held out.
 
     Attributes:
+        start, checkpoint: where fits start, as in `StartConfig`.
         source: where the molecules come from.
         test_molecules: molecules held out, by content hash, the same for every seed.
         validation_molecules: further ones held out for tuning, which are then not trained on.
@@ -98,6 +100,13 @@ class DiffusionConfig(FamilyConfig):
         shape = {"width": 8, "messages": 8, "layers": 1, "epochs": 2.0, "timesteps": 20, "sampling_steps": 5}
         judged = {"test_molecules": 4, "judged_molecules": 2, "noise_levels": 4}
         return cls(source=source, beta_end=0.4, **shape, **judged), 12
+
+    def check(self, rows: int, replicates: int) -> None:
+        super().check(rows, replicates)
+        if self.checkpoint is not None:
+            from trainables.families.diffusion.fit import check_weights
+
+            check_weights(self, self.checkpoint.folder())
 
     @property
     def parameters(self) -> int:

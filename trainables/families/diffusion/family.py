@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 
 from trainables.corpus import Corpus
 from trainables.families.base import Evaluation, Family, World
+from trainables.families.checkpoint_files import arrays, write
 from trainables.families.diffusion import evaluate, judges, pictures
 from trainables.families.diffusion.config import DiffusionConfig
 from trainables.families.diffusion.data import prepare
@@ -39,9 +42,22 @@ class Diffusion(Family):
         return join([self.data.test, self.data.validation]).payload()
 
     def fit(self, corpus: Corpus, stream: Stream) -> Payload:
+        return self._fitted(corpus, stream, None)
+
+    def fine_tune(self, start: Payload, corpus: Corpus, stream: Stream) -> Payload:
+        return self._fitted(corpus, stream, start)
+
+    def _fitted(self, corpus: Corpus, stream: Stream, start: Payload | None) -> Payload:
         rows, weights = gather(corpus)
-        model = fit(self.config, rows, weights, stream)
+        model = fit(self.config, rows, weights, stream, start.tensors if start else None)
         return Payload(meta={"parameters": self.config.parameters}, tensors=weights_of(model))
+
+    def checkpoint(self) -> Payload:
+        assert self.config.checkpoint is not None  # asked only where there is one
+        return Payload(tensors=arrays(self.config.checkpoint.folder()))
+
+    def export(self, model: Payload, folder: Path) -> None:
+        write(model.tensors, self.config.canonical(), folder)
 
     def evaluate(self, model: Payload, stream: Stream) -> Evaluation:
         denoiser, test = load(self.config, model.tensors), self.data.test

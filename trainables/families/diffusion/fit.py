@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -15,6 +16,7 @@ import torch
 from trainables.corpus import Corpus
 from trainables.families.base import Diverged
 from trainables.families.batches import shuffled
+from trainables.families.checkpoint_files import require_shapes
 from trainables.families.diffusion.batching import Featured
 from trainables.families.diffusion.config import DiffusionConfig
 from trainables.families.diffusion.denoiser import Denoiser
@@ -38,13 +40,26 @@ def gather(corpus: Corpus) -> tuple[Chain, np.ndarray]:
     return Chain.join(rows), weight / weight.mean()
 
 
-def fit(config: DiffusionConfig, rows: Chain, weights: np.ndarray, stream: Stream) -> Denoiser:
-    """A denoiser fitted from scratch: ε-prediction, every molecule counting alike (Xu et al. 2022, equation 10).
+def fit(
+    config: DiffusionConfig,
+    rows: Chain,
+    weights: np.ndarray,
+    stream: Stream,
+    start: Mapping[str, np.ndarray] | None = None,
+) -> Denoiser:
+    """A fitted denoiser: ε-prediction, every molecule counting alike (Xu et al. 2022, equation 10).
+
+    Args:
+        config: model and schedule.
+        rows: the corpus.
+        weights: of each row in the loss, mean 1, [rows].
+        stream: randomness of initialisation, order and noise.
+        start: weights to go on from; None starts at random ones.
 
     Raises:
         Diverged: the loss or a weight is not finite.
     """
-    model = create(config, stream.integer("init")).to(pick_device())
+    model = create(config, stream.integer("init")).to(pick_device()) if start is None else load(config, start).train()
     updates = config.steps or max(1, math.ceil(config.epochs * len(rows) / config.batch))
     together = joined(model)
     optimizer = torch.optim.Adam([together], lr=config.learning_rate, fused=pick_device().type in ("cpu", "cuda"))
@@ -92,6 +107,15 @@ def load(config: DiffusionConfig, tensors: Mapping[str, np.ndarray]) -> Denoiser
     model = create(config, 0)
     model.load_state_dict({name: torch.tensor(value) for name, value in tensors.items()})
     return model.to(pick_device()).eval()
+
+
+def check_weights(config: DiffusionConfig, folder: Path) -> None:
+    """Refuse a checkpoint that is not of this config's denoiser.
+
+    Raises:
+        ValueError: one line says what differs.
+    """
+    require_shapes(folder, {name: tuple(value.shape) for name, value in create(config, 0).state_dict().items()})
 
 
 def weights_of(model: Denoiser) -> dict[str, np.ndarray]:

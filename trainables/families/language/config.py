@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from trainables.families.base import Cost, FamilyConfig, World
+from trainables.config import Config
+from trainables.families.base import Cost, World
 from trainables.families.language.sizes import (
     FORMULAS,
     LEAN,
@@ -19,9 +21,12 @@ from trainables.families.language.sizes import (
     shape,
     suggest_size,
 )
+from trainables.families.starts import Checkpoint, StartConfig
+from trainables.lineage import make_key
 from trainables.sources.text import TEXTS, Pydoc, TextSource
 
 if TYPE_CHECKING:
+    from trainables.families.language.checkpoint import Base
     from trainables.families.language.family import Language
 
     AnyText = TextSource
@@ -36,12 +41,89 @@ MIN_VOCABULARY = 256 + SPECIAL
 SIDE_BY_SIDE = {"cpu": (64, 512), "gpu": (64, 4096)}
 """Fewest and most rows that are sampled together; a GPU's step costs the same time for few rows as for many."""
 
+NOT_PRETRAINED = frozenset({"loss", "prompts", "prompt_tokens", "keep_prompts", "decoding", "beams"})
+"""Fields of fine-tuning and sampling that pretraining leaves at their defaults."""
+
 KEYS_AND_VALUES = {"cpu": 384 * 2**20, "gpu": 8 * 2**30}
 """Bytes that rows may take between the two."""
 
 
-class LanguageConfig(FamilyConfig):
-    """A causal language model fitted from scratch on token rows.
+BOS, EOS = 0, 1
+"""Of tokenizers that are trained here; a checkpoint's own are `LanguageConfig.bos` and `eos`."""
+
+AUTO = "auto"
+"""The architecture that a checkpoint says."""
+
+
+class Loss(Config):
+    """What of a row's tokens counts, and how much.
+
+    Attributes:
+        kind: `cross_entropy`, or `truncated`, which leaves out the tokens that the model is already sure of: those
+            whose probability exceeds `above` (ForTIFAI, arXiv 2509.08972). Fits alone are truncated, records never.
+        above: of `truncated`.
+        on: `row`, all tokens; `last`, the last `tokens` of each row (Drayson et al. 2025: 256 of 512); `response`, what
+            follows the prompt in a source of pairs. Records and judges count the same ones.
+        tokens: of `last`.
+    """
+
+    kind: Literal["cross_entropy", "truncated"] = "cross_entropy"
+    above: float | None = Field(default=None, gt=0, lt=1)
+    on: Literal["row", "last", "response"] = "row"
+    tokens: int | None = Field(default=None, ge=1)
+
+    @model_validator(mode="after")
+    def _whole(self) -> Loss:
+        if (self.kind == "truncated") != (self.above is not None):
+            raise ValueError("above: goes with `kind: truncated`, as in {kind: truncated, above: 0.9}")
+        if (self.on == "last") != (self.tokens is not None):
+            raise ValueError("tokens: goes with `on: last`, as in {on: last, tokens: 256}")
+        return self
+
+
+PLAIN = Loss()
+
+
+class Pretraining(Config):
+    """A checkpoint that the study makes itself: the family's model and tokenizer, fitted from scratch on a text.
+
+    Attributes:
+        source: the text; its held-out documents stay held out here too.
+        rows: of it that are fitted on.
+        epochs: passes over them; `steps` fixes the number of updates instead.
+        learning_rate: peak; None takes the family's.
+        seed: of order and initial weights. It is not the cell's: recursions of all seeds start at one checkpoint.
+    """
+
+    source: AnyText = Pydoc()
+    rows: int = Field(default=1000, ge=1)
+    epochs: float = Field(default=4.0, gt=0)
+    steps: int | None = Field(default=None, ge=1)
+    learning_rate: float | None = Field(default=None, gt=0)
+    seed: int = Field(default=0, ge=0)
+
+
+class LanguageCheckpoint(Checkpoint):
+    """A pretrained causal model and its tokenizer: a local folder or a hub repository as transformers write them, or
+    one that the study pretrains.
+
+    Attributes:
+        pretrain: in place of `path` and `repository`.
+        parameters: of a repository's model, so that studies are planned where it can't be read.
+    """
+
+    pretrain: Pretraining | None = None
+    parameters: int | None = Field(default=None, ge=1)
+
+    def _check_places(self) -> None:
+        if self.pretrain is None:
+            super()._check_places()
+        elif self.path or self.repository:
+            raise ValueError("pretrain: give one of `path`, `repository` and `pretrain`")
+
+
+class LanguageConfig(StartConfig):
+    """A causal language model fitted on token rows, from scratch or from a checkpoint.
 
     A row is one sequence of tokens. `fixed_length`: exactly `context` tokens, cut from the documents
     packed one after another with EOS between them; a sampled row is `context` tokens from BOS on.
@@ -49,13 +131,18 @@ class LanguageConfig(FamilyConfig):
     BOS is put before every row when a model reads it, and is not part of the row: a model's density is
     over exactly the rows it is fitted on, sampled into and judged by.
 
+    With `checkpoint: {path: …}` or `{repository: …}` architecture, dimensions, vocabulary and tokenizer are the
+    checkpoint's, and their fields stay at their defaults; `overrides` change its config. A model that has no BOS of its
+    own reads its EOS in the place of BOS.
+
     Attributes:
+        start, checkpoint: where fits start, as in `StartConfig`; a `LanguageCheckpoint`.
         source: where the text comes from.
         vocabulary: tokens of the byte-level BPE, trained on the training documents only.
         context: tokens of a row.
         sequences: what a row is.
         validation, test: shares of the documents held out, by content hash.
-        architecture: a causal `model_type` of transformers.
+        architecture: a causal `model_type` of transformers; `auto` is a checkpoint's own.
         size: a named shape; `width`, `layers`, `heads`, `intermediate` override its parts.
         overrides: further fields of the architecture's own config.
         initializer_range: standard deviation of initial weights; None takes sqrt(2 / (5 width)) (Nguyen and
@@ -65,10 +152,17 @@ class LanguageConfig(FamilyConfig):
         learning_rate: peak of a cosine with `warmup` (share of all updates), down to
             `final_learning_rate` (share of the peak).
         clip: largest norm of the gradient.
+        loss: which tokens count, as in `Loss`.
         precision: bfloat16 autocast or not; `auto` takes it on a GPU that has it.
         sampling_precision: the same for sampling, but for the last product: a trained model of 1M parameters
             samples 5e-6 nats per token away from its own distribution in bfloat16 (3e-5 at temperature 0.3).
         temperature, top_k, top_p: of sampling; 0 and 1 leave the distribution whole.
+        decoding: `sample` draws tokens; `greedy` takes the likeliest, `beam` the row that a search with so many
+            `beams` finds likeliest a token, both as `generate` of transformers does, and whatever the temperature.
+        prompts: what sampled rows begin with. `none`: nothing, they follow BOS (`bos` is another word for it).
+            `first_token`, `prefix`: the first token, or the first `prompt_tokens`, of rows of batch 0, row i of
+            batch 0 for row i. `source`: the prompts of a source of pairs.
+        keep_prompts: whether they stay in the row. A `fixed_length` row without its prompt is shorter by it.
         reference_size: size of the model that judges rows for `verified` and `curated`, fitted on batch 0;
             None takes the model's own dimensions.
         test_rows: held-out rows judged at most.
@@ -76,6 +170,7 @@ class LanguageConfig(FamilyConfig):
     """
 
     kind: Literal["language"] = "language"
+    checkpoint: LanguageCheckpoint | None = Field(default=None, exclude_if=lambda checkpoint: checkpoint is None)
     source: AnyText = Pydoc()
     vocabulary: int = Field(default=512, ge=MIN_VOCABULARY, le=2**31 - 1)
     context: int = Field(default=64, ge=2)
@@ -98,11 +193,19 @@ class LanguageConfig(FamilyConfig):
     warmup: float = Field(default=0.1, ge=0, lt=1)
     weight_decay: float = Field(default=0.1, ge=0)
     clip: float = Field(default=1.0, gt=0)
+    loss: Loss = Field(default=PLAIN, exclude_if=lambda loss: loss == PLAIN)
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     sampling_precision: Literal["auto", "float32", "bfloat16"] = "auto"
     temperature: float = Field(default=1.0, gt=0)
     top_k: int = Field(default=0, ge=0)
     top_p: float = Field(default=1.0, gt=0, le=1)
+    decoding: Literal["sample", "greedy", "beam"] = Field(default="sample", exclude_if=lambda word: word == "sample")
+    beams: int = Field(default=5, ge=2, exclude_if=lambda beams: beams == 5)
+    prompts: Literal["none", "first_token", "prefix", "source"] = Field(
+        default="none", exclude_if=lambda word: word == "none"
+    )
+    prompt_tokens: int = Field(default=8, ge=1, exclude_if=lambda tokens: tokens == 8)
+    keep_prompts: bool = Field(default=True, exclude_if=lambda keep: keep)
     reference_size: str | None = None
     test_rows: int = Field(default=256, ge=1)
     sample_rows: int = Field(default=64, ge=0)
@@ -116,13 +219,59 @@ class LanguageConfig(FamilyConfig):
     data_fields: ClassVar[frozenset[str]] = frozenset(
         {"source", "vocabulary", "context", "sequences", "validation", "test"}
     )
-    sampling_fields: ClassVar[frozenset[str]] = frozenset({"sampling_precision", "temperature", "top_k", "top_p"})
+    sampling_fields: ClassVar[frozenset[str]] = frozenset(
+        {"sampling_precision", "temperature", "top_k", "top_p", "decoding", "beams"}
+        | {"prompts", "prompt_tokens", "keep_prompts"}
+    )
     evaluation_fields: ClassVar[frozenset[str]] = frozenset({"test_rows", "sample_rows"})
     judge_fields: ClassVar[frozenset[str]] = frozenset({"reference_size"})
     abilities: ClassVar[frozenset[str]] = frozenset({"bias", "score", "edit"})
 
+    @model_validator(mode="before")
+    @classmethod
+    def _architecture_of_a_checkpoint(cls, data: Any) -> Any:
+        """Absent beside a checkpoint, it is the checkpoint's."""
+        if not isinstance(data, Mapping) or "architecture" in data:
+            return data
+        found = data.get("checkpoint")
+        told = found.get("pretrain") if isinstance(found, Mapping) else getattr(found, "pretrain", None)
+        return data if found is None or told is not None else {**data, "architecture": AUTO}
+
+    @field_validator("prompts", mode="before")
+    @classmethod
+    def _no_prompt(cls, word: Any) -> Any:
+        return "none" if word == "bos" else word
+
+    @model_validator(mode="after")
+    def _samples(self) -> LanguageConfig:
+        if self.decoding != "sample" and not self.prompted:
+            raise ValueError(
+                f"decoding: {self.decoding} gives one and the same row without prompts that differ; say which, as in "
+                "prompts: first_token"
+            )
+        if self.loss.tokens is not None and self.loss.tokens > self.context:
+            raise ValueError(f"loss.tokens: the last {self.loss.tokens} of rows of {self.context} tokens (context)")
+        pairs = self.source.paired
+        if pairs and self.sequences != "documents":
+            raise ValueError("sequences: a source of prompts and responses needs documents, one pair a row")
+        for name, word in (("loss.on", self.loss.on), ("prompts", self.prompts)):
+            if word in ("response", "source") and not pairs:
+                raise ValueError(
+                    f"{name}: {word} needs a source of pairs, as in source: {{kind: text, path: pairs.jsonl, "
+                    "column: response, prompt_column: prompt}"
+                )
+        if self.prompts == "prefix" and self.prompt_tokens >= self.context:
+            raise ValueError(
+                f"prompt_tokens: {self.prompt_tokens} tokens leave nothing to sample in a context of {self.context}"
+            )
+        return self
+
     @model_validator(mode="after")
     def _known(self) -> LanguageConfig:
+        if self.loads:
+            return self._left_to_the_checkpoint()
+        if self.architecture == AUTO:
+            raise ValueError("architecture: auto is a checkpoint's own; name one, as in architecture: gpt2")
         for name, size in (("size", self.size), ("reference_size", self.reference_size)):
             if size is not None and size not in SIZES:
                 raise ValueError(f"{name}: unknown size {size!r}{suggest_size(size)}")
@@ -134,9 +283,80 @@ class LanguageConfig(FamilyConfig):
             )
         return self
 
+    def _left_to_the_checkpoint(self) -> LanguageConfig:
+        """Refuse what a checkpoint decides."""
+        fields = type(self).model_fields
+        for name in ("vocabulary", "size", "width", "layers", "heads", "intermediate", "initializer_range"):
+            if getattr(self, name) != fields[name].default:
+                raise ValueError(f"{name}: the checkpoint's own; leave it out")
+        if self.reference_size is not None:
+            raise ValueError("reference_size: the reference starts at the checkpoint too; leave it out")
+        return self
+
+    @property
+    def loads(self) -> bool:
+        """Whether the model comes from files."""
+        return self.checkpoint is not None and self.checkpoint.pretrain is None
+
+    @cached_property
+    def base(self) -> Base | None:
+        """The checkpoint that is loaded, without its weights.
+
+        Raises:
+            ValueError: it can't be read; one line says which and why.
+        """
+        if self.checkpoint is None or not self.loads:
+            return None
+        from trainables.families.language.checkpoint import describe
+
+        return describe(self.checkpoint.folder())
+
+    @cached_property
+    def foundation(self) -> LanguageConfig | None:
+        """What a checkpoint that the study makes is fitted by."""
+        told = self.checkpoint.pretrain if self.checkpoint else None
+        if told is None:
+            return None
+        own = {
+            name: value for name, value in self.canonical().items() if name not in self.start_fields | NOT_PRETRAINED
+        }
+        given = {
+            name: value for name, value in told.canonical().items() if name not in ("rows", "seed", "learning_rate")
+        }
+        rate = {} if told.learning_rate is None else {"learning_rate": told.learning_rate}
+        return self.model_validate(own | given | rate)
+
+    def _readable(self) -> Base | None:
+        """The checkpoint that is loaded, or None where it can't be read without being fetched."""
+        if self.checkpoint is None or not self.loads:
+            return None
+        from trainables.families.language.checkpoint import describe
+
+        try:
+            return describe(self.checkpoint.folder(fetch=False))
+        except ValueError:
+            return None
+
+    @property
+    def tokens(self) -> int:
+        """Tokens that the model tells apart."""
+        return self.vocabulary if self.base is None else self.base.vocabulary
+
+    @property
+    def bos(self) -> int:
+        """What a model reads before a row."""
+        return BOS if self.base is None else self.base.bos
+
+    @property
+    def eos(self) -> int:
+        """What ends a document."""
+        return EOS if self.base is None else self.base.eos
+
     @cached_property
     def shape(self) -> Shape:
         """Dimensions after the overriding fields."""
+        if self.loads and (held := self._readable()) is not None:
+            return held.shape
         named = shape(self.size, self.architecture)
         width = self.width or named.width
         inner = named.intermediate if width == named.width else feed_forward(self.architecture, width)
@@ -156,6 +376,10 @@ class LanguageConfig(FamilyConfig):
             return self
         named = dict.fromkeys(("width", "layers", "heads", "intermediate"))
         return self.model_validate(self.canonical() | named | {"size": self.reference_size})
+
+    @property
+    def prompted(self) -> bool:
+        return self.prompts in ("first_token", "prefix", "source")
 
     def updates(self, rows: int) -> int:
         """Updates of a fit on `rows` rows."""
@@ -187,7 +411,10 @@ class LanguageConfig(FamilyConfig):
     @cached_property
     def parameters(self) -> int:
         """Parameters of the model; without torch for plain GPT-2 and Llama."""
-        count = None if self.overrides else parameters(self.architecture, self.shape, self.vocabulary, self.positions)
+        if self.loads and self._readable() is None:
+            return (self.checkpoint.parameters if self.checkpoint else None) or 0
+        plain = not (self.overrides or self.loads)
+        count = None if not plain else parameters(self.architecture, self.shape, self.vocabulary, self.positions)
         if count is None:
             from trainables.families.language.model import count_parameters
 
@@ -204,18 +431,65 @@ class LanguageConfig(FamilyConfig):
         """How architectures without a decoder of their own are decoded: before 2, by a cache that might be wrong."""
         return {} if self.architecture in LEAN and not self.overrides else {"decoder": 2}
 
+    def declared_data(self) -> dict[str, Any]:
+        found = super().declared_data()
+        return found if self.checkpoint is None else found | {"checkpoint": self.checkpoint.canonical()}
+
     def data_identity(self) -> dict[str, Any]:
-        return super().data_identity() | {"source": self.source.identity()}
+        found = super().declared_data() | {"source": self.source.identity()}
+        if self.base is not None:
+            return found | {"tokenizer": self.base.tokenizer_digest}
+        return found if self.foundation is None else found | {"tokenizer": self.foundation.data_identity()}
+
+    def checkpoint_key(self) -> str | None:
+        if self.checkpoint is None:
+            return None
+        if self.foundation is not None and (told := self.checkpoint.pretrain) is not None:
+            made = {"data": self.foundation.data_identity(), "fit": self.foundation.fit_identity()}
+            return make_key("checkpoint", kind=self.kind, rows=told.rows, seed=told.seed, **made)
+        held = self._readable()
+        # what can't be read names no artifact: its data can't either, and a run is refused for that
+        found = {"content": held.digest} if held else {"unread": self.checkpoint.canonical()}
+        return make_key("checkpoint", kind=self.kind, overrides=self.overrides, **found)
+
+    def pretraining(self) -> tuple[int, Cost] | None:
+        if self.foundation is None or self.checkpoint is None or self.checkpoint.pretrain is None:
+            return None
+        rows = self.checkpoint.pretrain.rows
+        return rows, self.foundation.cost(rows)
+
+    def judge_identity(self) -> dict[str, Any]:
+        pretrained = self.checkpoint_key()
+        return super().judge_identity() | ({} if pretrained is None else {"checkpoint": pretrained})
 
     def check(self, rows: int, replicates: int) -> None:
         super().check(rows, replicates)
+        if self.loads:
+            self._check_checkpoint()
+            return
         if self.overrides or self.architecture not in FORMULAS:
             from trainables.families.language.trial import try_out
 
             try_out(self)
 
+    def _check_checkpoint(self) -> None:
+        """Refuse a checkpoint that can't be read or is not what the config says; one of the hub that is not at hand
+        only where nothing says its size."""
+        from trainables.families.language.trial import try_checkpoint
+
+        assert self.checkpoint is not None  # loaded from there
+        if self.checkpoint.parameters is None or self._readable() is not None:
+            try_checkpoint(self)
+
     def size_label(self) -> str:
         return f"{self.parameters / 1e6:.3g}M"
+
+    @property
+    def title(self) -> str:
+        held = self._readable() if self.architecture == AUTO else None
+        if held is not None:
+            return f"{held.model_type} {self.size_label()}"
+        return super().title if self.architecture != AUTO or self.checkpoint is None else self.checkpoint.place
 
     def check_validation(self) -> None:
         from trainables.families.language.data import prepare
@@ -238,7 +512,7 @@ class LanguageConfig(FamilyConfig):
             parameters=self.parameters,
             fit_flops=6.0 * self.parameters * fitted,
             sample_flops=2.0 * self.parameters * self.context,
-            row_bytes=self.context * (2.0 if self.vocabulary <= 2**16 else 4.0),
+            row_bytes=self.context * (2.0 if self._counted() <= 2**16 else 4.0),
             tokens_per_row=self.context,
         )
 
@@ -246,10 +520,15 @@ class LanguageConfig(FamilyConfig):
         """The larger of an update's activations and of the keys and values of rows that are sampled side by side."""
         shape, width = self.shape, 4.0 if self.precision == "float32" else 2.0
         layer = 16.0 * shape.width + 3.0 * shape.intermediate + shape.heads * self.context
-        update = self.batch * self.context * 4.0 * (shape.layers * layer + 3.0 * self.vocabulary)
+        update = self.batch * self.context * 4.0 * (shape.layers * layer + 3.0 * self._counted())
         together = min(rows, self.side_by_side("cuda"))
-        sampling = together * (self.context * shape.layers * 2.0 * shape.width * width + 12.0 * self.vocabulary)
+        sampling = together * (self.context * shape.layers * 2.0 * shape.width * width + 12.0 * self._counted())
         return max(update, sampling)
+
+    def _counted(self) -> int:
+        """Tokens, for estimates."""
+        held = self._readable()
+        return self.vocabulary if held is None else held.vocabulary
 
     def build(self, world: World) -> Language:
         from trainables.families.language.family import Language

@@ -17,11 +17,11 @@ import numpy as np
 from trainables.config import canonical_json
 from trainables.families.language.config import SPECIAL, LanguageConfig
 from trainables.families.language.token_rows import Rows
+from trainables.sources.text import Pair
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-BOS, EOS = 0, 1
 NAMES = ("<|bos|>", "<|eos|>")
 
 ENCODED = 4096
@@ -44,9 +44,10 @@ class Text:
     """A source made ready.
 
     Attributes:
-        tokenizer: trained on the training documents alone.
+        tokenizer: trained on the training documents alone, or a checkpoint's.
         train, validation, test: rows of each split.
-        skipped: documents left out (`empty`, `repeated`), and rows cut short (`truncated`).
+        skipped: documents left out (`empty`, `repeated`), rows cut short (`truncated`), and pairs
+            whose prompt leaves no room for a response (`crowded`).
     """
 
     tokenizer: Tokenizer
@@ -100,20 +101,41 @@ def train_tokenizer(documents: Iterable[str], vocabulary: int) -> Tokenizer:
     return tokenizer
 
 
-def encode(tokenizer: Tokenizer, documents: list[str], config: LanguageConfig) -> tuple[Rows, int]:
-    """Rows of a split, as the config wants them, and how many documents did not fit in theirs."""
-    kind = np.uint16 if config.vocabulary <= 2**16 else np.int32
+def _tokenizer(config: LanguageConfig, documents: list[str]) -> Tokenizer:
+    """The checkpoint's own, or one trained on the training documents."""
+    if config.base is not None:
+        return config.base.tokenizer()
+    if config.foundation is not None:
+        return prepare(config.foundation).tokenizer
+    return train_tokenizer(documents, config.vocabulary)
+
+
+def encode(tokenizer: Tokenizer, documents: list[str], config: LanguageConfig) -> tuple[Rows, int, int]:
+    """Rows of a split, as the config wants them, how many documents did not fit in theirs, and how many pairs are left
+    out because the prompt alone does not."""
+    kind = np.uint16 if config.tokens <= 2**16 else np.int32
     pieces: list[np.ndarray] = []
+    prompts: list[int] = []
     for start in range(0, len(documents), ENCODED):
-        block = tokenizer.encode_batch(documents[start : start + ENCODED], add_special_tokens=False)
-        pieces += [np.array([*found.ids, EOS], dtype=kind) for found in block]
+        held = documents[start : start + ENCODED]
+        given = _ids(tokenizer, [document.prompt if isinstance(document, Pair) else "" for document in held])
+        said = _ids(tokenizer, [document.response if isinstance(document, Pair) else document for document in held])
+        fits = [pair for pair in zip(given, said, strict=True) if len(pair[0]) < config.context]
+        pieces += [np.array([*first, *second, config.eos], dtype=kind) for first, second in fits]
+        prompts += [len(first) for first, _ in fits]
     whole = config.sequences == "fixed_length"
     cut = pieces if whole else [ids[: config.context] for ids in pieces]
     tokens = np.concatenate([np.zeros(0, kind), *cut])
     if whole:
-        return Rows.fixed(tokens, config.context), 0
+        return Rows.fixed(tokens, config.context), 0, 0
     starts = np.concatenate([[0], np.cumsum([len(ids) for ids in cut], dtype=np.int64)])
-    return Rows(tokens, starts), sum(len(ids) > config.context for ids in pieces)
+    paired = np.array(prompts, dtype=np.int32) if config.source.paired else None
+    cut_short = sum(len(ids) > config.context for ids in pieces)
+    return Rows(tokens, starts, prompts=paired), cut_short, len(documents) - len(pieces)
+
+
+def _ids(tokenizer: Tokenizer, texts: list[str]) -> list[list[int]]:
+    return [found.ids for found in tokenizer.encode_batch(texts, add_special_tokens=False)]
 
 
 def prepare(config: LanguageConfig) -> Text:
@@ -138,16 +160,18 @@ def _prepared(identity: str, carried: _Unhashed) -> Text:
     splits = split(config.source.read(), config.validation, config.test)
     if not splits.train:
         raise ValueError(f"source: {config.source.kind} gives no training document ({splits.empty} were empty)")
-    tokenizer = train_tokenizer(splits.train, config.vocabulary)
-    train, cut = encode(tokenizer, splits.train, config)
-    validation, _ = encode(tokenizer, splits.validation, config)
-    test, _ = encode(tokenizer, splits.test, config)
+    tokenizer = _tokenizer(config, splits.train)
+    train, cut, crowded = encode(tokenizer, splits.train, config)
+    validation, *_ = encode(tokenizer, splits.validation, config)
+    test, *_ = encode(tokenizer, splits.test, config)
     if min(train.rows, test.rows) < 1:
         raise ValueError(
             f"source: {config.source.kind} gives {train.rows} training rows and {test.rows} test rows of "
             f"{config.context} tokens; at least one of each is needed"
+            + (f" ({crowded} prompts fill a row alone; take a longer context)" if crowded else "")
         )
     skipped = {"empty": splits.empty, "repeated": splits.repeated, "truncated": cut}
+    skipped |= {"crowded": crowded} if config.source.paired else {}
     if splits.empty or splits.repeated:
         logging.getLogger(__name__).warning(
             "%s: %d empty and %d repeated documents are left out", config.source.kind, splits.empty, splits.repeated

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from trainables.corpus import Corpus
 from trainables.families.base import Evaluation, Family, World
-from trainables.families.language import judges
+from trainables.families.language import checkpoint, judges
 from trainables.families.language import model as architecture
 from trainables.families.language.config import LanguageConfig
 from trainables.families.language.data import NAMES, prepare
@@ -18,7 +20,7 @@ from trainables.families.language.evaluate import cross_entropy, row_losses
 from trainables.families.language.fit import fit
 from trainables.families.language.metrics import each, statistics, tail
 from trainables.families.language.sampling import edit_rows, sample_rows
-from trainables.families.language.token_rows import Rows, gather, join, read
+from trainables.families.language.token_rows import Pool, Rows, gather, join, read
 from trainables.lineage import Stream
 from trainables.store import Payload
 
@@ -38,7 +40,7 @@ class Language(Family):
         super().__init__(config, world)
         self.text = prepare(config)
         self._order = self.truth.numpy("rows").permutation(self.text.train.rows)
-        self._tail = tail(np.bincount(self.text.train.tokens, minlength=config.vocabulary))
+        self._tail = tail(np.bincount(self.text.train.tokens, minlength=config.tokens))
         self._judged: tuple[Payload, tuple[str, ...], Rows] | None = None
 
     def real(self, start: int, rows: int) -> Payload:
@@ -51,13 +53,40 @@ class Language(Family):
         return self._batch(join([self.text.test, self.text.validation]))
 
     def fit(self, corpus: Corpus, stream: Stream) -> Payload:
-        model = fit(self.config, gather(corpus), stream)
+        return self._fitted(corpus, stream, None)
+
+    def fine_tune(self, start: Payload, corpus: Corpus, stream: Stream) -> Payload:
+        return self._fitted(corpus, stream, start)
+
+    def _fitted(self, corpus: Corpus, stream: Stream, start: Payload | None) -> Payload:
+        model = fit(self.config, gather(corpus), stream, start.tensors if start else None)
         return Payload(meta={"parameters": self.config.parameters}, tensors=architecture.weights(model))
+
+    def checkpoint(self) -> Payload:
+        key = self.config.checkpoint_key()
+        assert key is not None  # asked only where there is one
+        if self.config.foundation is None:
+            return Payload(tensors=checkpoint.pretrained(self.config))
+        return self.world.store.once("checkpoint", key, lambda: self._pretrain(key))
+
+    def _pretrain(self, key: str) -> Payload:
+        """The checkpoint that the study makes."""
+        config, told = self.config.foundation, self.config.checkpoint.pretrain if self.config.checkpoint else None
+        assert config is not None  # asked only where the study makes one
+        assert told is not None
+        train, stream, started = prepare(config).train, Stream(key), time.perf_counter()
+        rows = train.take(stream.numpy("rows").permutation(train.rows)[: told.rows])
+        model = fit(config, Pool((rows,)), stream.child("fit"))
+        meta = {"parameters": config.parameters, "fit_seconds": time.perf_counter() - started}
+        return Payload(meta=meta, tensors=architecture.weights(model))
+
+    def export(self, model: Payload, folder: Path) -> None:
+        checkpoint.write(self._load(model), self.text.tokenizer, self.config, folder)
 
     def evaluate(self, model: Payload, stream: Stream) -> Evaluation:
         config, fitted, test = self.config, self._load(model), self.text.test
         loss = cross_entropy(config, fitted, test.take(np.arange(min(config.test_rows, test.rows))))
-        metrics = {"uniform_loss": math.log(config.vocabulary), "perplexity": math.exp(min(loss, 700.0))}
+        metrics = {"uniform_loss": math.log(config.tokens), "perplexity": math.exp(min(loss, 700.0))}
         metrics |= {f"source_{why}": float(count) for why, count in self.text.skipped.items()}
         if not config.sample_rows:
             return Evaluation(loss, metrics)
@@ -86,7 +115,13 @@ class Language(Family):
         return {"perplexity_under_first": math.exp(min(loss, 700.0))}
 
     def sample(self, model: Payload, rows: int, stream: Stream, bias: float = 1.0) -> Payload:
-        return self._batch(sample_rows(self.config, self._load(model), rows, stream, bias))
+        return self._batch(sample_rows(self.config, self._load(model), rows, stream, bias, self._prompting(rows)))
+
+    def _prompting(self, rows: int) -> Rows | None:
+        """Rows of batch 0 that give prompts to so many rows."""
+        if not self.config.prompted:
+            return None
+        return self.text.train.take(self._order[np.arange(rows) % self.world.rows])
 
     def edit(self, model: Payload, real: Payload, threshold: float, stream: Stream) -> Payload:
         edited, share = edit_rows(self.config, self._load(model), read(real), threshold, stream)
@@ -96,7 +131,8 @@ class Language(Family):
         if kind == "detector":
             assert synthetic is not None  # a detector tells real rows from these
             return judges.detector(self.config, read(real), read(synthetic), stream)
-        return judges.reference(self.config, read(real), stream)
+        start = self.checkpoint().tensors if self.config.checkpoint is not None else None
+        return judges.reference(self.config, read(real), stream, start)
 
     def score(self, kind: str, judge: Payload, batch: Payload, stream: Stream) -> np.ndarray:
         return judges.score(kind, self.config, judge, read(batch))
@@ -108,11 +144,13 @@ class Language(Family):
         """The samples that metrics are taken on: `compare` asks for those that `evaluate` has just drawn."""
         name = (stream.key, *stream.path)
         if self._judged is None or self._judged[0] is not model or self._judged[1] != name:
-            self._judged = (model, name, sample_rows(self.config, self._load(model), self.config.sample_rows, stream))
+            rows = self.config.sample_rows
+            sampled = sample_rows(self.config, self._load(model), rows, stream, 1.0, self._prompting(rows))
+            self._judged = (model, name, sampled)
         return self._judged[2]
 
     def _batch(self, rows: Rows, **meta: object) -> Payload:
-        return rows.payload(self.config.vocabulary, **meta)
+        return rows.payload(self.config.tokens, **meta)
 
     def _load(self, model: Payload) -> PreTrainedModel:
         return architecture.load(self.config, model.tensors)

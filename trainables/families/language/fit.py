@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from trainables.families.base import Diverged
 from trainables.families.batches import shuffled
-from trainables.families.language.model import EOS, autocast, create, isolated
+from trainables.families.language.model import autocast, create, isolated, load
 from trainables.families.language.token_rows import Pool
 from trainables.lineage import Stream
 from trainables.runtime import pick_device
@@ -24,8 +25,10 @@ CHECK_EVERY = 16
 """Updates between two looks at whether the loss is still finite: a look waits for the device."""
 
 
-def fit(config: LanguageConfig, rows: Pool, stream: Stream) -> PreTrainedModel:
-    """A model fitted from scratch on `rows`.
+def fit(
+    config: LanguageConfig, rows: Pool, stream: Stream, start: Mapping[str, np.ndarray] | None = None
+) -> PreTrainedModel:
+    """A model fitted on `rows`, from random weights or from those of `start`.
 
     Raises:
         Diverged: the loss or a weight is not finite.
@@ -34,7 +37,7 @@ def fit(config: LanguageConfig, rows: Pool, stream: Stream) -> PreTrainedModel:
 
     from trainables.families.language.loss import attend_in_single_precision
 
-    model = create(config, stream.integer("init")).train()
+    model = (create(config, stream.integer("init")) if start is None else load(config, start)).train()
     if pick_device().type == "cpu":
         attend_in_single_precision(model)
     updates = config.updates(rows.rows)
@@ -67,12 +70,14 @@ def _update(
 
     from trainables.families.language.loss import weighted_loss
 
-    tokens, inside = (t.to(pick_device(), non_blocking=True) for t in rows.padded(index, EOS))
-    share = inside.float() / inside.sum()
+    taken, every = rows.take(index), np.arange(len(index))
+    tokens = taken.padded(every, config.eos)[0].to(pick_device(), non_blocking=True)
+    inside = taken.counted(every, config.loss).to(pick_device(), non_blocking=True)
+    share = inside.float() / inside.sum().clamp_min(1)
     if rows.weights is not None:
         share = share * torch.from_numpy(rows.weights[index]).to(share)[:, None]
     with autocast(config):
-        loss = weighted_loss(model, tokens, share)
+        loss = weighted_loss(model, tokens, share, config.bos, config.loss.above)
     optimizer.zero_grad(set_to_none=True)
     torch.autograd.backward(loss)
     torch.nn.utils.clip_grad_norm_(model.parameters(), config.clip)

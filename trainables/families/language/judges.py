@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from trainables.families.language import model as architecture
-from trainables.families.language.evaluate import row_losses
+from trainables.families.language.evaluate import counts, row_losses
 from trainables.families.language.fit import fit
 from trainables.families.language.token_rows import Pool, Rows, join
 from trainables.lineage import Stream
@@ -23,9 +24,11 @@ SURE = 1e-6
 """A detector's probabilities stay this far from 0 and 1."""
 
 
-def reference(config: LanguageConfig, real: Rows, stream: Stream) -> Payload:
-    """A model of size `reference_size` fitted on real rows."""
-    return Payload(tensors=architecture.weights(fit(config.reference, Pool((real,)), stream)))
+def reference(
+    config: LanguageConfig, real: Rows, stream: Stream, start: Mapping[str, np.ndarray] | None = None
+) -> Payload:
+    """A model of size `reference_size` fitted on real rows, from scratch or from `start`."""
+    return Payload(tensors=architecture.weights(fit(config.reference, Pool((real,)), stream, start)))
 
 
 def detector(config: LanguageConfig, real: Rows, synthetic: Rows, stream: Stream) -> Payload:
@@ -42,13 +45,13 @@ def detector(config: LanguageConfig, real: Rows, synthetic: Rows, stream: Stream
 def features(config: LanguageConfig, rows: Rows) -> np.ndarray:
     """Log counts of tokens and of hashed pairs of neighbours, [rows, V + PAIRS]."""
     owner = np.repeat(np.arange(rows.rows), rows.lengths)
-    counts = np.zeros((rows.rows, config.vocabulary + PAIRS), dtype=np.float32)
+    counts = np.zeros((rows.rows, config.tokens + PAIRS), dtype=np.float32)
     tokens = rows.tokens.astype(np.uint64)
     np.add.at(counts, (owner, tokens.astype(np.int64)), 1)
     inside = owner[1:] == owner[:-1]
-    pairs = (tokens[:-1] * np.uint64(config.vocabulary) + tokens[1:]) * np.uint64(0x9E3779B97F4A7C15)
+    pairs = (tokens[:-1] * np.uint64(config.tokens) + tokens[1:]) * np.uint64(0x9E3779B97F4A7C15)
     bucket = (pairs >> np.uint64(64 - PAIRS.bit_length() + 1)).astype(np.int64)
-    np.add.at(counts, (owner[1:][inside], config.vocabulary + bucket[inside]), 1)
+    np.add.at(counts, (owner[1:][inside], config.tokens + bucket[inside]), 1)
     logs: np.ndarray = np.log1p(counts)
     return logs
 
@@ -63,5 +66,7 @@ def score(kind: str, config: LanguageConfig, judge: Payload, rows: Rows) -> np.n
         chance: np.ndarray = (1 / (1 + np.exp(-raised))).clip(SURE, 1 - SURE)
         return chance
     whose = config.reference if kind == "reference" else config
-    found: np.ndarray = -row_losses(whose, architecture.load(whose, judge.tensors), rows) / rows.lengths
+    found: np.ndarray = -row_losses(whose, architecture.load(whose, judge.tensors), rows) / np.maximum(
+        counts(whose, rows), 1
+    )
     return found

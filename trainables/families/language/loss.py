@@ -5,14 +5,15 @@ Letters in tensor names: N tokens, D width, V vocabulary.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from trainables.families.language.config import BOS
 from trainables.families.language.cpu import compute_dtype, hidden
-from trainables.families.language.model import BOS
 from trainables.families.language.sampling import ALIKE
 
 if TYPE_CHECKING:
@@ -25,19 +26,26 @@ SINGLE = "single_precision_sdpa"
 """Attention in single precision whatever the autocast."""
 
 
-def read_after_bos(tokens: Tensor) -> Tensor:
+def read_after_bos(tokens: Tensor, bos: int = BOS) -> Tensor:
     """What a model reads to predict `tokens`, [rows, length]: BOS and all but the last."""
-    return torch.cat([torch.full_like(tokens[:, :1], BOS), tokens[:, :-1]], dim=1)
+    return torch.cat([torch.full_like(tokens[:, :1], bos), tokens[:, :-1]], dim=1)
 
 
-def weighted_loss(model: PreTrainedModel, tokens: Tensor, share: Tensor) -> Tensor:
-    """Σ share · −log p(token | BOS and the tokens before it), with `tokens` and `share` of shape [rows, length]."""
+def weighted_loss(
+    model: PreTrainedModel, tokens: Tensor, share: Tensor, bos: int = BOS, above: float | None = None
+) -> Tensor:
+    """Σ share · −log p(token | BOS and the tokens before it), with `tokens` and `share` of shape [rows, length].
+
+    A token whose probability exceeds `above` counts nothing (truncated cross-entropy of ForTIFAI, arXiv 2509.08972).
+    """
+    least = None if above is None else -math.log(above)
     if not plain_head(model):
-        logits = model(read_after_bos(tokens), use_cache=False).logits.float()
+        logits = model(read_after_bos(tokens, bos), use_cache=False).logits.float()
         losses = cross_entropy(logits.flatten(0, 1), tokens.flatten(), reduction="none")
-        return (losses * share.flatten()).sum()
+        kept = share.flatten() if least is None else share.flatten() * (losses.detach() >= least)
+        return (losses * kept).sum()
     loss: Tensor = _Chunked.apply(  # type: ignore[no-untyped-call]
-        hidden(model, read_after_bos(tokens)), model.lm_head.weight, tokens.flatten(), share.flatten()
+        hidden(model, read_after_bos(tokens, bos)), model.lm_head.weight, tokens.flatten(), share.flatten(), least
     )
     return loss
 
@@ -74,7 +82,9 @@ class _Chunked(torch.autograd.Function):
     """The loss and, in the same pass, its gradients by hidden states and head."""
 
     @staticmethod
-    def forward(ctx: Any, hidden_ND: Tensor, head_VD: Tensor, tokens_N: Tensor, share_N: Tensor) -> Tensor:
+    def forward(
+        ctx: Any, hidden_ND: Tensor, head_VD: Tensor, tokens_N: Tensor, share_N: Tensor, least: float | None
+    ) -> Tensor:
         where, dtype = hidden_ND.device.type, compute_dtype(hidden_ND)
         hidden, head = hidden_ND.detach().to(dtype), head_VD.detach().to(dtype)
         by_hidden, by_head = torch.empty_like(hidden_ND), torch.zeros_like(head_VD)
@@ -84,17 +94,18 @@ class _Chunked(torch.autograd.Function):
             for start in range(0, len(hidden), size):
                 part = slice(start, start + size)
                 losses_N, slopes = _slopes((hidden[part] @ head.T).float(), tokens_N[part])
-                total += losses_N @ share_N[part]
-                slopes, share_N1 = slopes.to(dtype), share_N[part, None]
+                kept_N = share_N[part] if least is None else share_N[part] * (losses_N >= least)
+                total += losses_N @ kept_N
+                slopes, share_N1 = slopes.to(dtype), kept_N[:, None]
                 by_hidden[part] = (slopes @ head) * share_N1
                 by_head += slopes.T @ (hidden[part] * share_N1).to(dtype)
         ctx.save_for_backward(by_hidden, by_head)
         return total
 
     @staticmethod
-    def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor, Tensor, None, None]:
+    def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor, Tensor, None, None, None]:
         by_hidden, by_head = ctx.saved_tensors
-        return by_hidden * slopes[0], by_head * slopes[0], None, None
+        return by_hidden * slopes[0], by_head * slopes[0], None, None, None
 
 
 def _slopes(logits_NV: Tensor, tokens_N: Tensor) -> tuple[Tensor, Tensor]:

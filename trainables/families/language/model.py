@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from trainables.config import suggest
+from trainables.families.language.config import BOS, EOS
 from trainables.runtime import pick_device
 
 if TYPE_CHECKING:
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedModel
 
     from trainables.families.language.config import LanguageConfig
-
-BOS, EOS = 0, 1
 
 
 def hf_config(config: LanguageConfig) -> PretrainedConfig:
@@ -32,6 +31,8 @@ def hf_config(config: LanguageConfig) -> PretrainedConfig:
     from transformers import CONFIG_MAPPING
     from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES as CAUSAL
 
+    if config.base is not None:
+        return config.base.hf_config(config.overrides)
     name = config.architecture
     if name not in CAUSAL:
         raise ValueError(f"architecture: {name!r} is no causal model of transformers{suggest(name, CAUSAL)}")

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     import torch
     from datasets import Dataset
 
-COLUMN = "input_ids"
+    from trainables.families.language.config import Loss
+
+COLUMN, PROMPT = "input_ids", "prompt_tokens"
 
 
 @dataclass(frozen=True)
@@ -28,11 +30,13 @@ class Rows:
         tokens: all tokens, row after row, [tokens].
         starts: where each row starts, and the end of the last one, [rows + 1].
         weights: of each row in the loss, mean 1, [rows]; None where all are equal.
+        prompts: tokens at the beginning of each row that are its prompt, [rows]; None where rows have none.
     """
 
     tokens: np.ndarray
     starts: np.ndarray
     weights: np.ndarray | None = None
+    prompts: np.ndarray | None = None
 
     @classmethod
     def fixed(cls, tokens: np.ndarray, length: int) -> Rows:
@@ -51,12 +55,30 @@ class Rows:
         lengths: np.ndarray = np.diff(self.starts)
         return lengths
 
+    @property
+    def given(self) -> np.ndarray:
+        """Tokens of each row's prompt, [rows]."""
+        return np.zeros(self.rows, dtype=np.int64) if self.prompts is None else self.prompts.astype(np.int64)
+
     def take(self, index: np.ndarray) -> Rows:
         """The rows at `index`, copied."""
         lengths = self.starts[index + 1] - self.starts[index]
         starts = np.concatenate([[0], np.cumsum(lengths)])
         place = np.arange(starts[-1]) + np.repeat(self.starts[index] - starts[:-1], lengths)
-        return Rows(self.tokens[place], starts)
+        return Rows(self.tokens[place], starts, prompts=None if self.prompts is None else self.prompts[index])
+
+    def counted(self, index: np.ndarray, loss: Loss) -> torch.Tensor:
+        """Which tokens of the rows at `index` count in a loss, [k, longest]."""
+        import torch
+
+        lengths = self.starts[index + 1] - self.starts[index]
+        offset = np.arange(lengths.max())
+        first = np.zeros_like(lengths)
+        if loss.on == "last":
+            first = np.maximum(lengths - (loss.tokens or 0), 0)
+        elif loss.on == "response":
+            first = self.given[index]
+        return torch.from_numpy((offset >= first[:, None]) & (offset < lengths[:, None]))
 
     def padded(self, index: np.ndarray, pad: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Rows at `index` side by side: tokens [k, longest] as int64, and which of them are real."""
@@ -78,8 +100,10 @@ class Rows:
         from datasets import Dataset
 
         values = pa.array(self.tokens.astype(np.uint16 if vocabulary <= 2**16 else np.int32))
-        lists = pa.LargeListArray.from_arrays(pa.array(self.starts), values)
-        return Dataset(pa.table({COLUMN: lists}))
+        columns = {COLUMN: pa.LargeListArray.from_arrays(pa.array(self.starts), values)}
+        if self.prompts is not None:
+            columns[PROMPT] = pa.array(self.prompts.astype(np.int32))
+        return Dataset(pa.table(columns))
 
 
 @dataclass(frozen=True)
@@ -132,12 +156,18 @@ def _pieces(batch: Payload) -> list[Rows]:
     """The rows of a batch as they lie in Arrow."""
     if batch.table is None:
         raise ValueError("a batch of token rows has a table")
-    return [_piece(chunk) for chunk in batch.table.data.column(COLUMN).chunks if len(chunk)]
+    data, first, found = batch.table.data, 0, []
+    prompts = data.column(PROMPT).to_numpy() if PROMPT in data.column_names else None
+    for chunk in data.column(COLUMN).chunks:
+        if len(chunk):
+            found.append(_piece(chunk, None if prompts is None else prompts[first : first + len(chunk)]))
+        first += len(chunk)
+    return found
 
 
-def _piece(chunk: Any) -> Rows:
+def _piece(chunk: Any, prompts: np.ndarray | None) -> Rows:
     starts, tokens = chunk.offsets.to_numpy(), chunk.values.to_numpy()
-    return Rows(tokens[starts[0] : starts[-1]], starts - starts[0] if starts[0] else starts)
+    return Rows(tokens[starts[0] : starts[-1]], starts - starts[0] if starts[0] else starts, prompts=prompts)
 
 
 def gather(corpus: Corpus) -> Pool:
@@ -161,4 +191,7 @@ def join(pieces: Sequence[Rows]) -> Rows:
     if len(pieces) == 1:
         return pieces[0]
     lengths = np.concatenate([piece.lengths for piece in pieces])
-    return Rows(np.concatenate([piece.tokens for piece in pieces]), np.concatenate([[0], np.cumsum(lengths)]))
+    paired = any(piece.prompts is not None for piece in pieces)
+    prompts = np.concatenate([piece.given for piece in pieces]) if paired else None
+    tokens = np.concatenate([piece.tokens for piece in pieces])
+    return Rows(tokens, np.concatenate([[0], np.cumsum(lengths)]), prompts=prompts)

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from trainables.config import canonical_json
+from trainables.families.language.checkpoint import pretrained
+from trainables.families.language.config import AUTO
 from trainables.families.language.model import create, hf_config
 
 if TYPE_CHECKING:
     from trainables.families.language.config import LanguageConfig
 
 PLACES = 8
+
+
+@dataclass(frozen=True)
+class Carried:
+    """Carries a config through a cache whose key is what its weights are."""
+
+    config: LanguageConfig = field(compare=False)
+
+
 LARGEST = 50_000_000
 """Parameters up to which a model is built to be looked at; a larger one is taken as it is."""
 
@@ -25,7 +37,36 @@ def try_out(config: LanguageConfig) -> None:
     """
     hf_config(config)
     shape = {"architecture", "size", "width", "layers", "heads", "intermediate", "overrides", "vocabulary", "context"}
+    shape |= config.start_fields
     _look(canonical_json(config.model_dump(mode="json", include=shape)), type(config))
+
+
+def try_checkpoint(config: LanguageConfig) -> None:
+    """Refuse a checkpoint that can't work; its weights are loaded once a process, where they are few enough.
+
+    Raises:
+        ValueError: it can't be read or loaded, is of another architecture than the config says, reads fewer tokens than
+            the context has, or sees later ones.
+    """
+    base = config.base
+    assert base is not None  # asked only where there is one
+    if config.architecture not in (AUTO, base.model_type):
+        raise ValueError(
+            f"architecture: the checkpoint {str(base.folder)!r} is a {base.model_type!r}, not {config.architecture!r}; "
+            "leave architecture out"
+        )
+    if base.positions is not None and config.context > base.positions:
+        raise ValueError(
+            f"context: {config.context} tokens exceed the {base.positions} positions of {str(base.folder)!r}"
+        )
+    try_out(config)
+    if config.parameters <= LARGEST:
+        _load(base.digest, canonical_json(config.overrides), Carried(config))
+
+
+@lru_cache(maxsize=64)
+def _load(digest: str, overrides: str, carried: Carried) -> None:
+    pretrained(carried.config)
 
 
 @lru_cache(maxsize=256)
@@ -33,7 +74,7 @@ def _look(shape: str, kind: type[LanguageConfig]) -> None:
     import torch
 
     config = kind.model_validate_json(shape)
-    name = config.architecture
+    name = config.architecture if config.base is None else config.base.model_type
     try:
         if config.parameters > LARGEST:
             return

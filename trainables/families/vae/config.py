@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from trainables.families.base import Cost, FamilyConfig, World
+from trainables.families.base import Cost, World
+from trainables.families.starts import StartConfig
 from trainables.sources.images import IMAGE_SOURCES, Digits, ImageSource
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ KERNEL = 4
 """Side of every convolution's kernel; its stride is 2."""
 
 
-class VaeConfig(FamilyConfig):
+class VaeConfig(StartConfig):
     """A variational autoencoder with Gaussian latents (Kingma & Welling 2014, arXiv 1312.6114).
 
     `depth` convolutions halve the side and double the channels, a linear map gives mean and log-variance of
@@ -36,6 +37,7 @@ class VaeConfig(FamilyConfig):
     of different observations do not compare.
 
     Attributes:
+        start, checkpoint: where fits start, as in `StartConfig`.
         source: where the images come from.
         width: channels of the first convolution.
         depth: convolutions in the encoder.
@@ -107,6 +109,13 @@ class VaeConfig(FamilyConfig):
     @classmethod
     def tiny(cls) -> tuple[VaeConfig, int]:
         return cls(width=4, latent=2, epochs=2, judged=64, feature_steps=20), 50
+
+    def check(self, rows: int, replicates: int) -> None:
+        super().check(rows, replicates)
+        if self.checkpoint is not None:
+            from trainables.families.vae.network import check_weights
+
+            check_weights(self, self.checkpoint.folder())
 
     @property
     def shape(self) -> tuple[int, int, int]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 
 from trainables.corpus import Corpus
 from trainables.families.base import Diverged, Evaluation, Family, World
+from trainables.families.checkpoint_files import arrays, write
 from trainables.families.vae import judges, network, objective
 from trainables.families.vae.baseline import constant_loss
 from trainables.families.vae.config import VaeConfig
@@ -55,9 +57,22 @@ class Vae(Family):
         return payload(pixels, np.concatenate(labels) if labels else None)
 
     def fit(self, corpus: Corpus, stream: Stream) -> Payload:
+        return self._fitted(corpus, stream, None)
+
+    def fine_tune(self, start: Payload, corpus: Corpus, stream: Stream) -> Payload:
+        return self._fitted(corpus, stream, start)
+
+    def _fitted(self, corpus: Corpus, stream: Stream, start: Payload | None) -> Payload:
         images, weight = gather(corpus)
-        fitted, loss = objective.fit(self.config, images, weight, stream)
+        fitted, loss = objective.fit(self.config, images, weight, stream, start.tensors if start else None)
         return Payload(meta={"parameters": self.config.parameters, "train_loss": loss}, tensors=network.weights(fitted))
+
+    def checkpoint(self) -> Payload:
+        assert self.config.checkpoint is not None  # asked only where there is one
+        return Payload(tensors=arrays(self.config.checkpoint.folder()))
+
+    def export(self, model: Payload, folder: Path) -> None:
+        write(model.tensors, self.config.canonical(), folder)
 
     def evaluate(self, model: Payload, stream: Stream) -> Evaluation:
         config, fitted = self.config, network.load(self.config, model.tensors)

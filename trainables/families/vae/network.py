@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, ExitStack
 from itertools import pairwise
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from trainables.families.checkpoint_files import require_shapes
 from trainables.families.vae.config import KERNEL, VaeConfig
 from trainables.families.vae.doubling import Doubling
 from trainables.runtime import pick_device
@@ -101,6 +103,17 @@ def load(config: VaeConfig, tensors: Mapping[str, np.ndarray]) -> Network:
     state = {name: torch.from_numpy(np.array(value)) for name, value in tensors.items()}
     network.load_state_dict(state, assign=True)
     return settle(network).eval().requires_grad_(False)
+
+
+def check_weights(config: VaeConfig, folder: Path) -> None:
+    """Refuse a checkpoint that is not of this config's network.
+
+    Raises:
+        ValueError: one line says what differs.
+    """
+    with torch.device("meta"):
+        network = Network(config)
+    require_shapes(folder, {name: tuple(p.shape) for name, p in network.named_parameters()})
 
 
 def weights(module: nn.Module) -> dict[str, np.ndarray]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from trainables.families.vae.likelihood import divergence, pixels, reconstruction
-from trainables.families.vae.network import Network, arithmetic, create
+from trainables.families.vae.network import Network, arithmetic, create, load
 from trainables.families.vae.rows import Feed, scaled, to_bytes
 from trainables.families.vae.training import Schedule, require_finite, train
 from trainables.lineage import Stream
@@ -27,19 +27,29 @@ COUNTED = 512
 """Rows that the mean pixel is taken over, at most."""
 
 
-def fit(config: VaeConfig, images: Pixels, weight: np.ndarray | None, stream: Stream) -> tuple[Network, float]:
-    """A network fitted from scratch, and its training loss (with `beta`) over the last updates.
+def fit(
+    config: VaeConfig,
+    images: Pixels,
+    weight: np.ndarray | None,
+    stream: Stream,
+    start: Mapping[str, np.ndarray] | None = None,
+) -> tuple[Network, float]:
+    """A fitted network, and its training loss (with `beta`) over the last updates.
 
     Args:
         config: model and schedule.
         images: the corpus.
         weight: of each image in the loss, mean 1, [rows], or None.
         stream: randomness of initialisation, order and latents.
+        start: weights to go on from; None starts at random ones.
 
     Raises:
         Diverged: the loss or a weight is not finite.
     """
-    network = create(config, stream.integer("init"), mean_pixel(images))
+    if start is None:
+        network = create(config, stream.integer("init"), mean_pixel(images))
+    else:
+        network = load(config, start).requires_grad_(True)
     feed = Feed.of(images)
     noise = torch.Generator().manual_seed(stream.integer("latents"))
     weights = None if weight is None else torch.from_numpy(weight)

@@ -1,9 +1,10 @@
 """Text corpora: embedded, from files, or from the hub."""
 
-from trainables.sources.text.base import TEXTS, Pydoc, TextSource
+from trainables.sources.text.base import TEXTS, Pair, Pydoc, TextSource
 
 __all__ = [
     "TEXTS",
+    "Pair",
     "Pydoc",
     "TextSource",
 ]

@@ -16,6 +16,7 @@ TEXTS = Registry(
     "text source",
     {
         "pydoc": "trainables.sources.text.base:Pydoc",
+        "docstrings": "trainables.sources.text.docstrings:Docstrings",
         "text": "trainables.sources.text.files:TextFile",
         "hub": "trainables.sources.text.hub:TextHub",
         "tinystories": "trainables.sources.text.hub:TinyStories",
@@ -29,12 +30,31 @@ ALL = "all"
 """Name of the one part of a source that has no splits of its own."""
 
 
+class Pair(str):
+    """A document that is a prompt and a response, one after the other."""
+
+    prompt: str
+    response: str
+
+    @classmethod
+    def of(cls, prompt: str, response: str) -> Pair:
+        """The two as one document."""
+        pair = cls(prompt + response)
+        pair.prompt, pair.response = prompt, response
+        return pair
+
+
 class TextSource(Source, ABC):
     """Base of every text source. Subclasses add `kind: Literal[...]`."""
 
     kind: str
     places: ClassVar[frozenset[str]] = frozenset()
     """Fields that say where the text lies: no part of the identity."""
+
+    @property
+    def paired(self) -> bool:
+        """Whether its documents are `Pair`s."""
+        return False
 
     def identity(self) -> dict[str, Any]:
         """What the documents are: the fields that shape them and a digest of the content, never a place.

@@ -11,7 +11,7 @@ from typing import IO, Any, ClassVar, Literal
 from pydantic import Field
 
 from trainables.sources.digests import content_digest
-from trainables.sources.text.base import ALL, TextSource
+from trainables.sources.text.base import ALL, Pair, TextSource
 
 BLOCK = 1 << 20
 """Characters read at a time."""
@@ -35,6 +35,7 @@ class TextFile(TextSource):
         separator: what lies between two documents of plain text. Line ends are `\\n` whatever the file has, and a
             line of spaces is blank.
         column: of the documents, where the data has columns.
+        prompt_column: of prompts, where documents are pairs; `column` then holds the responses.
         test_path: a second file of the same format whose documents are all held out; None takes shares of `path`.
     """
 
@@ -42,6 +43,7 @@ class TextFile(TextSource):
     path: str = Field(min_length=1)
     separator: str = Field(default="\n\n", min_length=1)
     column: str = "text"
+    prompt_column: str | None = Field(default=None, min_length=1, exclude_if=lambda column: column is None)
     test_path: str | None = None
     places: ClassVar[frozenset[str]] = frozenset({"path", "test_path"})
 
@@ -49,6 +51,10 @@ class TextFile(TextSource):
         """As of every source; equal bytes read as another format are other documents."""
         forms = [form_of(path) for path in (self.path, self.test_path) if path is not None]
         return super().identity() | {"forms": forms, "reader": READER}
+
+    @property
+    def paired(self) -> bool:
+        return self.prompt_column is not None
 
     def digest(self) -> str:
         paths = [self.path] if self.test_path is None else [self.path, self.test_path]
@@ -61,12 +67,26 @@ class TextFile(TextSource):
 
     def _documents(self, path: str, alone: bool = True) -> Iterator[str]:
         content_digest(path)  # refuses a file that is not there
-        match form_of(path):
-            case "json":
-                return json_column(path, self.column)
-            case "parquet":
-                return parquet_column(path, self.column)
+        column = {"json": json_column, "parquet": parquet_column}.get(form_of(path))
+        if self.prompt_column is not None:
+            if column is None:
+                raise ValueError(f"source.prompt_column: plain text has no columns: {path!r}; take .jsonl or .parquet")
+            return paired(column(path, self.prompt_column), column(path, self.column))
+        if column is not None:
+            return column(path, self.column)
         return separated(path, self.separator, alone)
+
+
+def paired(prompts: Iterable[str], responses: Iterable[str]) -> Iterator[Pair]:
+    """Pairs of one prompt and one response.
+
+    Raises:
+        ValueError: a response is empty.
+    """
+    for number, (prompt, response) in enumerate(zip(prompts, responses, strict=True), 1):
+        if not response.strip():
+            raise ValueError(f"source.column: the response of row {number} is empty; every prompt needs one")
+        yield Pair.of(prompt, response)
 
 
 def form_of(path: str) -> str:

@@ -11,6 +11,7 @@ from pydantic import Field
 from trainables.runtime import check_dataset
 from trainables.sources.digests import content_digest
 from trainables.sources.text.base import TextSource, digest_of
+from trainables.sources.text.files import paired
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -29,6 +30,7 @@ class TextHub(TextSource):
         split: of the training documents.
         test_split, validation_split: held-out documents; None takes shares of `split`.
         column: of the documents.
+        prompt_column: of prompts, where documents are pairs; `column` then holds the responses.
     """
 
     kind: Literal["hub"] = "hub"
@@ -39,6 +41,11 @@ class TextHub(TextSource):
     test_split: str | None = None
     validation_split: str | None = None
     column: str = "text"
+    prompt_column: str | None = Field(default=None, min_length=1, exclude_if=lambda column: column is None)
+
+    @property
+    def paired(self) -> bool:
+        return self.prompt_column is not None
 
     def identity(self) -> dict[str, Any]:
         """As of any source; a local folder's name and revision give way to its content."""
@@ -58,9 +65,9 @@ class TextHub(TextSource):
 
     def _documents(self, split: str) -> Iterator[str]:
         rows = self._open(split)
-        if self.column not in rows.column_names:
-            raise ValueError(f"source.column: no column {self.column!r} among {', '.join(rows.column_names)}")
-        return (row[self.column] or "" for row in rows.select_columns(self.column))
+        if self.prompt_column is None:
+            return _column(rows, "column", self.column)
+        return paired(_column(rows, "prompt_column", self.prompt_column), _column(rows, "column", self.column))
 
     def _open(self, split: str) -> Dataset:
         """Rows of a split.
@@ -80,6 +87,13 @@ class TextHub(TextSource):
         except (OSError, ValueError, KeyError, RuntimeError, datasets.exceptions.DatasetsError) as problem:
             reason = str(problem).strip().splitlines()[0] if str(problem).strip() else type(problem).__name__
             raise ValueError(f"source.name: split {split!r} of {self.name!r} can't be read ({reason})") from problem
+
+
+def _column(rows: Dataset, field: str, name: str) -> Iterator[str]:
+    """The texts of a column; a missing value is an empty one."""
+    if name not in rows.column_names:
+        raise ValueError(f"source.{field}: no column {name!r} among {', '.join(rows.column_names)}")
+    return (row[name] or "" for row in rows.select_columns(name))
 
 
 class TinyStories(TextHub):

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from trainables.corpus import Batch, Corpus, Part
-from trainables.families.language.config import LanguageConfig
-from trainables.families.language.data import EOS, prepare, split, train_tokenizer
+from trainables.families.language.config import EOS, LanguageConfig
+from trainables.families.language.data import prepare, split, train_tokenizer
 from trainables.families.language.token_rows import Rows, gather, read
 from trainables.sources.text.files import TextFile
 from trainables.store import Payload, open_store

@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 import torch
 
+from tests.support.checkpoints import make
 from trainables.families.batches import shuffled
 from trainables.families.language import model as architecture
-from trainables.families.language.config import LanguageConfig
+from trainables.families.language.checkpoint import pretrained
+from trainables.families.language.config import BOS, LanguageConfig
 from trainables.families.language.evaluate import cross_entropy
 from trainables.families.language.fit import fit, rate
-from trainables.families.language.model import BOS
 from trainables.families.language.token_rows import Pool, Rows
 from trainables.lineage import Stream
 
@@ -80,3 +81,26 @@ def train_by_trainer(config: LanguageConfig, model: Any, tokens: np.ndarray, fol
         disable_tqdm=True,
     )
     InOrder(model, settings, train_dataset=[{"input_ids": row, "labels": row} for row in rows]).train()
+
+
+def test_a_fit_from_a_checkpoint_ends_where_trainer_ends(tmp_path: Path) -> None:
+    pytest.importorskip("accelerate", reason="Trainer needs accelerate")
+    from transformers import AutoModelForCausalLM
+
+    given = {"path": str(make(tmp_path / "checkpoint"))}
+    config = LanguageConfig.model_validate(
+        {"start": "checkpoint", "checkpoint": given, "context": LENGTH, "batch": 8, "epochs": 3, "precision": "float32"}
+        | {"overrides": {"attn_pdrop": 0.0, "embd_pdrop": 0.0, "resid_pdrop": 0.0}}
+    )
+    tokens = np.random.default_rng(0).zipf(1.5, size=2 * ROWS * LENGTH) % 300
+    train, test = (Rows.fixed(half.astype(np.uint16), LENGTH) for half in np.split(tokens, 2))
+    stream = Stream("fit")
+    tuned = fit(config, Pool((train,)), stream, pretrained(config))
+    model = AutoModelForCausalLM.from_pretrained(given["path"], attn_pdrop=0.0, embd_pdrop=0.0, resid_pdrop=0.0)
+    start = cross_entropy(config, model.eval(), test)
+    order = shuffled(ROWS, config.batch, stream.numpy("order"))
+    taken = np.concatenate([next(order) for _ in range(config.updates(ROWS))])
+    train_by_trainer(config, model, train.tokens.reshape(-1, LENGTH)[taken], tmp_path)
+    found, expected = cross_entropy(config, tuned, test), cross_entropy(config, model.eval(), test)
+    assert found == pytest.approx(expected, abs=1e-3)
+    assert start - found > 0.3

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from trainables.families.base import Diverged
-from trainables.families.language.model import BOS, EOS, autocast
+from trainables.families.language.model import autocast
 from trainables.families.language.sampling.sample import cut, inverse, tempered
 from trainables.families.language.token_rows import Rows
 from trainables.lineage import Stream
@@ -44,13 +44,13 @@ def edit_rows(
     with torch.inference_mode(), autocast(config):
         for start in range(0, rows.rows, BATCH):
             index = np.arange(start, min(start + BATCH, rows.rows))
-            padded, inside = rows.padded(index, EOS)
+            padded, inside = rows.padded(index, config.eos)
             points = torch.rand(padded.shape, generator=generator)
             found, changed = _edited(config, model, padded.to(pick_device()), points.to(pick_device()), threshold)
             place = slice(rows.starts[index[0]], rows.starts[index[-1] + 1])
             tokens[place] = found.cpu().numpy()[inside.numpy()]
             drawn += int((changed.cpu() & inside).sum())
-    return Rows(tokens, rows.starts), drawn / len(tokens)
+    return Rows(tokens, rows.starts, prompts=rows.prompts), drawn / len(tokens)
 
 
 def _edited(
@@ -59,14 +59,14 @@ def _edited(
     """Tokens after editing and which of them were drawn again, both [rows, length]."""
     import torch
 
-    start = torch.full_like(tokens[:, :1], BOS)
+    start = torch.full_like(tokens[:, :1], config.bos)
     logits = model(torch.cat([start, tokens[:, :-1]], dim=1), use_cache=False).logits.float()
     if not bool(torch.isfinite(logits).all()):
         raise Diverged("editing: the model's probabilities are not finite")
     chance = torch.softmax(logits, dim=-1).gather(-1, tokens[..., None])[..., 0]
     again = chance >= threshold
     if config.sequences == "documents":
-        again &= tokens != EOS
-        logits[..., EOS] = -torch.inf
+        again &= tokens != config.eos
+        logits[..., config.eos] = -torch.inf
     fresh = inverse(cut(config, tempered(logits.flatten(0, 1), config.temperature)), points.flatten())
     return torch.where(again, fresh.view(tokens.shape), tokens), again

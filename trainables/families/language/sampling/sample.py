@@ -1,4 +1,4 @@
-"""Sampling from BOS: large batches, cached decoding, the inverse of the cumulative distribution."""
+"""Sampling after BOS and prompts: large batches, cached decoding, the inverse of the cumulative distribution."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from trainables.families.base import Diverged
-from trainables.families.language.model import BOS, EOS, sampling_dtype
+from trainables.families.language.model import sampling_dtype
+from trainables.families.language.sampling.prompts import Prompts, prompts_of
 from trainables.families.language.token_rows import Rows
 from trainables.lineage import Stream
 from trainables.runtime import pick_device
@@ -24,8 +25,15 @@ COMPACT_EVERY, SPARSE = 8, 0.75
 """Every so many places, finished documents leave the batch if fewer than this share still grows."""
 
 
-def sample_rows(config: LanguageConfig, model: PreTrainedModel, rows: int, stream: Stream, bias: float = 1.0) -> Rows:
-    """`rows` rows from the model at temperature `config.temperature * bias`.
+def sample_rows(
+    config: LanguageConfig,
+    model: PreTrainedModel,
+    rows: int,
+    stream: Stream,
+    bias: float = 1.0,
+    real: Rows | None = None,
+) -> Rows:
+    """`rows` rows from the model at temperature `config.temperature * bias`; `real` rows give prompts, one a row.
 
     Raises:
         Diverged: the model's probabilities are not finite.
@@ -35,43 +43,73 @@ def sample_rows(config: LanguageConfig, model: PreTrainedModel, rows: int, strea
     from trainables.families.language.sampling.decoder import decoder
 
     generator = torch.Generator().manual_seed(stream.integer())
+    prompts = prompts_of(config, real, rows)
     pieces = []
     with torch.inference_mode():
         grown = decoder(model, config.context, sampling_dtype(config))
         most = config.side_by_side(pick_device().type)
+        if config.decoding == "beam":
+            most = max(most // config.beams, 1)
         for start in range(0, rows, most):
             points = torch.rand(min(most, rows - start), config.context, generator=generator)
-            pieces.append(_grow(config, grown, points.to(pick_device()), config.temperature * bias))
-    return _cut(config, np.concatenate(pieces))
+            given = prompts.part(slice(start, start + len(points)))
+            grow = _searched if config.decoding == "beam" else _grow
+            pieces.append(grow(config, grown, points.to(pick_device()), config.temperature * bias, given))
+    return _cut(config, np.concatenate(pieces), prompts.lengths)
 
 
-def _cut(config: LanguageConfig, tokens: np.ndarray) -> Rows:
-    """Whole rows, or rows up to their first EOS."""
-    if config.sequences == "fixed_length":
+def _cut(config: LanguageConfig, tokens: np.ndarray, given: np.ndarray) -> Rows:
+    """Whole rows, or rows up to the first EOS behind their prompt; with or without the prompt."""
+    if config.sequences == "fixed_length" and (config.keep_prompts or not given.any()):
         return Rows.fixed(tokens.reshape(-1), config.context)
-    ended = tokens == EOS
-    lengths = np.where(ended.any(axis=1), ended.argmax(axis=1) + 1, config.context)
-    starts = np.concatenate([[0], np.cumsum(lengths)])
-    return Rows(tokens[np.arange(config.context) < lengths[:, None]], starts)
+    places = np.arange(config.context)
+    ended = (tokens == config.eos) & (places >= given[:, None]) & (config.sequences == "documents")
+    stops = np.where(ended.any(axis=1), ended.argmax(axis=1) + 1, config.context)
+    begins = np.zeros_like(given) if config.keep_prompts else given
+    starts = np.concatenate([[0], np.cumsum(stops - begins)])
+    kept = tokens[(places >= begins[:, None]) & (places < stops[:, None])]
+    paired = config.prompts == "source" and config.keep_prompts
+    return Rows(kept, starts, prompts=given if paired else None)
 
 
-def _grow(config: LanguageConfig, grown: Decoder, points_BT: torch.Tensor, temperature: float) -> np.ndarray:
+def _searched(
+    config: LanguageConfig, grown: Decoder, points_BT: torch.Tensor, temperature: float, given: Prompts
+) -> np.ndarray:
+    """Tokens, [B, context], that beam search finds; of `points` only the number counts."""
+    import torch
+
+    from trainables.families.language.sampling.beam import search
+
+    eos = None if config.sequences == "fixed_length" else config.eos
+    tokens, inside = (torch.from_numpy(part).to(points_BT.device) for part in (given.tokens, given.inside))
+    return search(grown, config.bos, eos, config.beams, tokens, inside, config.context).cpu().numpy()
+
+
+def _grow(
+    config: LanguageConfig, grown: Decoder, points_BT: torch.Tensor, temperature: float, given: Prompts
+) -> np.ndarray:
     """Tokens, [B, context]: a row for each row of uniform `points`; what follows a document's EOS is noise."""
     import torch
 
+    given_BT, inside_BT = (torch.from_numpy(part).to(points_BT.device) for part in (given.tokens, given.inside))
+    longest = int(given.lengths.max())
     rows, length = points_BT.shape
-    tokens = torch.full((rows, length), EOS, device=points_BT.device)
+    tokens = torch.full((rows, length), config.eos, device=points_BT.device)
     alive = torch.arange(rows, device=points_BT.device)
-    latest = torch.full((rows,), BOS, device=points_BT.device)
+    latest = torch.full((rows,), config.bos, device=points_BT.device)
     checks = torch.zeros((), device=points_BT.device)
     points_TB = points_BT.T.contiguous()
     grown.begin(rows)
     for place in range(length):
         latest, check = drawn(config, grown.step(latest, place), points_TB[place], temperature)
         checks += check
+        if place < longest:
+            latest = torch.where(inside_BT[alive, place], given_BT[alive, place], latest)
         tokens[alive, place] = latest
+        if place < longest:
+            continue
         if config.sequences == "documents" and (place + 1) % COMPACT_EVERY == 0:
-            unfinished = (tokens[alive, : place + 1] != EOS).all(dim=1).nonzero()[:, 0]
+            unfinished = (tokens[alive, longest : place + 1] != config.eos).all(dim=1).nonzero()[:, 0]
             if not len(unfinished):
                 break
             if len(unfinished) < SPARSE * len(alive):
@@ -88,6 +126,9 @@ def drawn(
     """Tokens, [B], and a sum that is finite if the logits were, which may be overwritten."""
     import torch
 
+    if config.decoding == "greedy":
+        best = logits_BV.max(dim=-1)
+        return best.indices.clone(), best.values.sum()
     if logits_BV.device.type == "cpu" and config.top_p == 1.0 and not 0 < config.top_k < logits_BV.shape[-1]:
         from trainables.families.language.cpu import drawn as by_kernel
 

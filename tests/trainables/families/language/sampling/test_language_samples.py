@@ -12,9 +12,9 @@ def test_evaluate_and_compare_share_samples_of_one_model_and_stream(monkeypatch)
     drawn = []
     whole = language.sample_rows
 
-    def counted(config, model, rows, stream, bias=1.0):
+    def counted(config, model, rows, stream, *further):
         drawn.append((stream.key, *stream.path))
-        return whole(config, model, rows, stream, bias)
+        return whole(config, model, rows, stream, *further)
 
     monkeypatch.setattr(language, "sample_rows", counted)
     small, rows = LanguageConfig.tiny()
