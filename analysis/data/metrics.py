@@ -45,14 +45,20 @@ _LOSS_UNITS: Mapping[str, str] = {
     "diffusion": "denoising error per coordinate",
     "kde": "nats per row",
     "discrete": "squared distance of frequencies",
+    "glm": "nats per label",
 }
 _KNOWN = (
     Metric("trace_ratio", "variance, tr Σ̂ / tr Σ", worse=-1),
     Metric("gini_simpson", "diversity, 1 − Σp²", worse=-1),
     Metric("mean_sq_error", "squared error of the mean"),
+    Metric("fisher_error", "squared error of coefficients, Fisher metric"),
     Metric("nll", "held-out negative log-likelihood", "nats"),
 )
-_EXTRA: Mapping[str, tuple[str, ...]] = {"gaussian": ("trace_ratio",), "discrete": ("gini_simpson",)}
+_EXTRA: Mapping[str, tuple[str, ...]] = {
+    "gaussian": ("trace_ratio",),
+    "discrete": ("gini_simpson",),
+    "glm": ("fisher_error",),
+}
 
 
 def describe(name: str, family: str = "") -> Metric:

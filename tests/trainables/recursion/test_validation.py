@@ -16,7 +16,7 @@ from trainables.recursion.validation import validation_key
 from trainables.sources.molecules import read
 from trainables.store import open_store
 
-TUNABLE = ("linear", "kde", "language", "vae", "diffusion")
+TUNABLE = ("linear", "kde", "glm", "language", "vae", "diffusion")
 
 
 def cell(kind: str, **changed: Any) -> Cell:
