@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from analysis.data import NAMES, order
-from analysis.verdicts import COLLAPSES, DIVERGED, LEVELS, RISES, SLOW, STABLE
+from analysis.verdicts import COLLAPSES, DIVERGED, LEVELS, RISES, SEPARATED, SLOW, STABLE
 
 if TYPE_CHECKING:
     import pandas as pd
     from rich.table import Table
 
-SYMBOLS = {DIVERGED: "✕", COLLAPSES: "▲", RISES: "△", SLOW: "△", LEVELS: "■", STABLE: "■"}
+SYMBOLS = {DIVERGED: "✕", SEPARATED: "◇", COLLAPSES: "▲", RISES: "△", SLOW: "△", LEVELS: "■", STABLE: "■"}
 """Verdicts are told by word and symbol, never by colour alone."""
 
 
@@ -161,7 +161,15 @@ def _digits(width: float) -> int:
     return max(0, 1 - math.floor(math.log10(width))) if width > 0 else 4
 
 
-_STYLES = {DIVERGED: "red", COLLAPSES: "red", RISES: "yellow", SLOW: "yellow", LEVELS: "green", STABLE: "green"}
+_STYLES = {
+    DIVERGED: "red",
+    SEPARATED: "red",
+    COLLAPSES: "red",
+    RISES: "yellow",
+    SLOW: "yellow",
+    LEVELS: "green",
+    STABLE: "green",
+}
 _TEX = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "▲": r"$\uparrow$",

@@ -8,14 +8,22 @@ from typing import TYPE_CHECKING, Any
 
 from analysis.data import NAMES, order, title
 from analysis.report import tables
-from analysis.verdicts import COLLAPSES, DIVERGED, LEVELS, RISES, SLOW, STABLE
+from analysis.verdicts import COLLAPSES, DIVERGED, LEVELS, RISES, SEPARATED, SLOW, STABLE
 
 if TYPE_CHECKING:
     import pandas as pd
 
 ROWS = 150
 """Rows shown of a family at most; the files hold all."""
-_CHIP = {DIVERGED: "bad", COLLAPSES: "bad", RISES: "warn", SLOW: "warn", LEVELS: "good", STABLE: "good"}
+_CHIP = {
+    DIVERGED: "bad",
+    SEPARATED: "bad",
+    COLLAPSES: "bad",
+    RISES: "warn",
+    SLOW: "warn",
+    LEVELS: "good",
+    STABLE: "good",
+}
 
 
 def verdict_table(assessment: pd.DataFrame) -> str:
