@@ -27,25 +27,28 @@ class Judged:
 
     Attributes:
         inputs: alike for all replicates.
-        truth: linear predictors of the known model [replicates, rows], or labels [1, rows].
-        known: which of the two.
+        observed: labels [1, rows], or what they are expected to be where the truth is known, [replicates, rows].
+        least: cross-entropy of the truth there; None where it is not known.
     """
 
     inputs: Inputs
-    truth: np.ndarray
-    known: bool
+    observed: np.ndarray
+    least: np.ndarray | None = None
 
     def values(self, link: label.Link, eta: np.ndarray) -> dict[str, np.ndarray]:
         """Losses and scores of linear predictors [replicates, rows], [replicates] each."""
-        known = self.known
-        lost = label.divergence(link, self.truth, eta) if known else -label.log_likelihood(link, eta, self.truth)
-        values: dict[str, np.ndarray] = {"test_loss": lost.mean(axis=1)}
-        if link == "poisson":
-            return values
-        predicted, observed = label.means(link, eta), label.means(link, self.truth) if known else self.truth
-        values["accuracy"] = label.accuracy(predicted, observed)
-        values["calibration_error"] = label.calibration_error(predicted, np.broadcast_to(observed, eta.shape))
+        values = {"test_loss": self._lost(link, eta).mean(axis=1)}
+        if link != "poisson":
+            predicted, observed = label.means(link, eta), np.broadcast_to(self.observed, eta.shape)
+            values["accuracy"] = label.accuracy(predicted, observed)
+            values["calibration_error"] = label.calibration_error(predicted, observed)
         return values
+
+    def _lost(self, link: label.Link, eta: np.ndarray) -> np.ndarray:
+        if self.least is None:
+            return -label.log_likelihood(link, eta, self.observed)
+        excess: np.ndarray = label.cross_entropy(link, self.observed, eta) - self.least
+        return excess
 
 
 class Ground(ABC):
@@ -90,7 +93,9 @@ class Known(Ground):
 
     def judged(self, part: Part) -> Judged:
         inputs = Inputs(part, draw(self.truth.numpy(part), self.source, 1, self.config.held_out))
-        return Judged(inputs, inputs.predict(self.target), known=True)
+        link, eta = self.config.link, inputs.predict(self.target)
+        expected = label.means(link, eta)
+        return Judged(inputs, expected, label.cross_entropy(link, expected, eta))
 
     def errors(self, coefficients: np.ndarray, base: Inputs) -> dict[str, np.ndarray]:
         """Squared distances of coefficients from the truth, plain and in the metric of the Fisher information."""
@@ -149,7 +154,7 @@ class Tabled(Ground):
 
     def judged(self, part: Part) -> Judged:
         split: Split = self._data.test if part == "held_out" else self._data.validation
-        return Judged(Inputs(part, np.ascontiguousarray(split.x.T)[None]), split.labels[None], known=False)
+        return Judged(Inputs(part, np.ascontiguousarray(split.x.T)[None]), split.labels[None])
 
 
 def ground(config: GlmConfig, world: World, truth: Stream) -> Known | Tabled:

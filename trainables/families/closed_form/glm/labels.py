@@ -17,14 +17,14 @@ LARGEST = 2.0**53
 
 def means(link: Link, eta: np.ndarray) -> np.ndarray:
     """E[y]: a probability, or the mean of a count."""
-    from scipy.special import expit, ndtr
+    if link == "probit":
+        from scipy.special import ndtr
 
-    if link == "poisson":
-        with np.errstate(over="ignore"):
-            counts: np.ndarray = np.exp(eta)
-        return counts
-    probabilities: np.ndarray = ndtr(eta) if link == "probit" else expit(eta)
-    return probabilities
+        probabilities: np.ndarray = ndtr(eta)
+        return probabilities
+    with np.errstate(over="ignore"):
+        found: np.ndarray = np.exp(eta) if link == "poisson" else 1 / (1 + np.exp(-eta))
+    return found
 
 
 def log_probabilities(link: Link, eta: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -33,8 +33,14 @@ def log_probabilities(link: Link, eta: np.ndarray) -> tuple[np.ndarray, np.ndarr
 
     if link == "probit":
         return log_ndtr(eta), log_ndtr(-eta)
-    below = -np.logaddexp(0, eta)  # log P(0)
-    return below + eta, below
+    none = -_softplus(eta)
+    return none + eta, none
+
+
+def _softplus(eta: np.ndarray) -> np.ndarray:
+    """log(1 + e^η), to an absolute error of 1e-16."""
+    found: np.ndarray = np.maximum(eta, 0) + np.log(1 + np.exp(-np.abs(eta)))
+    return found
 
 
 def log_likelihood(link: Link, eta: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -49,17 +55,18 @@ def log_likelihood(link: Link, eta: np.ndarray, labels: np.ndarray) -> np.ndarra
     return binary
 
 
-def divergence(link: Link, truth: np.ndarray, eta: np.ndarray) -> np.ndarray:
-    """KL(p(· | truth) ‖ p(· | eta)) of linear predictors, in nats."""
-    expected = means(link, truth)
-    if link == "poisson":
-        with np.errstate(over="ignore", invalid="ignore"):
-            counts: np.ndarray = expected * (truth - eta) - expected + means(link, eta)
-        return counts
-    one, none = log_probabilities(link, truth)
-    found, missed = log_probabilities(link, eta)
-    distance: np.ndarray = np.maximum(expected * (one - found) + (1 - expected) * (none - missed), 0)
-    return distance
+def cross_entropy(link: Link, expected: np.ndarray, eta: np.ndarray) -> np.ndarray:
+    """−E log p(y | eta) over labels of mean `expected`, but for what does not depend on eta; in nats.
+
+    Less its value at the true predictor it is KL(p* ‖ p(· | eta)).
+    """
+    if link == "probit":
+        one, none = log_probabilities(link, eta)
+        binary: np.ndarray = -expected * one - (1 - expected) * none
+        return binary
+    normaliser = means(link, eta) if link == "poisson" else _softplus(eta)
+    found: np.ndarray = normaliser - expected * eta
+    return found
 
 
 def information(link: Link, eta: np.ndarray) -> np.ndarray:
