@@ -21,6 +21,8 @@ MAIN = {
     "gaussian": "mean_sq_error",
     "discrete": "test_loss",
     "kde": "trace_ratio",
+    "bernoulli": "test_loss",
+    "poisson": "test_loss",
     "glm": "fisher_error",
 }
 """The metric by which a family's recursion is told: what grows where the model collapses, or shrinks."""

@@ -20,6 +20,8 @@ BASES: dict[str, dict[str, Any]] = {
     "gaussian": {"replicates": 1000},
     "discrete": {"replicates": 1000},
     "kde": {"replicates": 100, "generations": 10},
+    "bernoulli": {"replicates": 1000},
+    "poisson": {"replicates": 1000},
     "glm": {"replicates": 1000},
     "language": {"rows": 250, "generations": 4},
     "vae": {"rows": 600, "generations": 4},
@@ -65,6 +67,16 @@ def policies_discrete() -> Study:
 def policies_kde() -> Study:
     """Every policy on kernel density estimates."""
     return policies_on("kde")
+
+
+def policies_bernoulli() -> Study:
+    """Every policy on coins."""
+    return policies_on("bernoulli")
+
+
+def policies_poisson() -> Study:
+    """Every policy on counts."""
+    return policies_on("poisson")
 
 
 def policies_glm() -> Study:

@@ -55,6 +55,14 @@ def theory_kde() -> Study:
     return _study("theory/kde", "kernel density estimates of four plane shapes", cell, policies, space)
 
 
+def theory_counts() -> Study:
+    """Coins and counts fitted by their mean: when does one value alone remain?"""
+    cell = {"rows": 20, "generations": 50, "replicates": 1000}
+    policies = ({"kind": "replace"}, {"kind": "accumulate"}, {"kind": "replace_multiple"})
+    kinds = Grid(values=({"kind": "bernoulli"}, {"kind": "poisson"}))
+    return _study("theory/counts", "coins and counts: error, variance, absorption", cell, policies, {"family": kinds})
+
+
 def theory_glm() -> Study:
     """Logistic, probit and Poisson regression on their own labels: the same n and π²/6 for every link (Dey & Donoho
     2024), by the Fisher information and so to leading order in 1/rows."""

@@ -10,6 +10,8 @@ FAMILIES = Registry(
         "gaussian": "trainables.families.closed_form.gaussian:GaussianConfig",
         "discrete": "trainables.families.closed_form.discrete:DiscreteConfig",
         "kde": "trainables.families.closed_form.kde:KdeConfig",
+        "bernoulli": "trainables.families.closed_form.counts:BernoulliConfig",
+        "poisson": "trainables.families.closed_form.counts:PoissonConfig",
         "glm": "trainables.families.closed_form.glm.config:GlmConfig",
         "diffusion": "trainables.families.diffusion.config:DiffusionConfig",
         "language": "trainables.families.language.config:LanguageConfig",
