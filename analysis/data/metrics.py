@@ -47,6 +47,7 @@ _LOSS_UNITS: Mapping[str, str] = {
     "discrete": "squared distance of frequencies",
     "bernoulli": "squared error of the mean",
     "poisson": "squared error of the mean",
+    "mixture": "nats per row",
     "glm": "nats per label",
 }
 _KNOWN = (
@@ -62,6 +63,7 @@ _EXTRA: Mapping[str, tuple[str, ...]] = {
     "discrete": ("gini_simpson",),
     "bernoulli": ("variance_ratio",),
     "poisson": ("variance_ratio",),
+    "mixture": ("trace_ratio",),
     "glm": ("fisher_error",),
 }
 

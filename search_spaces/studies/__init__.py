@@ -43,6 +43,7 @@ STUDIES = {
     "policies/kde": "search_spaces.studies.policies:policies_kde",
     "policies/bernoulli": "search_spaces.studies.policies:policies_bernoulli",
     "policies/poisson": "search_spaces.studies.policies:policies_poisson",
+    "policies/mixture": "search_spaces.studies.policies:policies_mixture",
     "policies/glm": "search_spaces.studies.policies:policies_glm",
     "policies/language": "search_spaces.studies.policies:policies_language",
     "policies/vae": "search_spaces.studies.policies:policies_vae",

@@ -22,6 +22,7 @@ BASES: dict[str, dict[str, Any]] = {
     "kde": {"replicates": 100, "generations": 10},
     "bernoulli": {"replicates": 1000},
     "poisson": {"replicates": 1000},
+    "mixture": {"replicates": 100, "generations": 10},
     "glm": {"replicates": 1000},
     "language": {"rows": 250, "generations": 4},
     "vae": {"rows": 600, "generations": 4},
@@ -77,6 +78,11 @@ def policies_bernoulli() -> Study:
 def policies_poisson() -> Study:
     """Every policy on counts."""
     return policies_on("poisson")
+
+
+def policies_mixture() -> Study:
+    """Every policy on mixtures of two Gaussians."""
+    return policies_on("mixture")
 
 
 def policies_glm() -> Study:

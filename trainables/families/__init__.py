@@ -12,6 +12,7 @@ FAMILIES = Registry(
         "kde": "trainables.families.closed_form.kde:KdeConfig",
         "bernoulli": "trainables.families.closed_form.counts:BernoulliConfig",
         "poisson": "trainables.families.closed_form.counts:PoissonConfig",
+        "mixture": "trainables.families.closed_form.mixture.family:MixtureConfig",
         "glm": "trainables.families.closed_form.glm.config:GlmConfig",
         "diffusion": "trainables.families.diffusion.config:DiffusionConfig",
         "language": "trainables.families.language.config:LanguageConfig",

@@ -83,7 +83,8 @@ class BernoulliConfig(CountsConfig):
 
     def log_likelihood(self, mean: np.ndarray, rows: np.ndarray) -> np.ndarray:
         inside = np.clip(mean, 1e-12, 1 - 1e-12)
-        return np.where(rows > 0, np.log(inside), np.log1p(-inside))
+        found: np.ndarray = np.where(rows > 0, np.log(inside), np.log1p(-inside))
+        return found
 
 
 class PoissonConfig(CountsConfig):
