@@ -22,8 +22,8 @@ def curves(family: Any, rows: int, past: History) -> list[Curve]:
         Curve("test_loss", tuple(variance * error for error in found.error), source),
         Curve("variance_ratio", found.spread, source),
     ]
-    same = all(past.sizes[n] == rows for n in range(len(past.corpora)))
-    if rows <= drift.LARGEST and same and past.only_latest():
+    replaced = past.only_latest() and all(past.sizes[n] == rows for n in range(len(past.corpora)))
+    if rows <= drift.LARGEST and replaced:
         chances = drift.one_left(np.array([family.mean, 1 - family.mean]), rows, len(past.corpora))
         known.append(Curve("absorbed", tuple(chances.tolist()), "a chain of binomial counts; Wright 1931"))
     return known

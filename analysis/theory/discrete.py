@@ -52,8 +52,7 @@ def curves(family: Any, rows: int, past: History) -> list[Curve]:
 
 
 def _survivors(family: Any, rows: int, past: History) -> list[Curve]:
-    same = all(past.sizes[n] == rows for n in range(len(past.corpora)))
-    if rows > drift.LARGEST or not same or not past.only_latest():
+    if rows > drift.LARGEST or not past.only_latest() or any(past.sizes[n] != rows for n in range(len(past.corpora))):
         return []
     values = drift.survivors(probabilities(family), rows, len(past.corpora))
     return [Curve("surviving_categories", tuple(values.tolist()), "each category's own chain; Wright 1931")]
