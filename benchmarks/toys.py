@@ -17,6 +17,7 @@ from trainables import Cell, run
 
 GENERATIONS = 100
 ROUNDS = 3
+LOGISTIC = {"kind": "glm", "source": {"kind": "simulated", "dim": 10}}
 
 
 def claims() -> list[Ratio]:
@@ -32,6 +33,9 @@ def claims() -> list[Ratio]:
         _claim({"kind": "discrete"}, 10_000, 1000, _multinomial_again, "numpy, multinomial and running counts", 1),
         _claim({"kind": "kde"}, 200, 200, _density_again, "scikit-learn KernelDensity", 20, rounds=1),
         _claim(wide, 1000, 1, _normal_again, "numpy, pooled normal equations", 20),
+        _claim(
+            LOGISTIC, 300, 1000, _logistic_again, "scikit-learn LogisticRegression on the pool", 100, generations=50
+        ),
     ]
 
 
@@ -43,6 +47,7 @@ def _claim(
     name: str,
     target: float,
     rounds: int = ROUNDS,
+    generations: int = GENERATIONS,
 ) -> Ratio:
     """One family under `accumulate`, product and peer in turn."""
     cell = Cell.model_validate(
@@ -50,7 +55,7 @@ def _claim(
             "family": family,
             "policy": {"kind": "accumulate"},
             "rows": rows,
-            "generations": GENERATIONS,
+            "generations": generations,
             "replicates": replicates,
         }
     )
@@ -59,7 +64,7 @@ def _claim(
     for _ in range(rounds):
         ours.append(seconds(lambda: list(run(cell))) / replicates)
         theirs.append(seconds(lambda: peer(cell)))
-    work = f"{cell.family.kind} {cell.family.size_label()}, {rows} rows, {GENERATIONS} generations, per recursion"
+    work = f"{cell.family.kind} {cell.family.size_label()}, {rows} rows, {generations} generations, per recursion"
     return Ratio(work, name, target, tuple(ours), tuple(theirs), f"replicates at once: {replicates}")
 
 
@@ -148,4 +153,26 @@ def _density_again(cell: Cell) -> list[tuple[float, float]]:
         model = KernelDensity(bandwidth=0.1).fit(pool)
         figures.append((model.score(held) / len(held), float(np.trace(np.cov(pool.T)))))
         pool = np.concatenate([pool, model.sample(cell.rows, random_state=n)])
+    return figures
+
+
+def _logistic_again(cell: Cell) -> list[tuple[float, float, float, float]]:
+    """Logistic regression of all rows each generation, as users write it; held-out divergence, accuracy, calibration
+    error and squared error of the coefficients."""
+    from sklearn.linear_model import LogisticRegression
+
+    rng = np.random.default_rng(0)
+    dim, rows = cell.family.cost(cell.rows).parameters - 1, cell.rows
+    x, held, truth = rng.standard_normal((rows, dim)), rng.standard_normal((200, dim)), rng.standard_normal(dim)
+    truth /= np.linalg.norm(truth)
+    pool_x, pool_y = np.tile(x, (cell.generations, 1)), np.empty(cell.generations * rows)
+    chances, p, figures = 1 / (1 + np.exp(-x @ truth)), 1 / (1 + np.exp(-held @ truth)), []
+    for n in range(cell.generations):
+        pool_y[n * rows : (n + 1) * rows] = rng.random(rows) < chances
+        model = LogisticRegression(C=np.inf).fit(pool_x[: (n + 1) * rows], pool_y[: (n + 1) * rows])
+        chances, q = model.predict_proba(x)[:, 1], model.predict_proba(held)[:, 1]
+        gaps = np.bincount((q * 10).astype(int).clip(max=9), p - q, 10)
+        loss = (p * np.log(p / q) + (1 - p) * np.log((1 - p) / (1 - q))).mean()
+        error = ((model.coef_ - truth) ** 2).sum() + model.intercept_[0] ** 2
+        figures.append((float(loss), float(np.where(q > 0.5, p, 1 - p).mean()), float(abs(gaps).sum() / 200), error))
     return figures

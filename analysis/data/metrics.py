@@ -45,14 +45,27 @@ _LOSS_UNITS: Mapping[str, str] = {
     "diffusion": "denoising error per coordinate",
     "kde": "nats per row",
     "discrete": "squared distance of frequencies",
+    "bernoulli": "squared error of the mean",
+    "poisson": "squared error of the mean",
+    "mixture": "nats per row",
+    "glm": "nats per label",
 }
 _KNOWN = (
     Metric("trace_ratio", "variance, tr Σ̂ / tr Σ", worse=-1),
+    Metric("variance_ratio", "variance, fitted over true", worse=-1),
     Metric("gini_simpson", "diversity, 1 − Σp²", worse=-1),
     Metric("mean_sq_error", "squared error of the mean"),
+    Metric("fisher_error", "squared error of coefficients, Fisher metric"),
     Metric("nll", "held-out negative log-likelihood", "nats"),
 )
-_EXTRA: Mapping[str, tuple[str, ...]] = {"gaussian": ("trace_ratio",), "discrete": ("gini_simpson",)}
+_EXTRA: Mapping[str, tuple[str, ...]] = {
+    "gaussian": ("trace_ratio",),
+    "discrete": ("gini_simpson",),
+    "bernoulli": ("variance_ratio",),
+    "poisson": ("variance_ratio",),
+    "mixture": ("trace_ratio",),
+    "glm": ("fisher_error",),
+}
 
 
 def describe(name: str, family: str = "") -> Metric:

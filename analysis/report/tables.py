@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from analysis.data import NAMES, order, title
-from analysis.verdicts import COLLAPSES, DIVERGED, LEVELS, RISES, SLOW, STABLE
+from analysis.verdicts import COLLAPSES, DIVERGED, LEVELS, RISES, SEPARATED, SLOW, STABLE
 
 if TYPE_CHECKING:
     import pandas as pd
     from rich.table import Table
 
-SYMBOLS = {DIVERGED: "✕", COLLAPSES: "▲", RISES: "△", SLOW: "△", LEVELS: "■", STABLE: "■"}
+SYMBOLS = {DIVERGED: "✕", SEPARATED: "◇", COLLAPSES: "▲", RISES: "△", SLOW: "△", LEVELS: "■", STABLE: "■"}
 """Verdicts are told by word and symbol, never by colour alone."""
 LINE = 66
 """Characters of the smallest type in a paper's column of 3.3 inches."""
@@ -224,7 +224,15 @@ def _digits(width: float) -> int:
     return max(0, 1 - math.floor(math.log10(width))) if width > 0 else 4
 
 
-_STYLES = {DIVERGED: "red", COLLAPSES: "red", RISES: "yellow", SLOW: "yellow", LEVELS: "green", STABLE: "green"}
+_STYLES = {
+    DIVERGED: "red",
+    SEPARATED: "red",
+    COLLAPSES: "red",
+    RISES: "yellow",
+    SLOW: "yellow",
+    LEVELS: "green",
+    STABLE: "green",
+}
 _TEX = {
     "\\": r"\textbackslash{}",
     "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_\allowbreak{}", "{": r"\{", "}": r"\}",

@@ -31,7 +31,8 @@ class Curves:
         metric: its name.
         runs: one row per recursion: study, cell, family, config, policy, seed, replicate, hyperparameters; `heavy`
             where the family says (metric `infinite_mean`) that its mean over recursions is infinite, `diverged` where
-            its loss went to infinity or to no number, or the cell failed.
+            its loss went to infinity or to no number, or the cell failed; `separated`, the share of its recursions
+            whose last labels are fitted perfectly (metric `separated`).
         generations: [generations], ascending.
         values: [runs, generations], NaN where a recursion has no value.
         errors: like `values`, standard error of a mean over replicates; NaN where a row is one recursion.
@@ -98,10 +99,19 @@ def curves_of(frame: pd.DataFrame, metric: str = "test_loss", replicates: Mappin
     runs = runs.assign(
         replicate=0,
         heavy=runs["cell"].isin(list(heavy)),
+        separated=_separated(once, runs["cell"]),
         diverged=runs["cell"].isin(gone) | (runs["status"] == "failed"),
     )
     result = Curves(metric, runs, generations, *taken)
     return _expand(result, replicates) if replicates else result
+
+
+def _separated(once: pd.DataFrame, cells: pd.Series[str]) -> Array:
+    """Share of each cell's recursions that are separated at its last generation."""
+    if "separated" not in once:
+        return np.zeros(len(cells))
+    found = once.sort_values("generation").groupby("cell")["separated"].last()
+    return cells.map(found).fillna(0.0).to_numpy(dtype=float)
 
 
 def by_policy(whole: Curves) -> list[tuple[tuple[str, str], Curves]]:

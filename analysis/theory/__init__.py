@@ -1,7 +1,8 @@
 """Closed forms, each with its citation and domain. Never imported by what it judges.
 
 A cell is described to them by its configs and its recipes alone. Where no closed form is exact, there is none:
-a z-score against a leading order would grow with the number of replicates and mean nothing.
+a z-score against a leading order would grow with the number of replicates and mean nothing. `glm` alone has a leading
+order, in a metric of its own, and its source says so.
 """
 
 from __future__ import annotations
@@ -15,7 +16,15 @@ from analysis.theory.history import History
 if TYPE_CHECKING:
     from trainables.cell import Cell
 
-MAIN = {"linear": "test_loss", "gaussian": "mean_sq_error", "discrete": "test_loss", "kde": "trace_ratio"}
+MAIN = {
+    "linear": "test_loss",
+    "gaussian": "mean_sq_error",
+    "discrete": "test_loss",
+    "kde": "trace_ratio",
+    "bernoulli": "test_loss",
+    "poisson": "test_loss",
+    "glm": "fisher_error",
+}
 """The metric by which a family's recursion is told: what grows where the model collapses, or shrinks."""
 
 __all__ = ["MAIN", "Curve", "curves", "theory"]
@@ -24,7 +33,7 @@ __all__ = ["MAIN", "Curve", "curves", "theory"]
 def curves(cell: Cell) -> Mapping[str, Sequence[float]]:
     """Expected values of a cell's metrics by name, one a generation; empty where none is known.
 
-    A curve may end before the cell does. Only exact expectations are given.
+    A curve may end before the cell does. Only exact expectations are given, of `glm` the leading order.
     """
     return {curve.metric: curve.values for curve in _curves(cell)}
 
@@ -52,7 +61,7 @@ def _curves(cell: Cell) -> list[Curve]:
 
 def _forms(kind: str) -> Callable[[Any, int, History], list[Curve]]:
     """The module of a family, loaded when first asked for."""
-    from analysis.theory import discrete, gaussian, kde, linear
+    import importlib
 
-    forms = {"linear": linear.curves, "gaussian": gaussian.curves, "discrete": discrete.curves, "kde": kde.curves}
-    return forms[kind]
+    forms: Callable[[Any, int, History], list[Curve]] = importlib.import_module(f"analysis.theory.{kind}").curves
+    return forms

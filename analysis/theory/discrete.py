@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from analysis.theory import drift
 from analysis.theory.averages import averages
 from analysis.theory.curve import Curve
 from analysis.theory.history import History
@@ -35,7 +36,8 @@ def probabilities(family: Any) -> np.ndarray:
 
 
 def curves(family: Any, rows: int, past: History) -> list[Curve]:
-    """`test_loss` = ‖p̂ − p‖² and `gini_simpson` = 1 − Σp̂², for unsmoothed frequencies and an unbiased sampler."""
+    """`test_loss` = ‖p̂ − p‖² and `gini_simpson` = 1 − Σp̂², for unsmoothed frequencies and an unbiased sampler; under
+    `replace` on few rows, `surviving_categories` too."""
     if family.smoothing or any(lam != 1 for lam in past.bias.values()):
         return []
     diversity = 1 - float((probabilities(family) ** 2).sum())
@@ -45,4 +47,12 @@ def curves(family: Any, rows: int, past: History) -> list[Curve]:
         Curve("test_loss", tuple(diversity * error for error in found.error), source),
         Curve("gini_simpson", tuple(diversity * spread for spread in found.spread), source),
         Curve("disagreement", tuple(diversity * value for value in found.apart), source),
+        *_survivors(family, rows, past),
     ]
+
+
+def _survivors(family: Any, rows: int, past: History) -> list[Curve]:
+    if rows > drift.LARGEST or not past.only_latest() or any(past.sizes[n] != rows for n in range(len(past.corpora))):
+        return []
+    values = drift.survivors(probabilities(family), rows, len(past.corpora))
+    return [Curve("surviving_categories", tuple(values.tolist()), "each category's own chain; Wright 1931")]

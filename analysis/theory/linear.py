@@ -139,7 +139,7 @@ def _fixed(family: Any, rows: int, past: History) -> list[Curve]:
     """Any policy of whole batches whose Gram matrices are multiples of one another within each corpus."""
     dim, noise = family.dim, family.noise
     short = family.estimator == "minimum_norm" and rows <= dim - 2 and family.covariance == "identity"
-    if family.estimator == "ridge" or not past.whole() or not (short or _full_rank(dim, rows, past)):
+    if family.estimator == "ridge" or not past.whole() or not (short or full_rank(dim, rows, past)):
         return []
     if short and any(size % rows for shares in past.corpora for size in _sizes(shares, past)):
         return []
@@ -157,7 +157,7 @@ def _fixed(family: Any, rows: int, past: History) -> list[Curve]:
     return [Curve("test_loss", values, source), Curve("disagreement", found.apart, source)]
 
 
-def _full_rank(dim: int, rows: int, past: History) -> bool:
+def full_rank(dim: int, rows: int, past: History) -> bool:
     """Whether every corpus repeats one design, of at least dim + 2 inputs, in all its batches."""
     for shares in past.corpora:
         classes = {rows if size % rows == 0 else size for size in _sizes(shares, past)}

@@ -165,6 +165,7 @@ def gather(group: Curves, worse: int, limits: Thresholds) -> tuple[Evidence, str
         scale=abs(_mean(first(group.values))),
         generations=whole.shape[1],
         diverged=int(group.runs["diverged"].sum()),
+        separated=float(group.runs["separated"].mean()),
     )
     if growth.runs < limits.min_runs and not heavy and np.isfinite(group.errors).any():
         return _bounded(group, values, evidence, limits), BOUND

@@ -2,7 +2,8 @@
 
 All figures are turned so that growth is for the worse (`Metric.worse`). In this order:
 
-1. A recursion's loss went to infinity, or to no number: diverged.
+1. A recursion's loss went to infinity, or to no number: diverged. A share `separated` of the recursions ends on labels
+   that their model fits perfectly, which it then repeats for ever: separated, whatever the held-out loss does.
 2. Fewer than `min_runs` independent recursions, or no interval: undecided.
 3. It grows, over at least `min_generations`, and every bounded law is excluded while a diverging one describes the
    curve; or less than `vanished` is left of a metric that falls for the worse: collapses.
@@ -28,8 +29,8 @@ import numpy as np
 from analysis.stats import Interval
 
 DIVERGED, COLLAPSES, RISES, SLOW = "diverged", "collapses", "rises", "grows slowly"
-LEVELS, STABLE, UNDECIDED = "levels off", "stable", "undecided"
-WORDS = (DIVERGED, COLLAPSES, RISES, SLOW, LEVELS, STABLE, UNDECIDED)
+LEVELS, STABLE, UNDECIDED, SEPARATED = "levels off", "stable", "undecided", "separated"
+WORDS = (DIVERGED, SEPARATED, COLLAPSES, RISES, SLOW, LEVELS, STABLE, UNDECIDED)
 """From worst to least known."""
 BAD = frozenset({DIVERGED, COLLAPSES})
 """Words that say that a curve has no bound."""
@@ -37,6 +38,7 @@ GOOD = frozenset({LEVELS, STABLE})
 """Words that say that it has one."""
 EXPLAINED = {
     DIVERGED: "in at least one recursion the loss went to infinity or to no number",
+    SEPARATED: "the labels of recursions became ones that a model fits perfectly, and are repeated from then on",
     COLLAPSES: "it grows, and every bounded law is excluded",
     RISES: "it grows, but these generations and seeds can't tell whether to a bound",
     SLOW: "it grows, by less than the margin",
@@ -59,6 +61,7 @@ class Thresholds:
             an independent error.
         absolute: the same in the metric's own unit, in place of `margin`; None: none is stated.
         vanished: share of its first value at which a metric that falls for the worse counts as gone.
+        separated: share of recursions whose last labels are fitted perfectly, from which on that is the word.
         corrected: whether "collapses" and "levels off" are corrected for the number of rows (Holm).
     """
 
@@ -68,6 +71,7 @@ class Thresholds:
     margin: float = 2**0.5
     absolute: float | None = None
     vanished: float = 0.1
+    separated: float = 0.05
     corrected: bool = True
 
 
@@ -84,6 +88,7 @@ class Evidence:
         scale: |L₁|.
         generations: that the curves have.
         diverged: recursions that did.
+        separated: share of recursions whose last labels are fitted perfectly.
         p_collapses: of "it does not grow, or some bounded law holds"; 1 where no diverging law describes the curve.
         p_levels: of "it does not grow, or some diverging law holds".
         excluded: families of laws of which every member is excluded.
@@ -99,6 +104,7 @@ class Evidence:
     scale: float
     generations: int
     diverged: int = 0
+    separated: float = 0.0
     p_collapses: float = 1.0
     p_levels: float = 1.0
     excluded: Sequence[str] = ()
@@ -121,6 +127,8 @@ def judge(
     growth, limits, level = evidence.growth, thresholds, 1 - thresholds.confidence
     if evidence.diverged:
         return Verdict(DIVERGED, f"{evidence.diverged} recursions went to infinity or to no number")
+    if evidence.separated >= limits.separated:
+        return Verdict(SEPARATED, f"labels are fitted perfectly in {evidence.separated:.0%} of recursions")
     if growth.runs < limits.min_runs:
         return Verdict(UNDECIDED, f"too few seeds ({growth.runs} of {limits.min_runs})")
     if not np.isfinite(growth.low):

@@ -20,6 +20,10 @@ BASES: dict[str, dict[str, Any]] = {
     "gaussian": {"replicates": 1000},
     "discrete": {"replicates": 1000},
     "kde": {"replicates": 100, "generations": 10},
+    "bernoulli": {"replicates": 1000},
+    "poisson": {"replicates": 1000},
+    "mixture": {"replicates": 100, "generations": 10},
+    "glm": {"replicates": 1000},
     "language": {"rows": 250, "generations": 4},
     "vae": {"rows": 600, "generations": 4},
     "diffusion": {"rows": 400, "generations": 4},
@@ -64,6 +68,26 @@ def policies_discrete() -> Study:
 def policies_kde() -> Study:
     """Every policy on kernel density estimates."""
     return policies_on("kde")
+
+
+def policies_bernoulli() -> Study:
+    """Every policy on coins."""
+    return policies_on("bernoulli")
+
+
+def policies_poisson() -> Study:
+    """Every policy on counts."""
+    return policies_on("poisson")
+
+
+def policies_mixture() -> Study:
+    """Every policy on mixtures of two Gaussians."""
+    return policies_on("mixture")
+
+
+def policies_glm() -> Study:
+    """Every policy on logistic regression."""
+    return policies_on("glm")
 
 
 def policies_language() -> Study:

@@ -55,6 +55,23 @@ def theory_kde() -> Study:
     return _study("theory/kde", "kernel density estimates of four plane shapes", cell, policies, space)
 
 
+def theory_counts() -> Study:
+    """Coins and counts fitted by their mean: when does one value alone remain?"""
+    cell = {"rows": 20, "generations": 50, "replicates": 1000}
+    policies = ({"kind": "replace"}, {"kind": "accumulate"}, {"kind": "replace_multiple"})
+    kinds = Grid(values=({"kind": "bernoulli"}, {"kind": "poisson"}))
+    return _study("theory/counts", "coins and counts: error, variance, absorption", cell, policies, {"family": kinds})
+
+
+def theory_glm() -> Study:
+    """Logistic, probit and Poisson regression on their own labels: the same n and π²/6 for every link (Dey & Donoho
+    2024), by the Fisher information and so to leading order in 1/rows."""
+    cell = {"family": {"kind": "glm", "source": {"kind": "simulated", "dim": 2}}, "rows": 4000, "generations": 8}
+    policies = ({"kind": "replace"}, {"kind": "accumulate"}, {"kind": "replace_multiple"}, {"kind": "weighted_fresh"})
+    space = {"family.link": Grid(values=("logistic", "probit", "poisson"))}
+    return _study("theory/glm", "regressions of three links", cell | {"replicates": 500}, policies, space)
+
+
 def _study(
     name: str, says: str, cell: dict[str, Any], policies: Sequence[dict[str, Any]], space: dict[str, Any]
 ) -> Study:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from analysis.data import NAMES, metrics, order, title
 from analysis.report import tables
 from analysis.report.page.html import templates
-from analysis.verdicts import COLLAPSES, DIVERGED, LEVELS, RISES, SLOW, STABLE
+from analysis.verdicts import COLLAPSES, DIVERGED, LEVELS, RISES, SEPARATED, SLOW, STABLE
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,7 +17,15 @@ ROWS = 150
 """Rows shown of a family at most; the files hold all."""
 WIDEST = 6
 """Policies that stand side by side on a wide screen; entries of more flow over several lines."""
-_CHIP = {DIVERGED: "bad", COLLAPSES: "bad", RISES: "warn", SLOW: "warn", LEVELS: "good", STABLE: "good"}
+_CHIP = {
+    DIVERGED: "bad",
+    SEPARATED: "bad",
+    COLLAPSES: "bad",
+    RISES: "warn",
+    SLOW: "warn",
+    LEVELS: "good",
+    STABLE: "good",
+}
 
 
 def verdict_table(assessment: pd.DataFrame) -> str:

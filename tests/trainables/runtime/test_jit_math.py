@@ -42,3 +42,12 @@ def test_far_arguments_end_near_their_limits():
     assert abs(silu[1]) < 1e-35
     assert silu[[2, 5]].tolist() == [200, 0]
     assert all(np.isnan(found[4]) for found in (exp, silu))
+
+
+def test_exp64_is_exact_to_double_precision():
+    x = np.linspace(-700, 700, 200_003)
+    assert np.abs(applied(jit_math.exp64, x) / np.exp(x) - 1).max() < 1e-15
+    ends = applied(jit_math.exp64, np.array([-1e9, -np.inf, np.inf, np.nan]))
+    assert ends[0] == ends[1] < 1e-300
+    assert 1e300 < ends[2] < np.inf
+    assert np.isnan(ends[3])

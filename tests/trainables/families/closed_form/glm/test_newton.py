@@ -1,0 +1,120 @@
+"""Newton's method by replicate: the maximum that other packages find, and how it ends where there is none."""
+
+import numpy as np
+import pytest
+import statsmodels.api as sm
+from scipy.special import expit, ndtr
+from sklearn.linear_model import LogisticRegression
+
+from trainables.families.closed_form.glm.newton import (
+    CONVERGED,
+    LIMIT,
+    LOGISTIC,
+    POISSON,
+    PROBIT,
+    SEPARATED,
+    SINGULAR,
+    maximise,
+)
+
+MEANS = {LOGISTIC: expit, PROBIT: ndtr, POISSON: np.exp}
+PEERS = {
+    LOGISTIC: sm.families.Binomial(),
+    PROBIT: sm.families.Binomial(sm.families.links.Probit()),
+    POISSON: sm.families.Poisson(),
+}
+
+
+def drawn(link, rows=120, columns=5, times=1, seed=0, scale=0.6):
+    """Inputs with a constant, and sums of `times` labels each, for three replicates."""
+    rng = np.random.default_rng(seed)
+    x = np.concatenate([np.ones((3, 1, rows)), rng.standard_normal((3, columns - 1, rows))], axis=1)
+    mean = MEANS[link](scale * (rng.standard_normal((3, 1, columns)) @ x)[:, 0])
+    labels = rng.poisson(times * mean) if link == POISSON else rng.binomial(times, mean)
+    return x, np.full((1, rows), float(times)), labels.astype(float)
+
+
+@pytest.mark.parametrize("link", MEANS, ids=["logistic", "probit", "poisson"])
+@pytest.mark.parametrize(("times", "scale"), [(1, 0.6), (25, 1.5)])
+def test_coefficients_are_those_of_statsmodels(link, times, scale):
+    x, weights, sums = drawn(link, times=times, scale=scale)
+    found, ended, _ = maximise(x, weights, sums, link, 0.0, 40)
+    assert (ended == CONVERGED).all()
+    for inputs, labels, coefficients in zip(x, sums, found, strict=True):
+        shape = {} if link != POISSON else {"exposure": np.full(len(labels), times)}
+        target = labels if link == POISSON else np.stack([labels, times - labels], axis=1)
+        peer = sm.GLM(target, inputs.T, family=PEERS[link], **shape).fit(tol=1e-14, maxiter=200)
+        assert np.abs(peer.params - coefficients).max() < 1e-6
+
+
+@pytest.mark.parametrize("penalty", [0.0, 3.0])
+def test_logistic_coefficients_are_those_of_scikit_learn(penalty):
+    x, weights, sums = drawn(LOGISTIC)
+    found, _, _ = maximise(x, weights, sums, LOGISTIC, penalty, 40)
+    for inputs, labels, coefficients in zip(x, sums, found, strict=True):
+        peer = LogisticRegression(C=1 / penalty if penalty else np.inf, tol=1e-12, max_iter=1000, solver="newton-cg")
+        peer.fit(inputs[1:].T, labels)
+        assert np.abs(np.append(peer.intercept_, peer.coef_) - coefficients).max() < 1e-6
+
+
+def test_weights_are_numbers_of_copies():
+    x, _, sums = drawn(LOGISTIC)
+    weights = np.random.default_rng(1).integers(0, 4, (1, 120)).astype(float)
+    found, _, _ = maximise(x, weights, weights * sums, LOGISTIC, 0.0, 40)
+    copies = np.repeat(np.arange(120), weights[0].astype(int))
+    again, _, _ = maximise(x[:, :, copies], np.ones((1, len(copies))), sums[:, copies], LOGISTIC, 0.0, 40)
+    assert np.allclose(found, again, atol=1e-9)
+
+
+@pytest.mark.parametrize("link", [LOGISTIC, PROBIT])
+def test_separated_labels_are_known(link):
+    """All labels by the sign of one input: the loss vanishes, coefficients stay finite."""
+    x, weights, _ = drawn(link)
+    labels = (x[:, 1] > 0.1).astype(float)
+    found, ended, steps = maximise(x, weights, labels, link, 0.0, 40)
+    assert (ended == SEPARATED).all()
+    assert np.isfinite(found).all()
+    assert (steps < 40).all()
+    predicted = MEANS[link]((found[:, None] @ x)[:, 0])
+    assert np.abs(predicted - labels).mean() < 1e-5
+    _, ended, _ = maximise(x, weights, labels, link, 1.0, 40)
+    assert (ended == CONVERGED).all(), "a penalty has a maximum always"
+
+
+@pytest.mark.parametrize("link", MEANS, ids=["logistic", "probit", "poisson"])
+def test_quasi_separated_labels_are_known(link):
+    """No label 1 where a binary input is 1: its coefficient runs off, all others have a maximum."""
+    x, weights, sums = drawn(link)
+    x[:, 1] = np.random.default_rng(3).random((3, 120)) < 0.3
+    sums[x[:, 1] == 1] = 0
+    found, ended, _ = maximise(x, weights, sums, link, 0.0, 40)
+    assert (ended == SEPARATED).all()
+    assert np.isfinite(found).all()
+    other = np.delete(x, 1, axis=1)
+    for inputs, kept, labels, coefficients in zip(other, x[:, 1] == 0, sums, found, strict=True):
+        alone = maximise(inputs[None, :, kept], weights[:, kept], labels[None, kept], link, 0.0, 40)[0][0]
+        assert np.abs(np.delete(coefficients, 1) - alone).max() < 1e-4
+
+
+def test_out_of_steps_and_too_few_inputs():
+    x, weights, sums = drawn(POISSON, scale=1.5)
+    _, ended, steps = maximise(x, weights, sums, POISSON, 0.0, 2)
+    assert (ended == LIMIT).all()
+    assert (steps == 2).all()
+    x[1, 2] = x[1, 1]
+    _, ended, _ = maximise(x, weights, sums, POISSON, 0.0, 40)
+    assert ended.tolist() == [CONVERGED, SINGULAR, CONVERGED]
+
+
+def test_far_counts_and_tails_are_found():
+    """Starting values that are far off: means from e⁻⁸ to e⁸, probabilities below 10⁻⁴."""
+    rng = np.random.default_rng(5)
+    x = np.stack([np.ones(400), np.linspace(-4, 4, 400)])[None]
+    counts = rng.poisson(np.exp(2 * x[:, 1])).astype(float)
+    found, ended, _ = maximise(x, np.ones((1, 400)), counts, POISSON, 0.0, 40)
+    assert ended[0] == CONVERGED
+    assert found[0] == pytest.approx([0, 2], abs=0.05)
+    rare = rng.binomial(10**6, ndtr(x[:, 1] - 2)).astype(float)
+    found, ended, _ = maximise(x, np.full((1, 400), 1e6), rare, PROBIT, 0.0, 40)
+    assert ended[0] == CONVERGED
+    assert found[0] == pytest.approx([-2, 1], abs=0.01)

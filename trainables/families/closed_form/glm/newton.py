@@ -1,0 +1,320 @@
+"""Maximum likelihood of many weighted regressions side by side, by Newton's method as compiled loops.
+
+A corpus enters as the sums of weights and of weighted labels of each input, so that a pool that grows on the same
+inputs costs what its first batch does. Importing this module loads numba.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from trainables.runtime.jit import compiled
+from trainables.runtime.jit_math import exp64
+
+CONVERGED, SEPARATED, LIMIT, SINGULAR = range(4)
+"""How a fit ended: at its maximum; on labels that some direction tells apart, so that there is none; out of
+iterations; with inputs of too low a rank."""
+
+LOGISTIC, PROBIT, POISSON = range(3)
+
+TOLERANCE = 1e-16
+"""Squared Newton decrement over the sum of weights, below which the step that follows is the last."""
+
+CLOSE = 1e-2
+"""The same, below which the Hessian of the step before serves again: its error is of the order of the step."""
+
+FAST = 0.01
+"""Share of its decrement that a step leaves, above which the next one has a Hessian of its own."""
+
+VANISHED = 1e-6
+"""Mean absolute residual of labels that are fitted perfectly, nats of training loss a row."""
+
+RIDGE = 1e-10
+"""Share of a diagonal that is added to a Hessian whose pivots are lost, as separation makes them."""
+
+
+def maximise(
+    x: np.ndarray, weights: np.ndarray, sums: np.ndarray, link: int, penalty: float, limit: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Coefficients β that maximise Σ log p(y | x·β) − penalty/2·Σ_{j>0} β_j².
+
+    Newton's method from one step of iteratively reweighted least squares (McCullagh & Nelder 1989, "Generalized
+    linear models", section 2.5), a step halved while the slope along it turns over.
+
+    Args:
+        x: inputs, columns first, the constant foremost, [1 or replicates, coefficients, rows].
+        weights: sums of weights by input, [1 or replicates, rows]; 0 leaves an input out.
+        sums: of weight times label, [replicates, rows].
+        link: `LOGISTIC`, `PROBIT` or `POISSON`.
+        penalty: of ridge; the constant is free.
+        limit: iterations at most.
+
+    Returns:
+        Coefficients [replicates, coefficients], how each fit ended (int8), iterations taken (int16), [replicates].
+    """
+    replicates, width = len(sums), x.shape[1]
+    found = np.zeros((replicates, width))
+    ended, taken = np.zeros(replicates, dtype=np.int8), np.zeros(replicates, dtype=np.int16)
+    x, weights, sums = (np.ascontiguousarray(values, dtype=np.float64) for values in (x, weights, sums))
+    _maximise(x, weights, sums, link, penalty, limit, found, ended, taken)
+    return found, ended, taken
+
+
+@compiled
+def _maximise(
+    x: np.ndarray,
+    weights: np.ndarray,
+    sums: np.ndarray,
+    link: int,
+    penalty: float,
+    limit: int,
+    found: np.ndarray,
+    ended: np.ndarray,
+    taken: np.ndarray,
+) -> None:
+    width, rows = x.shape[1], x.shape[2]
+    hessian, step, gradient = np.empty((width, width)), np.empty(width), np.empty(width)
+    eta, residual, curve, work = np.empty(rows), np.empty(rows), np.empty(rows), np.empty(rows)
+    for r in range(len(sums)):
+        inputs, w = x[r if len(x) > 1 else 0], weights[r if len(weights) > 1 else 0]
+        beta, total = found[r], w.sum()
+        _first_guess(w, sums[r], link, eta, curve)
+        _times(inputs, curve * eta, beta)
+        _square(inputs, curve, penalty, hessian, work)
+        if not _factor(hessian, True):
+            ended[r] = SINGULAR
+            continue
+        _solve(hessian, beta)
+        ended[r], taken[r] = _climb(
+            inputs, w, sums[r], link, penalty, limit, total, beta, hessian, step, gradient, eta, residual, curve, work
+        )
+
+
+@compiled
+def _climb(
+    x: np.ndarray,
+    w: np.ndarray,
+    s: np.ndarray,
+    link: int,
+    penalty: float,
+    limit: int,
+    total: float,
+    beta: np.ndarray,
+    hessian: np.ndarray,
+    step: np.ndarray,
+    gradient: np.ndarray,
+    eta: np.ndarray,
+    residual: np.ndarray,
+    curve: np.ndarray,
+    work: np.ndarray,
+) -> tuple[int, int]:
+    """Newton's steps on `beta`; how they ended, and how many there were."""
+    step[:] = 0.0
+    slope, halvings, near, last = 0.0, 0, False, False
+    for n in range(limit):
+        missed = _likelihood(x, w, s, link, beta, eta, residual, curve)
+        if penalty == 0.0 and missed < VANISHED * total:
+            return SEPARATED, n
+        _times(x, residual, gradient)
+        for j in range(1, len(beta)):
+            gradient[j] -= penalty * beta[j]
+        along = _dot(gradient, step)
+        if slope > 0 and not along > -0.9 * slope and halvings < 30:  # overshot, or beyond all numbers
+            for j in range(len(beta)):
+                step[j] *= 0.5
+                beta[j] -= step[j]
+            slope *= 0.5
+            halvings += 1
+            near = last = False
+            continue
+        if last:
+            return CONVERGED, n
+        if not near:
+            _square(x, curve, penalty, hessian, work)
+            if not _factor(hessian, False):
+                _square(x, curve, penalty, hessian, work)
+                _lift(hessian)
+                _factor(hessian, False)
+        step[:] = gradient
+        _solve(hessian, step)
+        before, slope, halvings = slope, _dot(gradient, step), 0
+        for j in range(len(beta)):
+            beta[j] += step[j]
+        near = slope < CLOSE * total and (not near or slope < FAST * before)
+        last = slope <= TOLERANCE * total
+        if last:
+            return CONVERGED, n + 1
+    apart = penalty == 0.0 and _tells_apart(x, w, s, link, step, eta)
+    return SEPARATED if apart else LIMIT, limit
+
+
+@compiled
+def _first_guess(w: np.ndarray, s: np.ndarray, link: int, eta: np.ndarray, curve: np.ndarray) -> None:
+    """Linear predictors by each input's own labels, drawn towards the middle, and the weights of that guess."""
+    mean = s.sum() / w.sum()
+    for i in range(len(w)):
+        if link == POISSON:
+            guess = (s[i] + mean) / (w[i] + 1.0) + 1e-12
+            eta[i], curve[i] = math.log(guess), w[i] * guess
+            continue
+        guess = (s[i] + 0.5) / (w[i] + 1.0)
+        eta[i], curve[i] = math.log(guess / (1 - guess)), w[i] * guess * (1 - guess)
+        if link == PROBIT:
+            eta[i] *= 0.6
+
+
+@compiled
+def _likelihood(
+    x: np.ndarray,
+    w: np.ndarray,
+    s: np.ndarray,
+    link: int,
+    beta: np.ndarray,
+    eta: np.ndarray,
+    residual: np.ndarray,
+    curve: np.ndarray,
+) -> float:
+    """Slope and curvature of the log-likelihood by linear predictor; returns Σ|y − p|, infinite for counts that the
+    model does not fit to the last one."""
+    eta[:] = 0.0
+    for j in range(len(beta)):
+        b, column = beta[j], x[j]
+        for i in range(len(eta)):
+            eta[i] += b * column[i]
+    missed = 0.0
+    if link == LOGISTIC:
+        for i in range(len(eta)):
+            p = 1.0 / (1.0 + exp64(-eta[i]))
+            residual[i] = s[i] - w[i] * p
+            curve[i] = w[i] * p * (1.0 - p)
+            missed += abs(residual[i])
+    elif link == POISSON:
+        for i in range(len(eta)):
+            mean = w[i] * exp64(eta[i])
+            residual[i], curve[i] = s[i] - mean, mean
+            missed += abs(residual[i]) + s[i]
+    else:
+        for i in range(len(eta)):
+            far = abs(eta[i])
+            tail = 0.5 * math.erfc(far / math.sqrt(2.0))
+            density = exp64(-0.5 * far * far) / math.sqrt(2 * math.pi)
+            thin, thick = (density / tail if far < 6.0 else _hazard(far)), density / (1.0 - tail)
+            above, below = (thick, thin) if eta[i] > 0 else (thin, thick)  # φ/Φ at η and at −η
+            failures = w[i] - s[i]
+            residual[i] = s[i] * above - failures * below
+            curve[i] = s[i] * above * (above + eta[i]) + failures * below * (below - eta[i])
+            missed += (s[i] * tail + failures * (1 - tail)) if eta[i] > 0 else (s[i] * (1 - tail) + failures * tail)
+    return missed
+
+
+@compiled
+def _hazard(t: float) -> float:
+    """φ(t)/(1 − Φ(t)) far out, by Laplace's continued fraction."""
+    fraction = t
+    for k in range(30, 0, -1):
+        fraction = t + k / fraction
+    return fraction
+
+
+@compiled
+def _tells_apart(x: np.ndarray, w: np.ndarray, s: np.ndarray, link: int, step: np.ndarray, eta: np.ndarray) -> bool:
+    """Whether the likelihood rises along `step` for ever: no label speaks against it, and some speak for it
+    (Albert & Anderson 1984; for counts Correia, Guimarães & Zylkin 2019, arXiv 1903.01633)."""
+    eta[:] = 0.0
+    largest = 0.0
+    for j in range(len(step)):
+        for i in range(len(eta)):
+            eta[i] += step[j] * x[j, i]
+    for i in range(len(eta)):
+        largest = max(largest, abs(eta[i]) * (w[i] > 0))
+    slack = 1e-3 * largest
+    for i in range(len(eta)):
+        if w[i] == 0:
+            continue
+        none, every = s[i] <= 0, link != POISSON and s[i] >= w[i] * (1 - 1e-12)
+        if (eta[i] > slack and not every) or (eta[i] < -slack and not none):
+            return False
+    return largest > 1e-3
+
+
+@compiled
+def _times(x: np.ndarray, values: np.ndarray, found: np.ndarray) -> None:
+    for j in range(len(found)):
+        found[j] = _dot(x[j], values)
+
+
+@compiled
+def _dot(one: np.ndarray, other: np.ndarray) -> float:
+    total = 0.0
+    for i in range(len(one)):
+        total += one[i] * other[i]
+    return total
+
+
+@compiled
+def _square(x: np.ndarray, curve: np.ndarray, penalty: float, hessian: np.ndarray, work: np.ndarray) -> None:
+    """Lower triangle of X·diag(curve)·Xᵀ, the penalty added."""
+    for j in range(len(x)):
+        for i in range(len(work)):
+            work[i] = x[j, i] * curve[i]
+        for k in range(0, j + 1 - (j + 1) % 4, 4):
+            hessian[j, k], hessian[j, k + 1], hessian[j, k + 2], hessian[j, k + 3] = _four(work, x, k)
+        for k in range(j + 1 - (j + 1) % 4, j + 1):
+            hessian[j, k] = _dot(work, x[k])
+        if j:
+            hessian[j, j] += penalty
+
+
+@compiled
+def _four(work: np.ndarray, x: np.ndarray, k: int) -> tuple[float, float, float, float]:
+    """Products of one row with four, in one pass over it."""
+    one, two, three, four = x[k], x[k + 1], x[k + 2], x[k + 3]
+    a = b = c = d = 0.0
+    for i in range(len(work)):
+        value = work[i]
+        a += value * one[i]
+        b += value * two[i]
+        c += value * three[i]
+        d += value * four[i]
+    return a, b, c, d
+
+
+@compiled
+def _lift(hessian: np.ndarray) -> None:
+    trace = 0.0
+    for j in range(len(hessian)):
+        trace += hessian[j, j]
+    for j in range(len(hessian)):
+        hessian[j, j] += RIDGE * trace + 1e-300
+
+
+@compiled
+def _factor(a: np.ndarray, strict: bool) -> bool:
+    """The lower triangle's Cholesky factor in its place; whether no pivot is lost to rounding."""
+    for j in range(len(a)):
+        whole = a[j, j]
+        for k in range(j):
+            a[j, j] -= a[j, k] * a[j, k]
+        if not a[j, j] > (1e-12 if strict else 1e-14) * whole:
+            return False
+        a[j, j] = math.sqrt(a[j, j])
+        for i in range(j + 1, len(a)):
+            for k in range(j):
+                a[i, j] -= a[i, k] * a[j, k]
+            a[i, j] /= a[j, j]
+    return True
+
+
+@compiled
+def _solve(factor: np.ndarray, b: np.ndarray) -> None:
+    """Solve with a Cholesky factor, in place."""
+    for j in range(len(b)):
+        for k in range(j):
+            b[j] -= factor[j, k] * b[k]
+        b[j] /= factor[j, j]
+    for j in range(len(b) - 1, -1, -1):
+        for k in range(j + 1, len(b)):
+            b[j] -= factor[k, j] * b[k]
+        b[j] /= factor[j, j]

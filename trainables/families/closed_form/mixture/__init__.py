@@ -1,0 +1,1 @@
+"""Mixtures of two Gaussians, fitted by expectation maximisation."""
