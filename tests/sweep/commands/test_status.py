@@ -36,7 +36,7 @@ def going_on(tmp_path: Path) -> tuple[str, Workspace]:
     study, store = load_study(str(file)), open_store(workspace.storage)
     assert is_open(study.blocks[0])
     board = Board(store, concurrency=2)
-    board.add_source(OptunaSource(study, 0, ready_journal(workspace, study.name)))
+    board.add_source(OptunaSource(study, 0, ready_journal(workspace, study.name, print)))
     first = [board.take(), board.take()]
     for job in first:
         assert job is not None
