@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: quickstart test test-fast lint types contracts check bench clean
+.PHONY: quickstart test test-fast lint types contracts check bench schemas clean
 
 quickstart: $(VENV)/.run
 	$(BIN)/collapse-sweep run quickstart
@@ -26,6 +26,11 @@ contracts: $(VENV)/.dev
 	$(BIN)/lint-imports
 
 check: lint types contracts test
+
+schemas: $(VENV)/.dev
+	$(BIN)/collapse-sweep schema study > search_spaces/schemas/study.schema.json
+	$(BIN)/collapse-sweep schema cell > search_spaces/schemas/cell.schema.json
+	$(BIN)/collapse-sweep schema reference > docs/reference.md
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks

@@ -100,8 +100,7 @@ def through_tune(target: float, samples: int, seed: int) -> int | None:
     from sweep.engine import run_study
     from sweep.progress import PlainProgress
     from sweep.resources import Machines
-    from sweep.tracking import NO_TRACKING
-    from sweep.workspace import open_workspace
+    from sweep.workspace import NO_TRACKING, open_workspace
 
     made = study("tpe", samples, seed)
     with tempfile.TemporaryDirectory(prefix="collapse-sweep-bench-") as folder:

@@ -14,20 +14,49 @@ app = typer.Typer(
     help="Studies of recursive training: what happens to a generative model trained on its predecessors' output, "
     "and which data policy keeps it healthy.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     epilog="Exit codes: 0 done, 1 some cells failed or are left to run, 2 the request can't be met.",
 )
 
-StudyName = Annotated[str, typer.Argument(metavar="STUDY", help="A name, a YAML file, or module:function.")]
+
+def _study_names(incomplete: str) -> list[str]:
+    """Named studies and YAML files that a half-written word may become."""
+    from search_spaces.studies import STUDIES
+
+    files = [str(path) for end in ("yaml", "yml") for path in Path().glob(f"{incomplete}*.{end}")]
+    return [name for name in STUDIES if name.startswith(incomplete)] + sorted(files)
+
+
+def _families(incomplete: str) -> list[str]:
+    from trainables.families import FAMILIES
+
+    return [name for name in FAMILIES if name.startswith(incomplete)]
+
+
+def _policies(incomplete: str) -> list[str]:
+    from trainables.policies import POLICIES
+
+    return [name for name in POLICIES if name.startswith(incomplete)]
+
+
+StudyName = Annotated[
+    str,
+    typer.Argument(metavar="STUDY", help="A name, a YAML file, or module:function.", autocompletion=_study_names),
+]
 Overrides = Annotated[
     list[str] | None,
     typer.Option("-o", "--override", metavar="KEY=VALUE", help="Change the study, as in -o rows=50 (repeatable)."),
 ]
 Root = Annotated[Path, typer.Option("--workspace", metavar="DIR", help="Folder of stores, runs and reports.")]
 Tracking = Annotated[
-    str | None, typer.Option("--tracking-uri", metavar="URI", help="MLflow's; default: a database in the workspace.")
+    list[str] | None,
+    typer.Option(
+        "--tracking-uri",
+        metavar="URI",
+        help="MLflow's, or tensorboard://, csv://, jsonl://FOLDER, wandb://PROJECT (repeatable; default and `mlflow`: "
+        "a database in the workspace; `none`: show runs nowhere).",
+    ),
 ]
 Storage = Annotated[
     str | None, typer.Option("--storage", metavar="URI", help="Of artifacts: a folder, s3://…; default: DIR/store.")
@@ -78,10 +107,58 @@ def reported(command: Callable[P, int]) -> Callable[P, None]:
     return wrapped
 
 
-def _place(root: Path, storage: str | None, tracking_uri: str | None) -> Any:
+def _place(root: Path, storage: str | None, tracking_uri: list[str] | None) -> Any:
     from sweep.workspace import open_workspace
 
-    return open_workspace(root, storage, tracking_uri)
+    return open_workspace(root, storage, ",".join(tracking_uri or ()))
+
+
+@app.command()
+@reported
+def init(
+    family: Annotated[
+        str,
+        typer.Argument(
+            metavar="FAMILY", help="linear, gaussian, …, language, vae, diffusion.", autocompletion=_families
+        ),
+    ],
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Default: my-FAMILY.yaml.")] = None,
+    data: Annotated[str | None, typer.Option(metavar="PATH", help="Your own text, images or molecules.")] = None,
+    policy: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KIND", help="To compare (repeatable); default: replace, accumulate.", autocompletion=_policies
+        ),
+    ] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="With fewer than three no verdict is given.")] = 3,
+    generations: Annotated[int | None, typer.Option(min=1, help="Default: what the family finds sensible.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a file that is there.")] = False,
+) -> int:
+    """Write a commented study to begin with. Asks nothing, runs nothing."""
+    from sweep.commands import init as command
+
+    target = out or Path(f"my-{family}.yaml")
+    return command.init(family, target, data, policy or ("replace", "accumulate"), seeds, generations, force)
+
+
+@app.command()
+@reported
+def schema(
+    what: Annotated[str, typer.Argument(metavar="study|cell|reference", help="Of what; the last is a page of both.")],
+) -> int:
+    """Print the JSON schema of a study's or a cell's YAML, for editors, or every field as Markdown."""
+    from sweep.commands import schema as command
+
+    return command.schema(what)
+
+
+@app.command()
+@reported
+def diff(first: StudyName, second: StudyName, json: Json = False) -> int:
+    """Say in which settings two studies differ, defaults written out."""
+    from sweep.commands import diff as command
+
+    return command.diff(first, second, json)
 
 
 @app.command()
@@ -179,7 +256,9 @@ def submit(
     from sweep.resources import Machines
 
     machines = Machines(cpus, address, shared_storage, wait)
-    return command.submit(study, override or [], machines, workspace, storage, tracking_uri, follow)
+    return command.submit(
+        study, override or [], machines, workspace, storage, ",".join(tracking_uri or ()) or None, follow
+    )
 
 
 @app.command()
@@ -235,6 +314,26 @@ def report(
     if column or worse != "higher":
         raise UsageError(f"--column and --worse are about a table of runs, and {study} is a study")
     return command.report(study, override or [], place, json)
+
+
+@app.command()
+@reported
+def compare(
+    studies: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="STUDY STUDY…", help="STUDY, or STUDY@DIR in another workspace.", autocompletion=_study_names
+        ),
+    ],
+    workspace: Root = DEFAULT,
+    storage: Storage = None,
+    out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="Default: among the reports.")] = None,
+    json: Json = False,
+) -> int:
+    """Set studies side by side: settings that differ, verdicts, paired differences, curves; one compare.html."""
+    from sweep.commands import compare as command
+
+    return command.compare(studies, _place(workspace, storage, None), out, json)
 
 
 @app.command()
@@ -327,11 +426,12 @@ def ui(
         str, typer.Option(metavar="ADDRESS", help="Interface to listen on; any but localhost needs --auth.")
     ] = "127.0.0.1",
     auth: Annotated[bool, typer.Option("--auth", help="Ask for a user and a password.")] = False,
+    browser: Annotated[bool, typer.Option("--open", help="Open the newest study's page in a browser.")] = False,
 ) -> int:
-    """Serve MLflow's pages of this workspace, on localhost unless told otherwise."""
+    """Serve MLflow's pages of this workspace, on localhost unless told otherwise; name each study's page."""
     from sweep.commands import ui as command
 
-    return command.ui(_place(workspace, None, tracking_uri), port, host, auth)
+    return command.ui(_place(workspace, None, tracking_uri), port, host, auth, browser)
 
 
 @app.command()

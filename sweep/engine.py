@@ -19,14 +19,11 @@ from sweep.resources import Machines, check_address, likely, ready, wants
 from sweep.scheduling import Board, Job, Listener, Pruner, SuggestionSource, read_records
 from sweep.search import Stopping, known_journal, open_searches, ready_journal, warm_up
 from sweep.signals import heeded
-from sweep.tracking import Background, Guarded, Tracker, connect, optional
+from sweep.tracking import Tracker, connect_aside
 from sweep.tune_first import settle, settled
 from sweep.workspace import Workspace, prepare
 from trainables.recursion import Keep, check_data
 from trainables.store import Store, open_store
-
-WRITERS = 4
-"""Threads that write to a tracking server: each call waits for its answer most of the time."""
 
 KEPT = "results are kept in the store, and shown there by the next run or by `relog`"
 """Said when a tracking server fails."""
@@ -65,8 +62,8 @@ class Outcome:
         return bool(self.board.left_out or late or (not self.stopped and self.board.unasked))
 
 
-def open_board(study: Study, workspace: Workspace, store: Store) -> Board:
-    """Where a study stands now. Changes nothing.
+def open_board(study: Study, workspace: Workspace, store: Store, under_way: bool = False) -> Board:
+    """Where a study stands now. Changes nothing. With what open searches are trying too, if that is `under_way`.
 
     Raises:
         StudyError: a cell can't be.
@@ -76,7 +73,17 @@ def open_board(study: Study, workspace: Workspace, store: Store) -> Board:
     journal = known_journal(workspace, study.name)
     stopping = Stopping(study, journal, store, writing=False)
     board = Board(store, budget=study.budget, wants=wants(study), stopping=stopping)
-    return _fill(board, study, open_searches(study, journal, writing=False).values())
+    sources = open_searches(study, journal, writing=False).values()
+    _fill(board, study, sources)
+    for source in sources if under_way else ():
+        for suggestion in source.under_way():
+            board.admit(suggestion.points)
+    return board
+
+
+def _to_come(board: Board, sources: Iterable[SuggestionSource]) -> int:
+    """Cells that searches have yet to suggest; none where the budget leaves no room for them."""
+    return 0 if board.unasked else sum(source.left(board.jobs) * source.each for source in sources)
 
 
 def _fill(board: Board, study: Study, sources: Iterable[SuggestionSource]) -> Board:
@@ -157,6 +164,7 @@ class StudyRun:
         stopping = Stopping(self._study, journal, store)
         reserve, slots = wants(self._study), machines.cpus or 1
         self._board = Board(store, listeners, self._study.budget, slots, reserve, stopping=stopping)
+        progress.upcoming = lambda: _to_come(self._board, sources.values())
         _fill(self._board, self._study, sources.values())
 
     def run(self) -> Outcome:
@@ -173,7 +181,7 @@ class StudyRun:
         tracked = _connecting(self._asked, self._workspace, self._warn)
         return self._conclude(self._watched(tracked), tracked())
 
-    def _watched(self, tracked: Callable[[], Guarded]) -> bool:
+    def _watched(self, tracked: Callable[[], Tracker]) -> bool:
         """Run what waits, in sight of other shells; whether it was interrupted."""
         chronicle = Chronicle(self._study.name, self._workspace, self._progress)
         self._board.subscribe(chronicle)
@@ -215,7 +223,7 @@ class StudyRun:
         self._board.interrupt()
         tracker.close("stopped")
 
-    def _conclude(self, stopped: bool, tracker: Guarded) -> Outcome:
+    def _conclude(self, stopped: bool, tracker: Tracker) -> Outcome:
         board, workspace = self._board, self._workspace
         outcome = Outcome(board, ran=True, stopped=stopped)
         with suppress(OSError):  # a full disk here would hide how the run ended
@@ -235,8 +243,8 @@ class StudyRun:
             self._pruner.finish(self._board.jobs.values())
 
 
-def _connecting(study: Study, workspace: Workspace, warn: Callable[[str], None]) -> Callable[[], Guarded]:
-    """The tracker, once it is asked for; it connects while Ray starts, since either takes seconds.
+def _connecting(study: Study, workspace: Workspace, warn: Callable[[str], None]) -> Callable[[], Tracker]:
+    """The trackers, once it is asked for; it connects while Ray starts, since either takes seconds.
 
     Raises:
         TrackingError: from the function that is returned, if the server can't be used.
@@ -246,22 +254,14 @@ def _connecting(study: Study, workspace: Workspace, warn: Callable[[str], None])
         warn(f"{trouble}; {KEPT}")
 
     aside = ThreadPoolExecutor(1, "collapse-sweep connecting")
-    connecting = aside.submit(connect, study, workspace, warn=warn)
+    connecting = aside.submit(connect_aside, study, workspace, warn)
     aside.shutdown(wait=False)
 
     @cache
-    def tracked() -> Guarded:
-        tracker = optional(connecting.result, workspace, told)
-        return Guarded(_beside(tracker, workspace), told)
+    def tracked() -> Tracker:
+        return connecting.result()(told)
 
     return tracked
-
-
-def _beside(tracker: Tracker, workspace: Workspace) -> Tracker:
-    """The tracker, writing beside the driver: sqlite takes one writer at a time, a server several."""
-    if tracker.trouble is not None:
-        return tracker
-    return Background(tracker, threads=1 if workspace.tracking_uri.startswith("sqlite:") else WRITERS)
 
 
 def show_stored(board: Board, store: Store, tracker: Tracker) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,11 @@ SCHEMA = 1
 _MARK, _DATABASE = "workspace.json", "mlflow.db"
 _MARKED = json.dumps({"schema": SCHEMA}) + "\n"
 _BESIDE_DATABASE = ("", "-journal", "-wal", "-shm", ".lock")
+NO_TRACKING = "none"
+"""As a tracking URI: show runs nowhere."""
+_APART = re.compile(r",(?=[A-Za-z][A-Za-z0-9+.-]*://|sqlite:|mlflow\b|none\b)")
+MLFLOW_SCHEMES = ("sqlite", "http", "https", "postgresql", "mysql", "mssql", "file", "databricks", "uc")
+"""Of tracking URIs that are MLflow's own, a driver's name after `+` aside."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +30,7 @@ class Workspace:
     Attributes:
         root: the folder: `store/`, `mlflow.db`, `reports/`, `optuna/`, `logs/`.
         storage: URL of the store.
-        tracking_uri: MLflow's.
+        tracking_uri: where runs are shown: MLflow's URI, another tracker's, or several apart by commas.
     """
 
     root: Path
@@ -32,9 +38,30 @@ class Workspace:
     tracking_uri: str
 
     @property
+    def tracking_uris(self) -> tuple[str, ...]:
+        """Each tracker's."""
+        own = sqlite_uri(self.root / _DATABASE)
+        return tuple(own if uri == "mlflow" else uri for uri in _APART.split(self.tracking_uri))
+
+    @property
+    def mlflow_uri(self) -> str:
+        """The first that is MLflow's, which runs can be read from; `none` where there is none."""
+        found = [uri for uri in self.tracking_uris if uri != NO_TRACKING and is_mlflow(uri)]
+        return found[0] if found else NO_TRACKING
+
+    @property
     def local_tracking(self) -> bool:
-        """Whether runs are kept in the workspace's own database."""
-        return self.tracking_uri == sqlite_uri(self.root / _DATABASE)
+        """Whether MLflow's runs are kept in the workspace's own database."""
+        return self.is_own_database(self.mlflow_uri)
+
+    @property
+    def default_tracking(self) -> bool:
+        """Whether runs are shown there and nowhere else."""
+        return self.tracking_uris == (sqlite_uri(self.root / _DATABASE),)
+
+    def is_own_database(self, uri: str) -> bool:
+        """Whether a tracking URI is that of the workspace's own database."""
+        return uri == sqlite_uri(self.root / _DATABASE)
 
     @property
     def local_storage(self) -> bool:
@@ -103,6 +130,17 @@ class Workspace:
                 "remove the link, or link the whole workspace instead"
             )
         return path
+
+
+def scheme_of(uri: str) -> str:
+    """`postgresql` of `postgresql+psycopg://…`; empty where it is a plain path or word."""
+    head, colon, _ = uri.partition(":")
+    return head.partition("+")[0] if colon else ""
+
+
+def is_mlflow(uri: str) -> bool:
+    """Whether a tracking URI is MLflow's rather than another tracker's."""
+    return scheme_of(uri) in ("", *MLFLOW_SCHEMES)
 
 
 def open_workspace(root: Path, storage: str | None = None, tracking_uri: str | None = None) -> Workspace:

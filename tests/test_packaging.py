@@ -26,6 +26,8 @@ def test_wheel_holds_every_module_of_the_four_packages_and_nothing_else(wheel: P
     held = {name for name in zipfile.ZipFile(wheel).namelist() if name.endswith(".py")}
     written = {str(path.relative_to(ROOT)) for package in PACKAGES for path in (ROOT / package).rglob("*.py")}
     assert held == written
+    schemas = {f"search_spaces/schemas/{what}.schema.json" for what in ("study", "cell")}
+    assert schemas <= set(zipfile.ZipFile(wheel).namelist()), "editors of installed copies find them"
 
 
 @pytest.mark.slow

@@ -8,12 +8,17 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import inspect
+import itertools
 import json
+import re
+import textwrap
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Annotated, Any, Union
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Tag, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import BaseModel, ConfigDict, Discriminator, GetJsonSchemaHandler, Tag, ValidationError
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, ErrorDetails
 
 
 class Config(BaseModel):
@@ -24,6 +29,40 @@ class Config(BaseModel):
     def canonical(self) -> dict[str, Any]:
         """Plain JSON data that holds every field, defaults included."""
         return self.model_dump(mode="json")
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """The schema with what docstrings say, and with `kind`, which tells configs apart, never left out."""
+        schema = handler.resolve_ref_schema(handler(core_schema))
+        fields = schema.get("properties", {})
+        said = meanings(cls)
+        for name, field in fields.items():
+            if name in said:
+                field.setdefault("description", said[name])
+        schema["description"] = schema.get("description", "").partition("\n\nAttributes:")[0]
+        if "const" in fields.get("kind", {}):
+            schema["required"] = sorted({*schema.get("required", ()), "kind"})
+        return schema
+
+
+def meanings(config: type[BaseModel]) -> dict[str, str]:
+    """What every field means, by name, from `Attributes:` of the docstrings of a config and of its bases."""
+    said: dict[str, str] = {}
+    for cls in reversed(config.__mro__):
+        for names, text in _attributes(inspect.getdoc(cls) if "__doc__" in vars(cls) else None):
+            said |= dict.fromkeys(names, text)
+    return said
+
+
+def _attributes(doc: str | None) -> Iterator[tuple[list[str], str]]:
+    """Names and text of each entry of a docstring's `Attributes:`."""
+    _, found, rest = (doc or "").partition("Attributes:\n")
+    block = itertools.takewhile(lambda line: not line or line.startswith("    "), rest.splitlines())
+    text = textwrap.dedent("\n".join(block)) if found else ""
+    for entry in re.split(r"\n(?=\S)", text):
+        names, colon, meaning = entry.partition(": ")
+        if colon and re.fullmatch(r"[\w, ]+", names):
+            yield [name.strip() for name in names.split(",")], " ".join(meaning.split())
 
 
 class Registry:

@@ -3,18 +3,26 @@
 from analysis.report import tables
 from analysis.report.assessment import assess
 from analysis.report.build import build_report
+from analysis.report.compare import compare_studies, paired_differences, side_by_side
 from analysis.report.context import Section, Study
+from analysis.report.notebook import Assessment
+from analysis.report.sections.curves import summary as curve_table
 from analysis.report.sections.hunt import Candidate, Hunt, hunt_section
 from analysis.report.sections.tuning import tuning_section
 
 __all__ = [
+    "Assessment",
     "Candidate",
     "Hunt",
     "Section",
     "Study",
     "assess",
     "build_report",
+    "compare_studies",
+    "curve_table",
     "hunt_section",
+    "paired_differences",
+    "side_by_side",
     "tables",
     "tuning_section",
 ]

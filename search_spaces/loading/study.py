@@ -14,6 +14,7 @@ from search_spaces.errors import StudyError
 from search_spaces.expansion import build, check, explored, tunings
 from search_spaces.loading.overrides import apply_overrides
 from search_spaces.loading.paths import absolute
+from search_spaces.loading.schema import SCHEMA_KEY
 from search_spaces.loading.yaml_lines import line_of, parse
 from search_spaces.studies import STUDIES, named_study
 from search_spaces.study import BLOCK_KEYS, Study
@@ -56,7 +57,7 @@ def load_cell(path: Path, overrides: Sequence[str] = ()) -> Cell:
         raise StudyError(f"{path}: a cell is a mapping with family, policy, generations, rows, seed, not {raw!r:.60}")
     if raw.keys() & {"cell", "blocks", "space"} and "family" not in raw:
         raise StudyError(f"{path}: is a study, not a cell; run it with `collapse-sweep run {path}`")
-    whole: dict[str, Any] = {"name": "cell", "blocks": [{"cell": absolute(dict(raw), path.parent)}]}
+    whole: dict[str, Any] = {"name": "cell", "blocks": [{"cell": absolute(_without_schema(raw), path.parent)}]}
     apply_overrides(whole, overrides)
     try:
         return build(Study.model_validate(absolute(whole, Path())), 0, {})
@@ -138,9 +139,14 @@ def _override(study: Study, source: str, overrides: Sequence[str]) -> Study:
 def _from_yaml(path: Path, overrides: Sequence[str]) -> Study:
     raw, lines = parse(_text(path), str(path))
     if isinstance(raw, Mapping):
-        raw = absolute({"name": path.stem, **raw}, path.parent)
+        raw = absolute({"name": path.stem, **_without_schema(raw)}, path.parent)
     study = study_from(raw, str(path), lines)
     return _override(study, str(path), overrides)
+
+
+def _without_schema(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """What a file says besides where its schema lies."""
+    return {key: value for key, value in raw.items() if key != SCHEMA_KEY}
 
 
 def _text(path: Path) -> str:

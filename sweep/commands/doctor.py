@@ -158,15 +158,18 @@ def _storage(workspace: Workspace) -> Iterator[Finding]:
 
 
 def _tracking(workspace: Workspace) -> Iterator[Finding]:
-    from sweep.tracking import probe
+    for uri in workspace.tracking_uris:
+        yield _tracker(uri, workspace)
 
-    if workspace.local_tracking and not (workspace.root / "mlflow.db").exists():
-        yield Finding("tracking", "ok", f"{workspace.tracking_uri} will be made by the first run")
-        return
+
+def _tracker(uri: str, workspace: Workspace) -> Finding:
+    from sweep.tracking import check
+
+    if uri == workspace.mlflow_uri and workspace.local_tracking and not (workspace.root / "mlflow.db").exists():
+        return Finding("tracking", "ok", f"{uri} will be made by the first run")
     try:
-        probe(workspace.tracking_uri)
+        check(uri)
     except UsageError as problem:
         fix = "start the server, or leave --tracking-uri out to use a database in the workspace"
-        yield Finding("tracking", "wrong", str(problem), fix)
-        return
-    yield Finding("tracking", "ok", f"{workspace.tracking_uri} answers")
+        return Finding("tracking", "wrong", str(problem), fix)
+    return Finding("tracking", "ok", f"{uri} can be used")

@@ -15,7 +15,7 @@ from trainables.store import open_store
 
 
 def relog(reference: str, overrides: Sequence[str], workspace: Workspace, json: bool) -> int:
-    """Show in MLflow what the store has and MLflow lacks."""
+    """Show where runs are shown what the store has and they lack."""
     study = load_study(reference, overrides)
     store = open_store(workspace.storage)
     board = open_board(study, workspace, store)
@@ -28,5 +28,5 @@ def relog(reference: str, overrides: Sequence[str], workspace: Workspace, json: 
     if json:
         print(jsonlib.dumps({"study": study.name, "written": written}))
     else:
-        print(f"{study.name}: {written} of {len(board.jobs)} cells were missing in MLflow and are written")
+        print(f"{study.name}: {written} of {len(board.jobs)} cells were not shown in full and are written")
     return DONE

@@ -16,8 +16,8 @@ from sweep.reporting import findings_of
 from sweep.reporting import report as results
 from sweep.scheduling import Board
 from sweep.search import summary
-from sweep.tracking import NO_TRACKING, exhibit
-from sweep.workspace import Workspace
+from sweep.tracking import exhibit
+from sweep.workspace import NO_TRACKING, Workspace
 from trainables.runtime import redact_urls
 from trainables.store import Store, open_store
 
@@ -58,28 +58,28 @@ def show(
             f"{study.name}: no generation is done in {workspace.root}; first: collapse-sweep run {study.name}"
         )
     frame = results.stored(study, board, store)  # never the tracking server's figures, which anybody may have changed
-    shown = workspace.tracking_uri != NO_TRACKING and results.tracked(study, board, workspace) is not None
-    if not shown and workspace.tracking_uri != NO_TRACKING:
+    shown = workspace.mlflow_uri == NO_TRACKING or results.tracked(study, board, workspace) is not None
+    if not shown:
         say(
-            f"{workspace.tracking_uri} does not show every generation; `collapse-sweep relog {study.name}` writes what "
+            f"{workspace.mlflow_uri} does not show every generation; `collapse-sweep relog {study.name}` writes what "
             "is missing"
         )
     folder = workspace.report(study.name)
     told = findings_of(study, workspace, board, store)
+    written = not reuse
     try:
         if report:
             summary.write(told.searches, folder)
             table, written = results.write_report(
                 frame, folder, study.name, store, command, reuse, told.sections, study.description
             )
-            trouble = exhibit(study, board, workspace, store, frame, folder) if shown and written else None
-            if trouble:
-                say(f"warning: {trouble}; the report is not shown there")
     except OSError as problem:  # a full disk or one that is read only hides no result
         say(f"warning: {problem.filename or folder}: {problem.strerror or problem}; the report is not written")
         report = False
     if not report:
         table = results.assess(frame, store)
+    if shown and written:
+        exhibit(study, board, workspace, store, frame, table, folder if report else None, _untold)
     if json:
         print(jsonlib.dumps(_plain(study, board, table, str(folder) if report else None) | told.plain))
         return
@@ -90,11 +90,15 @@ def show(
         print(f"Report: {folder / 'report.html'}")
 
 
+def _untold(trouble: str) -> None:
+    say(f"warning: {trouble}; what the study came to is not shown there")
+
+
 def options(overrides: Sequence[str], workspace: Workspace) -> list[str]:
     """The options that repeat a command on the same study and workspace; they are shown, so passwords are masked."""
     given = [part for text in overrides for part in ("-o", text)]
     given += ["--workspace", str(workspace.root)]
-    if not workspace.local_tracking:
+    if not workspace.default_tracking:
         given += ["--tracking-uri", redact_urls(workspace.tracking_uri)]
     if not workspace.local_storage:
         given += ["--storage", redact_urls(workspace.storage)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json as jsonlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from search_spaces import load_study
@@ -12,6 +12,7 @@ from sweep.engine import open_board
 from sweep.progress import duration, last_line, read_note
 from sweep.reporting import tuned_line
 from sweep.scheduling import Board, Failure, Job
+from sweep.search import OptunaSource
 from sweep.terminal import columns
 from sweep.tune_first import FITS, Standing, standing
 from sweep.workspace import Workspace
@@ -27,7 +28,7 @@ def status(reference: str, overrides: Sequence[str], workspace: Workspace, json:
     if not workspace.root.exists():
         say(f"note: there is no workspace {workspace.root} yet; `run` makes it, --workspace names another")
     store = open_store(workspace.storage)
-    board = open_board(study, workspace, store)
+    board = open_board(study, workspace, store, under_way=True)
     note = read_note(workspace.running(study.name))
     mark_running(board, store)
     if note is not None:
@@ -38,11 +39,17 @@ def status(reference: str, overrides: Sequence[str], workspace: Workspace, json:
     if json:
         left_out = list(board.left_out.values())
         told = {"study": study.name, "cells": cells, "left_out": left_out, "run": note}
+        told |= {"searches": list(_searches(board))} if board.searches else {}
         print(jsonlib.dumps(told | ({"tune_first": _plain(tuning)} if tuning else {})))
     else:
         if tuning is not None:
             _print_tuning(study.name, tuning)
         _print(study.name, jobs, workspace)
+        for one in _searches(board):
+            print(
+                f"search {one['search']}: {one['known']:,} of {one['suggestions']:,} suggestions are known, "
+                f"{one['under_way']:,} under way, {one['to_come']:,} to come ({one['cells_each']:,} cells each)"
+            )
         for name in board.left_out.values():
             print(f"left out by the budget: {name}")
         if board.unasked:
@@ -50,6 +57,15 @@ def status(reference: str, overrides: Sequence[str], workspace: Workspace, json:
         if note is not None:
             _print_run(note)
     return INCOMPLETE if any(job.status == "failed" for job in jobs) else DONE
+
+
+def _searches(board: Board) -> Iterator[dict[str, Any]]:
+    """How far each open search is, in suggestions."""
+    for source in board.searches:
+        if isinstance(source, OptunaSource):
+            known, trying, to_come = len(source.trials()), len(source.under_way()), source.left(board.jobs)
+            counts = {"known": known, "under_way": trying, "to_come": to_come, "suggestions": known + trying + to_come}
+            yield {"search": source.name, **counts, "cells_each": source.each}
 
 
 def _plain(tuning: Standing) -> dict[str, Any]:

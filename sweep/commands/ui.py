@@ -5,33 +5,44 @@ from __future__ import annotations
 import os
 import secrets
 import signal
+import socket
 import subprocess
 import sys
+import threading
+import time
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
 from sweep.commands.outcome import DONE, REFUSED, say
 from sweep.errors import UsageError
-from sweep.tracking import ready
-from sweep.workspace import Workspace
+from sweep.tracking import pages, ready
+from sweep.workspace import NO_TRACKING, Workspace
 
 LOCAL = ("127.0.0.1", "localhost", "::1")
 PASSWORD = "MLFLOW_AUTH_ADMIN_PASSWORD"
 GRACE = 5.0
 """Seconds that the server has to end by itself."""
+LINKS = 20
+"""Studies whose pages are named, at most."""
+PATIENCE = 60.0
+"""Seconds until a server that does not answer is not waited for any more."""
 SHORTEST = 12
 """Characters of a password at least, for a server that others can reach."""
 
 
-def ui(workspace: Workspace, port: int, host: str = LOCAL[0], auth: bool = False) -> int:
-    """Serve MLflow's pages until Ctrl-C: to this machine, or with `auth` to others too.
+def ui(workspace: Workspace, port: int, host: str = LOCAL[0], auth: bool = False, browser: bool = False) -> int:
+    """Serve MLflow's pages until Ctrl-C: to this machine, or with `auth` to others too. Links lead to each study's
+    configurations by policy; `browser` opens the newest.
 
     Raises:
         UsageError: there is nothing to show, or others could read and change it without a password.
     """
-    if workspace.tracking_uri.startswith(("http://", "https://")):
-        say(f"{workspace.tracking_uri} has pages of its own: open it in a browser")
+    if workspace.mlflow_uri == NO_TRACKING:
+        raise UsageError(f"--tracking-uri {workspace.tracking_uri}: is not MLflow's, whose pages these are")
+    if workspace.mlflow_uri.startswith(("http://", "https://")):
+        say(f"{workspace.mlflow_uri} has pages of its own: open it in a browser")
+        _open(_links(workspace.mlflow_uri.rstrip("/"), workspace), browser)
         return DONE
     if host not in LOCAL and not auth:
         raise UsageError(
@@ -46,7 +57,9 @@ def ui(workspace: Workspace, port: int, host: str = LOCAL[0], auth: bool = False
     environment = _environment(workspace) | (_guard(workspace) if auth else {})
     command = [sys.executable, "-m", "mlflow", "server", "--host", host, "--port", str(port), "--workers", "1"]
     command += ["--app-name", "basic-auth"] if auth else []
-    say(f"MLflow: http://{f'[{host}]' if ':' in host else host}:{port}  (Ctrl-C ends it)")
+    address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    say(f"MLflow: {address}  (Ctrl-C ends it)")
+    _open(_links(address, workspace), browser, port)
     server = subprocess.Popen(command, env=environment, start_new_session=True)
     try:
         return server.wait() and REFUSED
@@ -65,9 +78,34 @@ def _end(server: subprocess.Popen[bytes]) -> None:
             server.wait(GRACE)
 
 
+def _links(address: str, workspace: Workspace) -> list[str]:
+    """Each study's page, newest first."""
+    found = [(study, f"{address}{path}") for study, path in pages(workspace.mlflow_uri).items()]
+    for study, link in found[:LINKS]:
+        say(f"{study}: {link}")
+    return [link for _, link in found]
+
+
+def _open(links: list[str], browser: bool, port: int | None = None) -> None:
+    """Open the first in a browser, as soon as somebody answers at the port."""
+    if browser and links:
+        threading.Thread(target=_open_when_ready, args=(links[0], port), daemon=port is not None).start()
+
+
+def _open_when_ready(link: str, port: int | None) -> None:
+    import webbrowser
+
+    deadline = time.monotonic() + PATIENCE
+    while port is not None and time.monotonic() < deadline:
+        with suppress(OSError), socket.create_connection(("localhost", port), timeout=1):
+            break
+        time.sleep(0.2)
+    webbrowser.open(link)
+
+
 def _environment(workspace: Workspace) -> dict[str, str]:
     return os.environ | {
-        "MLFLOW_BACKEND_STORE_URI": workspace.tracking_uri,
+        "MLFLOW_BACKEND_STORE_URI": workspace.mlflow_uri,
         "MLFLOW_DEFAULT_ARTIFACT_ROOT": (workspace.root / "artifacts").as_uri(),
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         "MLFLOW_DISABLE_TELEMETRY": "true",

@@ -20,9 +20,12 @@ class Eta:
         self._left: dict[Kind, float] = {}
         self._seen: dict[Kind, tuple[float, float]] = {}
         self._last: dict[str, float] = {}
+        self._jobs, self._flops = 0, 0.0
 
     def expect(self, job: Job) -> None:
         """Count what a job has still to compute."""
+        self._jobs += 1
+        self._flops += sum(stage.flops for stage in job.stages)
         if job.status != "waiting":
             return
         kind = job.cell.family.kind, job.cell.family.title
@@ -55,17 +58,17 @@ class Eta:
                 kind, flops = self._ahead.pop(stage.model, (("", ""), 0.0))
                 self._left[kind] = self._left.get(kind, 0.0) - flops
 
-    def seconds(self) -> float | None:
-        """Seconds to go; None before anything was measured."""
+    def seconds(self, unknown: int = 0) -> float | None:
+        """Seconds to go; None before anything was measured. `unknown` jobs count as the known ones do in the mean."""
         measured = [sum(part) for part in zip(*self._seen.values(), strict=True)]
         if not measured or not measured[1]:
             return None
         overall = measured[0] / measured[1]
-        total = 0.0
+        total = unknown * self._flops / max(self._jobs, 1) * overall
         for kind, left in self._left.items():
             seconds, operations = self._seen.get(kind, (0.0, 0.0))
             total += left * (seconds / operations if operations else overall)
-        return max(total, 0.0) / self.concurrency
+        return max(float(total), 0.0) / self.concurrency
 
 
 def duration(seconds: float) -> str:

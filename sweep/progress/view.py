@@ -30,12 +30,16 @@ class Progress(Listener):
         self._standing: dict[str, tuple[str, int]] = {}
         self._counts: Counter[str] = Counter()
         self._running: dict[str, Job] = {}
+        self._to_come = 0
+        self.upcoming: Callable[[], int] = lambda: 0
+        """Cells that open searches have yet to suggest."""
 
     def admitted(self, job: Job) -> None:
         """Count it."""
         self.jobs.append(job)
         self.generations += len(job.stages)
         self.eta.expect(job)
+        self._to_come = self.upcoming()
         self._count(job)
 
     def started(self, job: Job) -> None:
@@ -52,7 +56,23 @@ class Progress(Listener):
     def ended(self, job: Job) -> None:
         """It no longer runs."""
         self.eta.stop(job)
+        self._to_come = self.upcoming()
         self._count(job)
+
+    @property
+    def cells(self) -> int:
+        """Cells in all, those included that searches have yet to suggest."""
+        return len(self.jobs) + self._to_come
+
+    @property
+    def expected(self) -> int:
+        """Generations in all; of cells that are yet to be suggested as many as the others have."""
+        return self.generations + round(self._to_come * self.generations / max(len(self.jobs), 1))
+
+    @property
+    def left_seconds(self) -> float | None:
+        """Seconds to go; None before anything was measured."""
+        return self.eta.seconds(self._to_come)
 
     def note(self, text: str) -> None:
         """Something that is no cell is under way."""
@@ -81,10 +101,10 @@ class Progress(Listener):
     def headline(self) -> str:
         """Cells by where they stand, and how long it may take."""
         done, running, failed, stopped = (self._counts[word] for word in ("done", "running", "failed", "stopped"))
-        left = self.eta.seconds()
+        left = self.left_seconds
         early = f", {stopped} stopped early" if stopped else ""
         hint = f", about {duration(left)} left" if left is not None else ""
-        return f"{done}/{len(self.jobs)} cells done, {running} running, {failed} failed{early}{hint}"
+        return f"{done}/{self.cells} cells done, {running} running, {failed} failed{early}{hint}"
 
 
 class PlainProgress(Progress):
@@ -160,4 +180,4 @@ class LiveProgress(Progress):
             took = duration(self._clock() - self.begun[job.key])
             table.add_row(Text(job.title), f"generation {at}/{len(job.stages)}", took)
         head = Text.assemble((self._title, "bold"), "  ", self.headline())
-        return Group(head, ProgressBar(total=self.generations or 1, completed=self.reached, width=60), table)
+        return Group(head, ProgressBar(total=self.expected or 1, completed=self.reached, width=60), table)

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 from search_spaces import Study
 from sweep.scheduling import Board, read_records
-from sweep.tracking import NO_TRACKING, frame_of
-from sweep.workspace import Workspace
+from sweep.tracking import frame_of
+from sweep.workspace import NO_TRACKING, Workspace
 from trainables.runtime import write_whole
 from trainables.store import Store
 
@@ -30,10 +30,10 @@ def tracked(study: Study, board: Board, workspace: Workspace) -> pd.DataFrame | 
     """The study's generations as the tracking server has them; None where it lacks one, or can't be read."""
     import analysis
 
-    if workspace.tracking_uri == NO_TRACKING:
+    if workspace.mlflow_uri == NO_TRACKING:
         return None
     try:
-        frame = analysis.load(workspace.root, study=study.name, tracking_uri=workspace.tracking_uri)
+        frame = analysis.load(workspace.root, study=study.name, tracking_uri=workspace.mlflow_uri)
     except (ValueError, sqlite3.Error):
         return None
     shown = frame.groupby("cell")["generation"].max()

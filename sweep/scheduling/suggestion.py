@@ -38,6 +38,13 @@ class SuggestionSource(Protocol):
     def past(self) -> list[Suggestion]:
         """Suggestions of earlier runs whose worth is known."""
 
+    def under_way(self) -> list[Suggestion]:
+        """Suggestions that a run is trying, or was when it was killed."""
+
+    @property
+    def each(self) -> int:
+        """Cells of a suggestion."""
+
     def ask(self) -> Suggestion | Later | None:
         """What to try next, or None when all samples have been drawn."""
 

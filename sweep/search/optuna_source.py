@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Container, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -136,6 +137,20 @@ class OptunaSource:
     def left(self, known: Container[str]) -> int:
         """Suggestions that are still to be asked for."""
         return len(self._again) + max(self._size() - self._drawn(), 0)
+
+    def under_way(self) -> list[Suggestion]:
+        """Suggestions that a run is trying, or was when it was killed."""
+        from optuna.trial import TrialState
+
+        drawn = [(trial.number, self.values(trial), trial.params) for trial in self._own((TrialState.RUNNING,))]
+        return [
+            Suggestion(n, self._points(held)) for n, values, held in drawn if set(held) == set(self._applicable(values))
+        ]
+
+    @cached_property
+    def each(self) -> int:
+        """Cells of a suggestion."""
+        return len(inner(self._study, self._number, next(random_draws(self._block, 1, 0))))
 
     def ask(self) -> Suggestion | Later | None:
         """What to try next, or None when all samples have been drawn."""

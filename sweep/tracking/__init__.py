@@ -1,27 +1,41 @@
-"""How runs are shown: MLflow, or nothing. A tracker that fails costs no result."""
+"""How runs are shown: MLflow, files, TensorBoard, W&B, or nothing. A tracker that fails costs no result."""
 
 from sweep.tracking.artifacts import exhibit
 from sweep.tracking.background import Background
-from sweep.tracking.base import Guarded, Tracker
-from sweep.tracking.connection import NO_TRACKING, connect, optional
+from sweep.tracking.base import Guarded, NullTracker, Several, Tracker
+from sweep.tracking.connection import TRACKERS, WRITERS, check, connect, connect_aside, connect_beside
 from sweep.tracking.database import damaged, ready
 from sweep.tracking.frames import cells_of, frame_of
-from sweep.tracking.mlflow import probe
-from sweep.tracking.schema import TAG, flatten
+from sweep.tracking.ledger import Ledger, Shown
+from sweep.tracking.mlflow_server import pages, probe
+from sweep.tracking.schema import TAG, flatten, metrics_of, state_tags
+from sweep.tracking.summaries import Summary, summarise
 
 __all__ = [
-    "NO_TRACKING",
     "TAG",
+    "TRACKERS",
+    "WRITERS",
     "Background",
     "Guarded",
+    "Ledger",
+    "NullTracker",
+    "Several",
+    "Shown",
+    "Summary",
     "Tracker",
     "cells_of",
+    "check",
     "connect",
+    "connect_aside",
+    "connect_beside",
     "damaged",
     "exhibit",
     "flatten",
     "frame_of",
-    "optional",
+    "metrics_of",
+    "pages",
     "probe",
     "ready",
+    "state_tags",
+    "summarise",
 ]

@@ -1,19 +1,19 @@
-"""What the tracking server shows besides numbers: the report, and samples of each generation. Local or remote."""
+"""What trackers show besides numbers: the report, and samples of each generation. Local or remote."""
 
 from __future__ import annotations
 
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from search_spaces import Study
-from sweep.errors import TrackingError
 from sweep.scheduling import Board, Job
-from sweep.tracking.connection import connect
-from sweep.tracking.mlflow import MlflowTracker
+from sweep.tracking.connection import connect_beside
+from sweep.tracking.summaries import summarise
+from sweep.workspace import NO_TRACKING
 from trainables.store import Payload, Store
 
 if TYPE_CHECKING:
@@ -23,9 +23,16 @@ if TYPE_CHECKING:
 
 
 def exhibit(
-    study: Study, board: Board, workspace: Workspace, store: Store, frame: pd.DataFrame, folder: Path
-) -> str | None:
-    """Lay the report before the study's run, and samples before its cells' runs.
+    study: Study,
+    board: Board,
+    workspace: Workspace,
+    store: Store,
+    frame: pd.DataFrame,
+    table: pd.DataFrame,
+    folder: Path | None,
+    warn: Callable[[str], None],
+) -> None:
+    """Show what the study came to: summaries and the report with the study, samples with its cells.
 
     Args:
         study: whose runs these are.
@@ -33,24 +40,22 @@ def exhibit(
         workspace: says which server.
         store: holds the samples.
         frame: the study's generations, as `analysis.load` gives them.
-        folder: the report's.
-
-    Returns:
-        Why it could not be done, in one line; None where it was, or where no server is kept.
+        table: its robustness table.
+        folder: the report's; None where none was written.
+        warn: told in one line of each tracker that fails, which stops nothing.
     """
-    try:
-        tracker = connect(study, workspace, beside=True)
-        if not isinstance(tracker, MlflowTracker):
-            return None
+    if workspace.tracking_uris == (NO_TRACKING,):
+        return
+    tracker = connect_beside(study, workspace, warn)
+    tracker.conclude(summarise(frame, table))
+    if folder is not None:
         tracker.keep_report(folder)
         for job in _representatives(board, frame):
             if not tracker.samples_kept(job):
                 with _samples(job, store) as files:
                     if files is not None:
                         tracker.keep_samples(job, files)
-    except TrackingError as problem:
-        return str(problem)
-    return None
+    tracker.close("")
 
 
 def _representatives(board: Board, frame: pd.DataFrame) -> list[Job]:

@@ -6,11 +6,12 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from copy import copy
+from pathlib import Path
 from typing import Any
 
-from sweep.errors import TrackingError
 from sweep.scheduling import Job
 from sweep.tracking.base import Tracker
+from sweep.tracking.summaries import Summary
 from trainables.cell import Record
 
 BACKLOG = 5000
@@ -64,6 +65,23 @@ class Background:
         """Add to what the parent run says."""
         self._pending.append(self._writers[0].submit(self._tracker.note, dict(tags)))
 
+    def conclude(self, summaries: Sequence[Summary]) -> None:
+        """Add what each configuration came to, behind what was told before."""
+        self._settle(0)
+        self._tracker.conclude(summaries)
+
+    def keep_report(self, folder: Path) -> None:
+        """Lay the report before the study."""
+        self._tracker.keep_report(folder)
+
+    def samples_kept(self, job: Job) -> bool:
+        """Whether all generations' samples of a cell are there."""
+        return self._tracker.samples_kept(job)
+
+    def keep_samples(self, job: Job, folder: Path) -> None:
+        """Lay samples before a cell."""
+        self._tracker.keep_samples(job, folder)
+
     def close(self, outcome: str) -> None:
         """Write all that is left, then end the run."""
         self._settle(0)
@@ -81,7 +99,7 @@ class Background:
         try:
             while self._pending and (len(self._pending) > left or self._pending[0].done()):
                 self._pending.popleft().result()
-        except TrackingError:
+        except Exception:
             self._stop()
             raise
 

@@ -6,10 +6,12 @@ A tracker is a view. It never holds the only copy of anything, and what fails in
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Protocol
 
 from sweep.errors import TrackingError
 from sweep.scheduling import Job
+from sweep.tracking.summaries import Summary
 from trainables.cell import Record
 
 
@@ -43,12 +45,24 @@ class Tracker(Protocol):
     def note(self, tags: Mapping[str, str]) -> None:
         """What the study as a whole has found."""
 
+    def conclude(self, summaries: Sequence[Summary]) -> None:
+        """What each configuration came to under each policy, in place of what was said of it before."""
+
+    def keep_report(self, folder: Path) -> None:
+        """Lay a folder of tables, pictures and pages before the study."""
+
+    def samples_kept(self, job: Job) -> bool:
+        """Whether all generations' samples of a cell are there, or none are wanted."""
+
+    def keep_samples(self, job: Job, folder: Path) -> None:
+        """Lay a folder of samples before a cell."""
+
     def close(self, outcome: str) -> None:
-        """The run is over: `done`, `failed` or `stopped`."""
+        """The run is over: `done`, `failed` or `stopped`; empty where nothing was run and it stays as it was."""
 
 
 class NullTracker:
-    """Shows nothing."""
+    """Shows nothing. Base of trackers that show some of what they hear."""
 
     trouble: str | None = None
 
@@ -75,6 +89,19 @@ class NullTracker:
         return True
 
     def note(self, tags: Mapping[str, str]) -> None:
+        """Nothing."""
+
+    def conclude(self, summaries: Sequence[Summary]) -> None:
+        """Nothing."""
+
+    def keep_report(self, folder: Path) -> None:
+        """Nothing."""
+
+    def samples_kept(self, job: Job) -> bool:
+        """Always: none are wanted."""
+        return True
+
+    def keep_samples(self, job: Job, folder: Path) -> None:
         """Nothing."""
 
     def close(self, outcome: str) -> None:
@@ -118,12 +145,35 @@ class Guarded:
         self._try(lambda: self._tracker.complete(job, records))
 
     def shown(self, job: Job) -> bool:
-        """Whether a finished job is there in full."""
-        return self._tracker.shown(job)
+        """Whether a finished job is there in full; what is left alone lacks nothing."""
+        found = True
+
+        def ask() -> None:
+            nonlocal found
+            found = self._tracker.shown(job)
+
+        self._try(ask)
+        return found
 
     def note(self, tags: Mapping[str, str]) -> None:
         """What the study as a whole has found."""
         self._try(lambda: self._tracker.note(tags))
+
+    def conclude(self, summaries: Sequence[Summary]) -> None:
+        """What each configuration came to under each policy."""
+        self._try(lambda: self._tracker.conclude(summaries))
+
+    def keep_report(self, folder: Path) -> None:
+        """Lay the report before the study."""
+        self._try(lambda: self._tracker.keep_report(folder))
+
+    def samples_kept(self, job: Job) -> bool:
+        """Whether all generations' samples of a cell are there."""
+        return self.trouble is not None or self._tracker.samples_kept(job)
+
+    def keep_samples(self, job: Job, folder: Path) -> None:
+        """Lay samples before a cell."""
+        self._try(lambda: self._tracker.keep_samples(job, folder))
 
     def close(self, outcome: str) -> None:
         """The run is over."""
@@ -134,6 +184,91 @@ class Guarded:
             return
         try:
             call()
-        except TrackingError as problem:
-            self.trouble = str(problem)
+        except Exception as problem:  # a tracker may be anybody's
+            self.trouble = told(problem)
             self._warn(self.trouble)
+
+
+class Several:
+    """Hands on what it hears. One that raises keeps it from those behind it: guard each where that must not be."""
+
+    def __init__(self, trackers: Sequence[Tracker]) -> None:
+        self._trackers = tuple(trackers)
+
+    @property
+    def trouble(self) -> str | None:
+        """Why some of them no longer write."""
+        return "; ".join(tracker.trouble for tracker in self._trackers if tracker.trouble) or None
+
+    @trouble.setter
+    def trouble(self, value: str | None) -> None:
+        raise AttributeError("each tracker tells its own trouble")
+
+    def admitted(self, job: Job) -> None:
+        """A cell belongs to the study."""
+        for tracker in self._trackers:
+            tracker.admitted(job)
+
+    def started(self, job: Job) -> None:
+        """A trial takes it up."""
+        for tracker in self._trackers:
+            tracker.started(job)
+
+    def recorded(self, job: Job, record: Record) -> None:
+        """A generation is done."""
+        for tracker in self._trackers:
+            tracker.recorded(job, record)
+
+    def ended(self, job: Job) -> None:
+        """It is done, has failed, or goes back to wait."""
+        for tracker in self._trackers:
+            tracker.ended(job)
+
+    def tick(self) -> None:
+        """Time has passed."""
+        for tracker in self._trackers:
+            tracker.tick()
+
+    def complete(self, job: Job, records: Sequence[Record]) -> None:
+        """Show a finished job."""
+        for tracker in self._trackers:
+            tracker.complete(job, records)
+
+    def shown(self, job: Job) -> bool:
+        """Whether a finished job is there in full, everywhere."""
+        return all(tracker.shown(job) for tracker in self._trackers)
+
+    def note(self, tags: Mapping[str, str]) -> None:
+        """What the study as a whole has found."""
+        for tracker in self._trackers:
+            tracker.note(tags)
+
+    def conclude(self, summaries: Sequence[Summary]) -> None:
+        """What each configuration came to under each policy."""
+        for tracker in self._trackers:
+            tracker.conclude(summaries)
+
+    def keep_report(self, folder: Path) -> None:
+        """Lay the report before the study."""
+        for tracker in self._trackers:
+            tracker.keep_report(folder)
+
+    def samples_kept(self, job: Job) -> bool:
+        """Whether every tracker that wants a cell's samples has them."""
+        return all(tracker.samples_kept(job) for tracker in self._trackers)
+
+    def keep_samples(self, job: Job, folder: Path) -> None:
+        """Lay samples before a cell."""
+        for tracker in self._trackers:
+            tracker.keep_samples(job, folder)
+
+    def close(self, outcome: str) -> None:
+        """The run is over."""
+        for tracker in self._trackers:
+            tracker.close(outcome)
+
+
+def told(problem: Exception) -> str:
+    """A failure in one line; what nobody foresaw with its type."""
+    text = " ".join(str(problem).split())
+    return text if isinstance(problem, TrackingError) else f"tracking: {type(problem).__name__}: {text[:300]}"

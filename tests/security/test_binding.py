@@ -130,6 +130,7 @@ def test_the_server_is_started_without_urls_among_its_arguments(
         return start([sys.executable, "-c", ""], **options)
 
     monkeypatch.setattr(subprocess, "Popen", record)
+    monkeypatch.setattr(ui, "pages", lambda uri: {})
     uri = f"postgresql://mlflow:{PASSWORD}@db/mlflow"
     assert ui.ui(open_workspace(tmp_path, None, uri), 5000) == 0
     assert seen["command"][seen["command"].index("--host") + 1] == "127.0.0.1"

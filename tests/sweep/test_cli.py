@@ -201,3 +201,21 @@ def test_a_calibration_is_kept_and_makes_a_plan_tell_the_time(study: Path) -> No
     later = json.loads(call(study.parent, "plan", "toy.yaml", "--cpus", "1", "--json").stdout)["time"]
     assert 10 < later["seconds"] < 30, "ten generations of milliseconds, and the start of a run"
     assert sorted(path.name for path in (study.parent / "collapse-runs").iterdir()) == ["speeds.json", "workspace.json"]
+
+
+def test_the_version_is_told_and_a_shell_completes_names(tmp_path: Path) -> None:
+    from importlib.metadata import version
+
+    told = call(tmp_path, "--version")
+    assert (told.returncode, told.stdout) == (0, f"{version('collapse-sweep')}\n")
+    (tmp_path / "lapse.yaml").touch()
+    words = {"COMP_WORDS": "collapse-sweep run lap", "COMP_CWORD": "2"}
+    completed = call(tmp_path, _COLLAPSE_SWEEP_COMPLETE="complete_bash", **words).stdout.split()
+    assert {"laptop/vae", "lapse.yaml"} <= set(completed)
+    assert all(word.startswith("lap") for word in completed)
+
+
+def test_schemas_are_printed_and_an_unknown_one_refused(tmp_path: Path) -> None:
+    printed = call(tmp_path, "schema", "study")
+    assert json.loads(printed.stdout)["title"] == "Study"
+    assert refused(tmp_path, "schema", "stduy").startswith("WHAT: no schema of 'stduy'; did you mean")

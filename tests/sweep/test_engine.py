@@ -19,8 +19,7 @@ from sweep.errors import Interrupted, UsageError
 from sweep.progress import PlainProgress
 from sweep.resources import Machines, Pool, Shape
 from sweep.scheduling import Board, Failure
-from sweep.tracking import NO_TRACKING
-from sweep.workspace import open_workspace
+from sweep.workspace import NO_TRACKING, open_workspace
 from tests.support.toys import drain, step, toy
 from trainables.store import StoreError, open_store
 

@@ -16,9 +16,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-_CLOSED = frozenset({"linear", "gaussian", "discrete", "kde"})
-
-
 @dataclass(frozen=True)
 class Facts:
     """What stands under the title.
@@ -85,11 +82,11 @@ def _data_by_family(cells: pd.DataFrame) -> str:
 
 
 def _data(family: str, cells: pd.DataFrame) -> str:
-    """Where a family's real rows come from: its configs' `source`; closed forms draw them."""
-    if family in _CLOSED:
-        return "drawn from a known distribution"
-    configs = cells["cell_config"].drop_duplicates()[:200] if "cell_config" in cells else ()
+    """Where a family's real rows come from: its configs' `source`; one that has none draws them."""
+    configs = cells["cell_config"].dropna().drop_duplicates()[:200] if "cell_config" in cells else ()
     named = list(dict.fromkeys(name for name in map(_source, configs) if name))
+    if len(configs) and not named:
+        return "drawn from a known distribution"
     return ", ".join(named[:4]) + (f" and {len(named) - 4} more" if len(named) > 4 else "")
 
 

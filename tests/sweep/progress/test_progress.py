@@ -80,3 +80,32 @@ def test_time_left_counts_what_is_shared_once_and_learns_the_speed() -> None:
 @pytest.mark.parametrize(("seconds", "text"), [(4, "4 s"), (89, "89 s"), (200, "3 min"), (9000, "2.5 h")])
 def test_durations_for_people(seconds: float, text: str) -> None:
     assert duration(seconds) == text
+
+
+def test_a_search_s_total_is_known_from_its_first_cell_on() -> None:
+    """Suggestions times the grid, not only what was suggested so far."""
+    said: list[str] = []
+    progress, ahead = PlainProgress(1, said.append), [8]
+    progress.upcoming = lambda: ahead[0]
+    store = MemoryStore()
+    board = Board(store, [progress])
+    board.admit(points(toy()))
+    assert (progress.cells, progress.expected) == (12, 36)
+    job = board.take()
+    assert job is not None
+    for _ in range(3):
+        step(board, job, store)
+    assert "1/12 cells done" in said[-1]
+    with_others = progress.left_seconds
+    progress._to_come = 0
+    assert with_others is not None
+    assert with_others > (progress.left_seconds or 0), "what is yet to be suggested takes time too"
+    ahead[0] = 0
+    drain_rest(board, store)
+    assert "4/4 cells done" in said[-1]
+
+
+def drain_rest(board: Board, store: MemoryStore) -> None:
+    while (job := board.take()) is not None:
+        while board.holds(job):
+            step(board, job, store)

@@ -12,10 +12,11 @@ import pytest
 import analysis
 from search_spaces import Block, Grid, Study
 from search_spaces.expansion import expand
-from sweep.engine import WRITERS, show_stored
+from sweep.engine import show_stored
 from sweep.scheduling import Board, Job
-from sweep.tracking import Background
-from sweep.tracking.mlflow import EXPERIMENT, MlflowTracker
+from sweep.tracking import WRITERS, Background
+from sweep.tracking.mlflow import MlflowTracker
+from sweep.tracking.mlflow_server import experiment_of
 from tests.support import servers
 from trainables.cell import Record
 from trainables.store import MemoryStore, Payload
@@ -154,7 +155,7 @@ def test_artifacts_go_to_s3_through_the_server_and_the_password_nowhere(fleet: t
     address, store, folder = fleet
     MlflowTracker(address, study("files"), folder).close("done")
     client = MlflowClient(address)
-    experiment = client.get_experiment_by_name(EXPERIMENT).experiment_id
+    experiment = client.get_experiment_by_name(experiment_of("files")).experiment_id
     (parent,) = client.search_runs([experiment], "tags.`collapse_sweep.study` = 'files'")
     client.log_text(parent.info.run_id, "a table", "report/table.md")
     keys = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing", "region_name": "us-east-1"}
