@@ -77,11 +77,11 @@ def _by_family(rows: pd.DataFrame, column: str) -> str:
 
 def _data_by_family(cells: pd.DataFrame) -> str:
     """Where real rows come from; families of which nothing is recorded are left out."""
-    held = {str(family): _data(str(family), own) for family, own in cells.groupby("family", sort=True)}
+    held = {str(family): _data(own) for family, own in cells.groupby("family", sort=True)}
     return "; ".join(f"{family}: {text}" for family, text in held.items() if text)
 
 
-def _data(family: str, cells: pd.DataFrame) -> str:
+def _data(cells: pd.DataFrame) -> str:
     """Where a family's real rows come from: its configs' `source`; one that has none draws them."""
     configs = cells["cell_config"].dropna().drop_duplicates()[:200] if "cell_config" in cells else ()
     named = list(dict.fromkeys(name for name in map(_source, configs) if name))
