@@ -4,7 +4,7 @@ from analysis.report import tables
 from analysis.report.assessment import assess
 from analysis.report.build import build_report
 from analysis.report.compare import compare_studies, paired_differences, side_by_side
-from analysis.report.context import Section, Study
+from analysis.report.context import ReportContext, Section
 from analysis.report.notebook import Assessment
 from analysis.report.sections.curves import summary as curve_table
 from analysis.report.sections.hunt import Candidate, Hunt, hunt_section
@@ -14,8 +14,8 @@ __all__ = [
     "Assessment",
     "Candidate",
     "Hunt",
+    "ReportContext",
     "Section",
-    "Study",
     "assess",
     "build_report",
     "compare_studies",

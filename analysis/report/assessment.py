@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from analysis.data import load
-from analysis.report.context import Study
+from analysis.report.context import ReportContext
 from analysis.verdicts import Thresholds
 
 if TYPE_CHECKING:
@@ -46,4 +46,4 @@ def assess(
     frame = load(workspace, study=study, tracking_uri=tracking_uri, columns=columns)
     place = storage or str(Path(workspace) / "store")
     store = open_store(place) if storage or Path(place).is_dir() else None
-    return Study(frame, study or "", thresholds or Thresholds(), store).assessment
+    return ReportContext(frame, study or "", thresholds or Thresholds(), store).assessment

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from analysis.report import opening, sections, style, tables
-from analysis.report.context import Picture, Section, Study
+from analysis.report.context import Picture, ReportContext, Section
 from analysis.report.page import html
 from analysis.verdicts import Thresholds
 
@@ -57,7 +57,7 @@ def build_report(
         raise ValueError("frame: no generation has been logged yet")
     folder = Path(out_dir)
     folder.mkdir(parents=True, exist_ok=True)
-    study = Study(
+    study = ReportContext(
         frame, title, thresholds or Thresholds(), store, command, description=description, made=made or date.today()
     )
     parts = _parts(study, extra)
@@ -74,7 +74,7 @@ def build_report(
     return paths
 
 
-def _parts(study: Study, extra: Sequence[Section]) -> list[Section]:
+def _parts(study: ReportContext, extra: Sequence[Section]) -> list[Section]:
     """Every section in the page's order: the picture, the table, the caller's, the folded rest."""
     picture = opening.picture_of(study)
     first = [Section("overview", "At a glance", (), [picture], folded=False)] if picture else []
@@ -84,7 +84,7 @@ def _parts(study: Study, extra: Sequence[Section]) -> list[Section]:
     return [*first, *shown, *own, *(section for section in rest if section.name not in OPEN)]
 
 
-def _page(study: Study, parts: Sequence[Section], drawn: dict[str, str]) -> str:
+def _page(study: ReportContext, parts: Sequence[Section], drawn: dict[str, str]) -> str:
     return html.page(
         study.title,
         opening.facts_of(study),

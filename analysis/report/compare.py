@@ -15,7 +15,7 @@ import numpy as np
 
 from analysis.report import style, tables
 from analysis.report.build import draw
-from analysis.report.context import Exhibit, Picture, Section, Study
+from analysis.report.context import Exhibit, Picture, ReportContext, Section
 from analysis.report.opening import Facts
 from analysis.report.page import html
 from analysis.report.sections.curves import summary
@@ -32,7 +32,7 @@ _DASHES = ("-", (0, (5, 2)), (0, (1, 1.5)), (0, (6, 2, 1, 2)))
 
 
 def compare_studies(
-    studies: Sequence[Study], out_dir: str | Path, settings: pd.DataFrame, command: str = ""
+    studies: Sequence[ReportContext], out_dir: str | Path, settings: pd.DataFrame, command: str = ""
 ) -> dict[str, Path]:
     """Write what can be said of studies side by side.
 
@@ -62,7 +62,7 @@ def compare_studies(
     return paths
 
 
-def side_by_side(studies: Sequence[Study]) -> pd.DataFrame:
+def side_by_side(studies: Sequence[ReportContext]) -> pd.DataFrame:
     """One row per configuration, metric and policy; a column per study with growth, interval and verdict."""
     import pandas as pd
 
@@ -79,7 +79,7 @@ def side_by_side(studies: Sequence[Study]) -> pd.DataFrame:
     return pd.concat(columns, axis=1).reindex(columns=[study.title for study in studies]).fillna("").reset_index()
 
 
-def paired_differences(studies: Sequence[Study]) -> pd.DataFrame:
+def paired_differences(studies: Sequence[ReportContext]) -> pd.DataFrame:
     """What each further study has more than the first, taken recursion by recursion at equal seeds.
 
     Returns:
@@ -101,7 +101,7 @@ def paired_differences(studies: Sequence[Study]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-def _recursions(study: Study) -> dict[tuple[str, str, str], dict[tuple[int, int], Any]]:
+def _recursions(study: ReportContext) -> dict[tuple[str, str, str], dict[tuple[int, int], Any]]:
     """Curves by configuration, metric and policy, then by seed and replicate."""
     found: dict[tuple[str, str, str], dict[tuple[int, int], Any]] = {}
     for _, metric, curves in study.judged:
@@ -124,7 +124,7 @@ def _difference(pairs: Sequence[tuple[Any, Any]], confidence: float) -> dict[str
     return {"pairs": len(values)} | named["growth"] | named["last"]
 
 
-def _sections(studies: Sequence[Study], settings: pd.DataFrame) -> Iterator[Section]:
+def _sections(studies: Sequence[ReportContext], settings: pd.DataFrame) -> Iterator[Section]:
     if not settings.empty:
         caption = "Settings in which the studies differ, defaults written out."
         yield Section("settings", "Settings that differ", [], [], [Exhibit("settings", caption, settings, settings)])
@@ -149,7 +149,7 @@ def _shown(found: pd.DataFrame) -> pd.DataFrame:
     return found[["study", *KEYS, "pairs"]].assign(**parts)
 
 
-def _pictures(studies: Sequence[Study]) -> list[Picture]:
+def _pictures(studies: Sequence[ReportContext]) -> list[Picture]:
     """One per metric, a panel per configuration: colours tell policies, dashes studies."""
     import pandas as pd
 

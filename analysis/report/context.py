@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Study:
+class ReportContext:
     """A study as its report sees it.
 
     Attributes:

@@ -24,7 +24,7 @@ from trainables.store import Store, open_store
 if TYPE_CHECKING:
     import pandas as pd
 
-    from analysis.report import Study as Studied
+    from analysis.report import ReportContext
 
 
 @dataclass(frozen=True)
@@ -51,14 +51,13 @@ def compare(references: Sequence[str], workspace: Workspace, out: Path | None, j
     """
     import pandas as pd
 
-    from analysis.report import Study as Studied
-    from analysis.report import compare_studies, paired_differences, side_by_side
+    from analysis.report import ReportContext, compare_studies, paired_differences, side_by_side
 
     if len(references) < 2:
         raise UsageError("STUDY: two studies or more can be compared; name one in another workspace as STUDY@DIR")
     sides = _sides(references, workspace)
     settings = differences(*(side.study for side in sides))
-    studies = [Studied(side.frame, side.label, store=side.store) for side in sides]
+    studies = [ReportContext(side.frame, side.label, store=side.store) for side in sides]
     folder = out or workspace.report("compared/" + "-and-".join(_safe(side.label) for side in sides))
     rows = [[one.path, *map(shown, one.values)] for one in settings]
     table = pd.DataFrame(rows, columns=["setting", *(side.label for side in sides)])
@@ -105,7 +104,7 @@ def _place(reference: str, workspace: Workspace) -> tuple[str, Workspace]:
     return name, open_workspace(Path(folder))
 
 
-def _print(settings: Sequence[Setting], sides: Sequence[_Side], studies: Sequence[Studied]) -> None:
+def _print(settings: Sequence[Setting], sides: Sequence[_Side], studies: Sequence[ReportContext]) -> None:
     from rich.console import Console
 
     from analysis.report import paired_differences, side_by_side, tables

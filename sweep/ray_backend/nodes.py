@@ -17,7 +17,7 @@ from sweep.errors import UsageError
 from sweep.ray_backend.code_shipping import environment, packed
 from sweep.ray_backend.internals import sigterm_left_alone
 from sweep.ray_backend.security import confined
-from sweep.resources import Machines, Pool, Shape, refuses
+from sweep.resources import ClusterCapacity, Machines, NodeType, refuses
 from sweep.signals import unchanged
 from trainables.lineage import SCHEMA
 from trainables.store import FsspecStore
@@ -132,7 +132,7 @@ def _join(address: str, stack: contextlib.ExitStack) -> None:
         ) from None
 
 
-def survey(machines: Machines, storage: str, store: Store) -> Pool:
+def survey(machines: Machines, storage: str, store: Store) -> ClusterCapacity:
     """The nodes that are there and may come; each has been asked whether it sees the store.
 
     Raises:
@@ -147,9 +147,11 @@ def survey(machines: Machines, storage: str, store: Store) -> Pool:
         with _marked(store) as mark:
             said = _ask(nodes, storage, mark)
         _check(said, storage)
-    present = [Shape(node["Resources"], gpu_bytes=min(seen.gpu_bytes, default=None)) for node, seen in said]
+    present = [NodeType(node["Resources"], gpu_bytes=min(seen.gpu_bytes, default=None)) for node, seen in said]
     types = {name: kind for _, seen in said for name, kind in seen.node_types.items()}
-    pool = Pool(present, [Shape(kind["resources"], kind["count"], name=name) for name, kind in types.items()])
+    pool = ClusterCapacity(
+        present, [NodeType(kind["resources"], kind["count"], name=name) for name, kind in types.items()]
+    )
     if pool.grows and "://" not in storage and not machines.shared:
         raise UsageError(
             f"--storage {storage}: nodes that the autoscaler adds would not see this folder; give an s3://, gs:// or "

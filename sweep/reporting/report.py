@@ -129,9 +129,9 @@ def _stamp(frame: pd.DataFrame, *words: str) -> str:
 
 def assess(frame: pd.DataFrame, store: Store) -> pd.DataFrame:
     """The robustness table alone."""
-    from analysis.report import Study as Studied
+    from analysis.report import ReportContext
 
-    return Studied(frame, "", store=store).assessment
+    return ReportContext(frame, "", store=store).assessment
 
 
 def _of_this_study(frame: pd.DataFrame, board: Board) -> pd.DataFrame:

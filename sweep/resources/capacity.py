@@ -1,4 +1,4 @@
-"""`Pool`: the nodes that a study may use, those that are there and those that an autoscaler may add. Without Ray."""
+"""`ClusterCapacity`: the nodes that a study may use: those there are, and those an autoscaler may add. Without Ray."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ GPU_GIB = {
 
 
 @dataclass(frozen=True)
-class Shape:
+class NodeType:
     """Nodes of one kind.
 
     Attributes:
@@ -51,7 +51,7 @@ class Shape:
         return f"{self.count} × ({', '.join(words) or 'nothing for trials'})"
 
 
-class Pool:
+class ClusterCapacity:
     """The nodes of a study.
 
     Args:
@@ -59,7 +59,7 @@ class Pool:
         possible: node types of an autoscaler, each with its largest number of nodes.
     """
 
-    def __init__(self, present: Iterable[Shape], possible: Iterable[Shape] = ()) -> None:
+    def __init__(self, present: Iterable[NodeType], possible: Iterable[NodeType] = ()) -> None:
         self.present, self.possible = list(present), list(possible)
 
     @property
@@ -95,7 +95,7 @@ class Pool:
     def slots(self, bundle: Mapping[str, float]) -> int:
         """How many trials of this kind run side by side at most."""
 
-        def here(shapes: list[Shape]) -> int:
+        def here(shapes: list[NodeType]) -> int:
             return sum(shape.count * _times(shape, bundle) for shape in shapes)
 
         return max(here(self.present), here(self.possible))
@@ -109,11 +109,11 @@ class Pool:
         words += [f"up to {shape} of type {shape.name}" for shape in self.possible if shape.count]
         return ", ".join(words) or "no nodes"
 
-    def _all(self) -> list[Shape]:
+    def _all(self) -> list[NodeType]:
         return [*self.present, *self.possible]
 
 
-def _memory(shape: Shape) -> float | None:
+def _memory(shape: NodeType) -> float | None:
     if shape.gpu_bytes is not None:
         return shape.gpu_bytes
     named = [key.removeprefix(PREFIX) for key in shape.resources if key.startswith(PREFIX)]
@@ -121,11 +121,11 @@ def _memory(shape: Shape) -> float | None:
     return min(known) if known else None
 
 
-def _times(shape: Shape, bundle: Mapping[str, float]) -> int:
+def _times(shape: NodeType, bundle: Mapping[str, float]) -> int:
     return min(int(shape.resources.get(key, 0.0) / amount + 1e-6) for key, amount in bundle.items())
 
 
-def _sum(shapes: Iterable[Shape]) -> dict[str, float]:
+def _sum(shapes: Iterable[NodeType]) -> dict[str, float]:
     total: dict[str, float] = {}
     for shape in shapes:
         for key, amount in shape.resources.items():

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from sweep.errors import UsageError
-from sweep.resources.capacity import Pool
-from sweep.resources.requests import Needs, Slots
+from sweep.resources.capacity import ClusterCapacity
+from sweep.resources.requests import ResourceEstimator, Slots
 from sweep.scheduling import Board, Job
 
 
@@ -29,7 +29,7 @@ class Machines:
 
 
 def ready(
-    board: Board, machines: Machines, pool: Pool, warn: Callable[[str], None], likely: Iterable[Job] = ()
+    board: Board, machines: Machines, pool: ClusterCapacity, warn: Callable[[str], None], likely: Iterable[Job] = ()
 ) -> Slots:
     """Places for the board's trials, of which it learns how many run side by side.
 
@@ -47,13 +47,15 @@ def ready(
     return slots
 
 
-def places(jobs: Sequence[Job], machines: Machines, pool: Pool, warn: Callable[[str], None]) -> tuple[Slots, int]:
+def places(
+    jobs: Sequence[Job], machines: Machines, pool: ClusterCapacity, warn: Callable[[str], None]
+) -> tuple[Slots, int]:
     """Places for trials, and how many run side by side at most.
 
     Raises:
         UsageError: some trial would wait for ever.
     """
-    needs = Needs(pool)
+    needs = ResourceEstimator(pool)
     lacking: dict[str, str] = {}
     for job in jobs:
         request = needs.request(job)

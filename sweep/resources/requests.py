@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sweep.resources.capacity import Pool
+from sweep.resources.capacity import ClusterCapacity
 from sweep.scheduling import Job, Listener
 
 MOST_SHARING = 8
@@ -48,14 +48,14 @@ class Request:
         return ", ".join(part for part in parts if part)
 
 
-class Needs:
+class ResourceEstimator:
     """The requests of a study's cells on a pool of nodes.
 
     Args:
         pool: where they run.
     """
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: ClusterCapacity) -> None:
         self._pool = pool
         self._seen: dict[tuple[str, str], float] = {}
         self._alone: set[str] = set()
@@ -115,7 +115,7 @@ class Slots(Listener):
         most: trials at a time; None leaves it to the pool.
     """
 
-    def __init__(self, pool: Pool, needs: Needs, most: int | None = None) -> None:
+    def __init__(self, pool: ClusterCapacity, needs: ResourceEstimator, most: int | None = None) -> None:
         self.needs, self._most = needs, most
         self._free = pool.totals()
         self._held: dict[str, Request] = {}

@@ -43,11 +43,11 @@ def summarise(frame: pd.DataFrame, table: pd.DataFrame) -> list[Summary]:
         frame: a study's generations, as `analysis.load` gives them.
         table: its robustness table, as `analysis.verdicts.robustness.assess` gives it.
     """
-    from analysis.report import Study, curve_table
+    from analysis.report import ReportContext, curve_table
 
     if table.empty:
         return []
-    studied = Study(frame, "")
+    studied = ReportContext(frame, "")
     curves: dict[tuple[str, str], dict[str, dict[int, float]]] = {}
     for _, metric, measured in studied.judged:
         for row in curve_table(measured, studied.thresholds.confidence).to_dict("records"):

@@ -94,16 +94,16 @@ def test_the_head_runs_no_trials_and_workers_start_from_zero(cluster: dict[str, 
 def test_trials_of_both_kinds_find_a_place_and_networks_share_a_gpu(cluster: dict[str, Any]) -> None:
     from search_spaces.resources import Resources
     from sweep.ray_backend.node_probe import workers
-    from sweep.resources import Pool, Shape
-    from sweep.resources.requests import Needs
+    from sweep.resources import ClusterCapacity, NodeType
+    from sweep.resources.requests import ResourceEstimator
     from sweep.scheduling import make_job
     from trainables import Cell
 
     types = workers(cluster)
     assert "head" not in types
-    shapes = [Shape(kind["resources"], kind["count"], name=name) for name, kind in types.items()]
-    pool = Pool([Shape({"CPU": 0.0})], shapes)
-    needs = Needs(pool)
+    shapes = [NodeType(kind["resources"], kind["count"], name=name) for name, kind in types.items()]
+    pool = ClusterCapacity([NodeType({"CPU": 0.0})], shapes)
+    needs = ResourceEstimator(pool)
     for family, sharing in (("linear", 0), ("language", 8), ("vae", 6)):
         cell = Cell.model_validate({"family": {"kind": family}, "policy": {"kind": "replace"}})
         request = needs.request(make_job(cell, {}, Resources()))

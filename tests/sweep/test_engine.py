@@ -17,7 +17,7 @@ from sweep.commands.outcome import report
 from sweep.engine import Outcome, run_study
 from sweep.errors import Interrupted, UsageError
 from sweep.progress import PlainProgress
-from sweep.resources import Machines, Pool, Shape
+from sweep.resources import ClusterCapacity, Machines, NodeType
 from sweep.scheduling import Board, Failure
 from sweep.workspace import NO_TRACKING, open_workspace
 from tests.support.toys import drain, step, toy
@@ -33,7 +33,7 @@ def go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Trials], Ou
     def run(trials: Trials) -> Outcome:
         fake: Any = types.ModuleType("sweep.ray_backend.tuner")
         fake.started = lambda machines: contextlib.nullcontext()
-        fake.survey = lambda machines, storage, store: Pool([Shape({"CPU": 1.0})])
+        fake.survey = lambda machines, storage, store: ClusterCapacity([NodeType({"CPU": 1.0})])
         fake.run_trials = lambda board, store, stop, slots, warn: trials(board, store)
         for name in ("tuner", "nodes"):
             monkeypatch.setitem(sys.modules, f"sweep.ray_backend.{name}", fake)

@@ -55,7 +55,7 @@ def _gone(pid: int) -> bool:
 
 
 @dataclass(frozen=True)
-class Claim:
+class LeaseFile:
     """A lease file as read."""
 
     path: str
@@ -136,7 +136,7 @@ class Leases:
             if done():
                 return None
 
-    def _current(self, kind: str, key: str) -> Claim | None:
+    def _current(self, kind: str, key: str) -> LeaseFile | None:
         """The latest claim on a key."""
         start = f"{kind}-{key}."
         numbers = [int(n[len(start) :]) for n in self._place.names(FOLDER) if n.startswith(start)]
@@ -148,9 +148,9 @@ class Leases:
             card = self._place.read(path)
         except FileNotFoundError:
             return None
-        return Claim(path, max(numbers), *_parse(card), stamp)
+        return LeaseFile(path, max(numbers), *_parse(card), stamp)
 
-    def _dead(self, claim: Claim) -> bool:
+    def _dead(self, claim: LeaseFile) -> bool:
         if claim.machine and claim.machine == _machine() and _gone(claim.holder.pid):
             return True
         stamp, since = self._seen.get(claim.path, (None, 0.0))

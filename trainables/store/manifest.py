@@ -33,7 +33,7 @@ class Damaged(CollapseSweepError):
 
 
 @dataclass(frozen=True)
-class Part:
+class PayloadPart:
     """One content of an artifact.
 
     Attributes:
@@ -67,7 +67,7 @@ class Manifest:
     meta: Mapping[str, Any]
     parents: Mapping[str, str]
     made: Mapping[str, Any]
-    parts: tuple[Part, ...] = ()
+    parts: tuple[PayloadPart, ...] = ()
     format: int = field(default=FORMAT)
 
     def encode(self) -> bytes:
@@ -140,7 +140,7 @@ def _parse(fields: dict[str, Any], kind: str, key: str) -> Manifest:
         raise Damaged("its manifest names an attempt that is none")
     if not all(PARENT.fullmatch(name) for name in fields["parents"].values()):
         raise Damaged("its manifest names a parent that is no kind and key")
-    parts = tuple(Part(**(part | {"order": tuple(part.get("order", ()))})) for part in fields.pop("parts"))
+    parts = tuple(PayloadPart(**(part | {"order": tuple(part.get("order", ()))})) for part in fields.pop("parts"))
     if not all(part.role in SUFFIX for part in parts):
         raise Damaged("its manifest names a content of no known role")
     return Manifest(**fields, parts=parts)

@@ -13,7 +13,7 @@ from trainables.store import arrow_io as tables
 from trainables.store import safetensors_io as tensors
 from trainables.store.backend import Place, checksum
 from trainables.store.base import Payload
-from trainables.store.manifest import Damaged, Manifest, Part
+from trainables.store.manifest import Damaged, Manifest, PayloadPart
 
 INLINE = 32 * 1024
 """Contents up to this size (bytes) lie in the manifest: one file, one disk write, one request."""
@@ -67,7 +67,7 @@ def read(held: Manifest, place: Place) -> Payload:
     return Payload(**found)
 
 
-def _open(part: Part, local: str) -> Any:
+def _open(part: PayloadPart, local: str) -> Any:
     if part.role == "tensors":
         return tensors.load(local, part.order)
     if part.role == "table":
@@ -76,22 +76,22 @@ def _open(part: Part, local: str) -> Any:
         return file.read()
 
 
-def _parts(payload: Payload) -> Iterator[tuple[Part, Callable[[str], None]]]:
+def _parts(payload: Payload) -> Iterator[tuple[PayloadPart, Callable[[str], None]]]:
     """Each content as a part, and what writes it to a local path (not called for an inline part)."""
     if payload.tensors:
         order = tuple(payload.tensors)
         size = sum(value.nbytes for value in payload.tensors.values())
         inline = tensors.dump(payload.tensors) if size <= INLINE else None
-        yield _part(Part("tensors", size, order=order), inline), lambda path: tensors.save(payload.tensors, path)
+        yield _part(PayloadPart("tensors", size, order=order), inline), lambda path: tensors.save(payload.tensors, path)
     if payload.table is not None:
         table = payload.table
-        yield Part("table", 0), lambda path: tables.save(table, path)
+        yield PayloadPart("table", 0), lambda path: tables.save(table, path)
     for name, data in payload.files.items():
         small = data if len(data) <= INLINE else None
-        yield _part(Part("file", len(data), name), small), _saver(data)
+        yield _part(PayloadPart("file", len(data), name), small), _saver(data)
 
 
-def _part(part: Part, inline: bytes | None) -> Part:
+def _part(part: PayloadPart, inline: bytes | None) -> PayloadPart:
     return part if inline is None else replace(part, inline=base64.b64encode(inline).decode())
 
 
@@ -103,7 +103,7 @@ def _saver(data: bytes) -> Callable[[str], None]:
     return save
 
 
-def _verified(path: str, part: Part, place: Place) -> str:
+def _verified(path: str, part: PayloadPart, place: Place) -> str:
     """Local path of a file whose checksum holds: verified once per process, and again when it changes."""
     local = place.local(path, part.sha256)
     if _checked.get(local) == _state(local):

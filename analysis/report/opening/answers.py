@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from analysis.data import order
 from analysis.report import style, tables
-from analysis.report.context import Study
+from analysis.report.context import ReportContext
 from analysis.report.opening.corpora import Strip, kept, strips
 from analysis.verdicts import COLLAPSES, DIVERGED, LEVELS, RISES, SLOW, STABLE, UNDECIDED, Thresholds
 
@@ -48,7 +48,7 @@ class Answer:
     strip: Strip | None
 
 
-def answers_of(study: Study) -> list[Answer]:
+def answers_of(study: ReportContext) -> list[Answer]:
     """Of every policy whose held-out loss is judged, in the order of legends."""
     loss = study.loss
     if loss.empty:

@@ -9,7 +9,7 @@ import numpy as np
 
 from analysis.data import compositions
 from analysis.report import tables
-from analysis.report.context import Study
+from analysis.report.context import ReportContext
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,7 +42,7 @@ class Strip:
     most: int
 
 
-def strips(study: Study) -> dict[str, Strip]:
+def strips(study: ReportContext) -> dict[str, Strip]:
     """By policy, of the family with most configurations that has it."""
     found = compositions(study.frame, study.store)
     if found.empty:
@@ -57,7 +57,7 @@ def strips(study: Study) -> dict[str, Strip]:
     return chosen
 
 
-def kept(study: Study, policy: str) -> str:
+def kept(study: ReportContext, policy: str) -> str:
     """What is left of the real data in a policy's last corpora, in words; empty where the records do not say.
 
     A share is of the rows that generation 1 was fitted on, in those recursions that went as far as any of their family.

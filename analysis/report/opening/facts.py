@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from analysis.data import STOPPED
 from analysis.report import tables
-from analysis.report.context import Study
+from analysis.report.context import ReportContext
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,7 +31,7 @@ class Facts:
     warnings: tuple[str, ...] = ()
 
 
-def facts_of(study: Study) -> Facts:
+def facts_of(study: ReportContext) -> Facts:
     """The head of a study's report."""
     frame = study.frame
     cells = frame.drop_duplicates("cell")
@@ -55,7 +55,7 @@ def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
-def _recursions(study: Study) -> str:
+def _recursions(study: ReportContext) -> str:
     """Independent recursions an entry of the table rests on."""
     runs = study.loss["runs"] if len(study.loss) else study.loss
     if not len(runs):

@@ -13,7 +13,7 @@ import numpy as np
 
 from analysis.data import Metric, order
 from analysis.report import panels, style, tables
-from analysis.report.context import Picture, Study
+from analysis.report.context import Picture, ReportContext
 from analysis.report.sections.curves import summary
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ WIDTH = 9.5
 _COLUMNS = 4
 
 
-def picture_of(study: Study) -> Picture | None:
+def picture_of(study: ReportContext) -> Picture | None:
     """The picture; nothing where no held-out loss is judged."""
     import pandas as pd
 
@@ -48,7 +48,7 @@ def _unit(metric: Metric) -> str:
     return metric.unit or metric.label
 
 
-def _each(study: Study, found: pd.DataFrame) -> Picture:
+def _each(study: ReportContext, found: pd.DataFrame) -> Picture:
     """A panel per configuration."""
     titles = {str(c): study.titles[c] for c in study.names.index if c in set(found["config"])}
     known = found.drop_duplicates("config").set_index("config")["unit"]
@@ -76,7 +76,7 @@ def _data(found: pd.DataFrame) -> pd.DataFrame:
     return found[[c for c in columns if c != "theory" or _theory(found)]]
 
 
-def _all(study: Study, found: pd.DataFrame) -> Picture:
+def _all(study: ReportContext, found: pd.DataFrame) -> Picture:
     """A panel per family and policy."""
     families, policies = sorted(found["family"].unique()), order(found["policy"])
     columns = min(_COLUMNS, len(policies))

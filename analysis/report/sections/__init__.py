@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterator
 
-from analysis.report.context import Section, Study
+from analysis.report.context import ReportContext, Section
 
 __all__ = ["ORDER", "build"]
 
@@ -26,7 +26,7 @@ ORDER = (
 )
 
 
-def build(study: Study) -> Iterator[Section]:
+def build(study: ReportContext) -> Iterator[Section]:
     """Every section that this study has something for."""
     for name in ORDER:
         section: Section | None = importlib.import_module(f"analysis.report.sections.{name}").build(study)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from analysis.report import tables
-from analysis.report.context import Exhibit, Section, Study
+from analysis.report.context import Exhibit, ReportContext, Section
 from analysis.verdicts import claims
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-def build(study: Study) -> Section | None:
+def build(study: ReportContext) -> Section | None:
     """Two tables: claims, and the mean over configurations with its heterogeneity, per family."""
     found = study.claims
     if found.empty:
@@ -22,7 +22,7 @@ def build(study: Study) -> Section | None:
     return Section("claims", "Does it hold?", _text(study), (), shown)
 
 
-def between(study: Study) -> pd.DataFrame:
+def between(study: ReportContext) -> pd.DataFrame:
     """`claims.overall` of each family's held-out loss."""
     import pandas as pd
 
@@ -72,7 +72,7 @@ def _between(found: pd.DataFrame) -> Exhibit:
     return Exhibit("heterogeneity", caption, found, shown)
 
 
-def _text(study: Study) -> list[str]:
+def _text(study: ReportContext) -> list[str]:
     loss = study.assessment[study.assessment["metric"] == "test_loss"]
     runs, low = loss["runs"], int(loss["runs"].min())
     size = f"{low}" if low == int(runs.max()) else f"{low} to {int(runs.max())}"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from analysis.data import compositions, order
 from analysis.report import style
-from analysis.report.context import Picture, Section, Study
+from analysis.report.context import Picture, ReportContext, Section
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,7 +17,7 @@ _BANDS = 8
 """Synthetic batches that are told apart; older ones are drawn together."""
 
 
-def build(study: Study) -> Section | None:
+def build(study: ReportContext) -> Section | None:
     """One picture per family: stacked rows by origin."""
     found = compositions(study.frame, study.store)
     if found.empty:

@@ -9,7 +9,7 @@ import numpy as np
 
 from analysis.data import Metric
 from analysis.report import panels
-from analysis.report.context import Picture, Section, Study
+from analysis.report.context import Picture, ReportContext, Section
 from analysis.stats import Curves, places
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 PANELS = 12
 
 
-def build(study: Study) -> Section | None:
+def build(study: ReportContext) -> Section | None:
     """One picture per family and metric."""
     pictures = [_picture(study, *item) for item in study.judged]
     if not pictures:
@@ -62,7 +62,7 @@ def summary(curves: Curves, confidence: float) -> pd.DataFrame:
     return table
 
 
-def _picture(study: Study, family: str, metric: Metric, curves: Curves) -> Picture:
+def _picture(study: ReportContext, family: str, metric: Metric, curves: Curves) -> Picture:
     table = summary(curves, study.thresholds.confidence)
     chosen = _chosen(study, family, metric)
     titles = study.titles
@@ -89,7 +89,7 @@ def _picture(study: Study, family: str, metric: Metric, curves: Curves) -> Pictu
     return Picture(name, caption, named[order], paint, width, height, hover)
 
 
-def _chosen(study: Study, family: str, metric: Metric) -> list[str]:
+def _chosen(study: ReportContext, family: str, metric: Metric) -> list[str]:
     """Configurations to show: all, or `PANELS` of them evenly spaced by their largest growth under any policy."""
     own = study.names.index[study.names["family"] == family]
     if len(own) <= PANELS:

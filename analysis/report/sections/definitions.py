@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from analysis.definitions import MET, NOT_MET, UNDECIDED, definition_matrix, definitions, findings, sensitivity
 from analysis.report import style, tables
-from analysis.report.context import Exhibit, Picture, Section, Study
+from analysis.report.context import Exhibit, Picture, ReportContext, Section
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _CHIP = {MET: "bad", NOT_MET: "good", UNDECIDED: "open"}
 
 
-def build(study: Study) -> Section | None:
+def build(study: ReportContext) -> Section | None:
     """The matrix, every finding, and how shares move with thresholds."""
     found = findings(study.cases)
     if found.empty:
@@ -75,7 +75,7 @@ def _chips(*counted: int) -> str:
     return " ".join(f'<span class="chip {_CHIP[word]}">{word} {count}</span>' for word, count in words)
 
 
-def _findings(study: Study, found: pd.DataFrame) -> pd.DataFrame:
+def _findings(study: ReportContext, found: pd.DataFrame) -> pd.DataFrame:
     shown = found[["number", "definition", "policy"]].copy()
     shown.insert(2, "configuration", found["config"].map(study.titles))
     shown["word"] = found["word"]

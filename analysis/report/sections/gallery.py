@@ -6,7 +6,7 @@ import base64
 from html import escape
 
 from analysis.data import Shown, samples
-from analysis.report.context import Section, Study
+from analysis.report.context import ReportContext, Section
 
 BUDGET = 1_500_000
 """Bytes of samples on the page."""
@@ -14,7 +14,7 @@ _TEXT = 1200
 _PICTURES = {".png": "image/png", ".jpg": "image/jpeg", ".gif": "image/gif"}
 
 
-def build(study: Study) -> Section | None:
+def build(study: ReportContext) -> Section | None:
     """What the store's records hold to be looked at; nothing without a store."""
     if study.store is None:
         return None
@@ -34,7 +34,7 @@ def build(study: Study) -> Section | None:
     return Section("samples", "Samples", text, html=f'<div class="samples">{"".join(parts)}</div>')
 
 
-def _figure(study: Study, shown: Shown) -> str:
+def _figure(study: ReportContext, shown: Shown) -> str:
     """One generation's files; of the same sample as picture and as data, the picture."""
     names = sorted(shown.files)
     pictures = [n for n in names if _ending(n) in _PICTURES]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from analysis.data import in_order, order
 from analysis.report import style, tables
-from analysis.report.context import Exhibit, Picture, Section, Study
+from analysis.report.context import Exhibit, Picture, ReportContext, Section
 from analysis.stats import LAWS, growth
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def build(study: Study) -> Section | None:
+def build(study: ReportContext) -> Section | None:
     """The table of laws, and how many configurations follow which; nothing below five generations."""
     import pandas as pd
 
@@ -39,7 +39,7 @@ def build(study: Study) -> Section | None:
     return Section("growth", "Growth laws", text, [_picture(found)], [exhibit])
 
 
-def _shown(study: Study, found: pd.DataFrame) -> pd.DataFrame:
+def _shown(study: ReportContext, found: pd.DataFrame) -> pd.DataFrame:
     shown = found[["policy", "kind", "law", "form"]].rename(columns={"kind": "class"})
     shown.insert(0, "configuration", found["config"].map(study.titles))
     shown["support"] = found["support"].map("{:.0%}".format)

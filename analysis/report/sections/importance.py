@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from analysis.report import style, tables
-from analysis.report.context import Exhibit, Picture, Section, Study
+from analysis.report.context import Exhibit, Picture, ReportContext, Section
 from analysis.stats import importance
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def build(study: Study) -> Section | None:
+def build(study: ReportContext) -> Section | None:
     """Permutation importances per family; nothing below twelve configurations."""
     import pandas as pd
 

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from analysis.data import NAMES
 from analysis.report import tables
-from analysis.report.context import Exhibit, Section, Study
+from analysis.report.context import Exhibit, ReportContext, Section
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-def build(study: Study) -> Section | None:
+def build(study: ReportContext) -> Section | None:
     """The table of paired differences; nothing where no two policies share a seed."""
     found = study.differences
     if found.empty:

@@ -8,7 +8,7 @@ import numpy as np
 
 from analysis.data import order, short
 from analysis.report import style, tables
-from analysis.report.context import Picture, Section, Study
+from analysis.report.context import Picture, ReportContext, Section
 from analysis.stats import importance
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ _LEAST: dict[str, Any] = {"colors": style.SERIES[1], "alpha": 0.8, "linewidths":
 _REST: dict[str, Any] = {"colors": style.SERIES[7], "alpha": 0.25, "linewidths": 0.8}
 
 
-def build(study: Study) -> Section | None:
+def build(study: ReportContext) -> Section | None:
     """One picture per family and policy whose configurations are many and differ in two hyperparameters or more."""
     pictures = []
     loss = study.loss
@@ -45,14 +45,14 @@ def build(study: Study) -> Section | None:
     return Section("parallel", "Parallel coordinates of the search", text, pictures)
 
 
-def _columns(study: Study, family: str) -> pd.DataFrame:
+def _columns(study: ReportContext, family: str) -> pd.DataFrame:
     """Hyperparameters that vary, as they are, by configuration."""
     runs = study.frame[study.frame["family"] == family].drop_duplicates("config").set_index("config")
     kept = [str(c) for c in importance.features(runs).columns]
     return runs[kept].rename(columns=lambda c: str(c).removeprefix("family."))
 
 
-def _picture(study: Study, family: str, policy: str, own: pd.DataFrame, columns: pd.DataFrame) -> Picture:
+def _picture(study: ReportContext, family: str, policy: str, own: pd.DataFrame, columns: pd.DataFrame) -> Picture:
     data = columns.reindex(own["config"]).reset_index(drop=True).assign(growth=own["growth_relative"].to_numpy())
     caption = f"{family}, {policy}: hyperparameters and growth per generation (share of the first loss)."
     named = data.assign(configuration=own["config"].map(study.titles).to_numpy())

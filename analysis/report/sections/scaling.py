@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from analysis.report import style, tables
-from analysis.report.context import Exhibit, Picture, Section, Study
+from analysis.report.context import Exhibit, Picture, ReportContext, Section
 from analysis.stats import size_ladders
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ _LEAST = 0.5
 """Share of generations with an accepted fit below which a ladder is not shown."""
 
 
-def build(study: Study) -> Section | None:
+def build(study: ReportContext) -> Section | None:
     """α and E against generation; nothing without four sizes that differ in nothing else."""
     import pandas as pd
 

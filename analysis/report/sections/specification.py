@@ -12,7 +12,7 @@ import numpy as np
 
 from analysis.data import NAMES, order, short
 from analysis.report import style
-from analysis.report.context import Picture, Section, Study
+from analysis.report.context import Picture, ReportContext, Section
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,7 +25,7 @@ _VALUES = 6
 """Values of a hyperparameter beyond which it is shown in bands."""
 
 
-def build(study: Study) -> Section | None:
+def build(study: ReportContext) -> Section | None:
     """One picture per family: growth under each policy, sorted by the first policy's."""
     loss = study.assessment[study.assessment["metric"] == "test_loss"]
     pictures = []
@@ -41,7 +41,7 @@ def build(study: Study) -> Section | None:
     return Section("specification", "Specification curve", text, pictures)
 
 
-def choices(study: Study, family: str, ranked: list[str]) -> pd.DataFrame:
+def choices(study: ReportContext, family: str, ranked: list[str]) -> pd.DataFrame:
     """Choices that vary, as text, one column each, one row per configuration in the order given."""
     runs = study.frame[study.frame["family"] == family].drop_duplicates("config").set_index("config").loc[ranked]
     columns = ["architecture", "size", *(c for c in runs.columns if c == "rows" or c.startswith("family."))]
@@ -68,7 +68,7 @@ def _banded(values: pd.Series[Any]) -> pd.Series[str]:
     return pd.Series([names[i] for i in place], index=values.index)
 
 
-def _picture(study: Study, family: str, own: pd.DataFrame) -> Picture:
+def _picture(study: ReportContext, family: str, own: pd.DataFrame) -> Picture:
     policies = order(own["policy"])
     by = own[own["policy"] == policies[0]].set_index("config")["growth_relative"]
     ranked = [str(c) for c in by.sort_values(kind="stable").index]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from analysis.report import tables
-from analysis.report.context import Exhibit, Section, Study
+from analysis.report.context import Exhibit, ReportContext, Section
 from analysis.verdicts import EXPLAINED, WORDS, Thresholds
 
 
-def build(study: Study) -> Section | None:
+def build(study: ReportContext) -> Section | None:
     """The robustness table; how to read it is folded."""
     from analysis.report.page import verdict_table
 
@@ -32,14 +32,14 @@ def build(study: Study) -> Section | None:
     )
 
 
-def _legend(study: Study) -> str:
+def _legend(study: ReportContext) -> str:
     """What an entry is, and what the words mean that occur."""
     held = set(study.assessment["verdict"])
     words = " ".join(f"{tables.SYMBOLS.get(word, '○')} {word}: {EXPLAINED[word]}." for word in WORDS if word in held)
     return f"Growth of the metric per generation with its {study.thresholds.confidence:.0%} interval. {words}"
 
 
-def _reading(study: Study) -> list[str]:
+def _reading(study: ReportContext) -> list[str]:
     limits, found = study.thresholds, study.assessment
     below = found["p_holm"] < 1 - limits.confidence
     controlled = found["p_bh"] < 1 - limits.confidence
@@ -67,7 +67,7 @@ def _margin(limits: Thresholds) -> str:
     )
 
 
-def _correction(study: Study) -> str:
+def _correction(study: ReportContext) -> str:
     found = study.assessment
     if not study.thresholds.corrected:
         return "Words are not corrected for the number of rows."

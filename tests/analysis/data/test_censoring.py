@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from analysis.data import censoring
-from analysis.report import Study, build_report
+from analysis.report import ReportContext, build_report
 from analysis.stats import curves_of, times
 from analysis.stats.survival import medians
 from analysis.verdicts.robustness import assess
@@ -39,7 +39,7 @@ def test_stopping_the_bad_ones_does_not_move_the_estimate() -> None:
     """ASHA at generation 3 stops every seed that grows; over the others alone the growth would be 0, in truth 0.5."""
     whole = bimodal(10, 9)
     cut = stopped(whole, dict.fromkeys(range(1, 10, 2), 3))
-    row = assess(Study(cut, "").common).set_index("policy").loc["replace"]
+    row = assess(ReportContext(cut, "").common).set_index("policy").loc["replace"]
     assert abs(row["growth"] - 0.5) < 0.02
     assert (row["stopped"], row["generations"], row["runs"], row["short"]) == (5, 3, 10, 0)
     assert row["reason"].endswith("a scheduler stopped 5 of 10 cells, judged over the 3 generations of all")

@@ -10,7 +10,7 @@ import pytest
 
 from analysis.data import CellRun, Points, store_records, tidy
 from analysis.data.replicates import read
-from analysis.report import Study, build_report
+from analysis.report import ReportContext, build_report
 from analysis.report.sections import composition, gallery
 from analysis.stats import fit
 from analysis.verdicts.robustness import REPLICATES, assess
@@ -47,13 +47,13 @@ def ran(
 
 
 @pytest.fixture(scope="module")
-def study() -> Study:
+def study() -> ReportContext:
     store = MemoryStore()
     families: list[dict[str, object]] = [{"kind": "linear", "dim": 10, "noise": 1.0}, {"kind": "gaussian", "dim": 1}]
-    return Study(ran(store, families, rows=100, generations=20, replicates=1000), "toys", store=store)
+    return ReportContext(ran(store, families, rows=100, generations=20, replicates=1000), "toys", store=store)
 
 
-def test_replicates_have_the_logged_means(study: Study) -> None:
+def test_replicates_have_the_logged_means(study: ReportContext) -> None:
     held = read(study.frame, study.store)  # type: ignore[arg-type]
     assert set(held) == set(study.frame["cell"])
     for key, own in study.frame.groupby("cell"):
@@ -61,11 +61,11 @@ def test_replicates_have_the_logged_means(study: Study) -> None:
         np.testing.assert_allclose(held[key]["test_loss"].mean(axis=0), own["test_loss"])
 
 
-def test_too_many_records_are_left_in_the_store(study: Study) -> None:
+def test_too_many_records_are_left_in_the_store(study: ReportContext) -> None:
     assert read(study.frame, study.store, limit=10) == {}  # type: ignore[arg-type]
 
 
-def test_the_toys_get_the_verdicts_of_their_closed_forms(study: Study) -> None:
+def test_the_toys_get_the_verdicts_of_their_closed_forms(study: ReportContext) -> None:
     found = study.assessment
     assert set(found["basis"]) == {REPLICATES}
     words = found.set_index(["family", "metric", "policy"])["verdict"]
@@ -76,12 +76,12 @@ def test_the_toys_get_the_verdicts_of_their_closed_forms(study: Study) -> None:
     assert (found.loc[found["theory_z"].notna(), "theory_z"].abs() < 4).all()
 
 
-def test_one_recursion_is_undecided_without_its_replicates(study: Study) -> None:
+def test_one_recursion_is_undecided_without_its_replicates(study: ReportContext) -> None:
     apart = study.frame.assign(replicates=1).drop(columns=[c for c in study.frame if c.endswith("_se")])
     assert set(assess(apart)["verdict"]) == {"undecided"}
 
 
-def test_corpora_are_the_audited_ones(study: Study) -> None:
+def test_corpora_are_the_audited_ones(study: ReportContext) -> None:
     found = store_records.compositions(study.frame, study.store)
     assert found["audited"].all()
     own = found[(found["family"] == "linear") & (found["generation"] == 5)]
@@ -102,18 +102,18 @@ class _Pictured(MemoryStore):
         return Payload(meta={"composition": {"rows_by_batch": {"0": 1}}}, files=files) if kind == "record" else None
 
 
-def test_samples_are_shown_as_pictures_and_escaped_as_text(study: Study) -> None:
-    shown = Study(study.frame, "x", store=_Pictured())
+def test_samples_are_shown_as_pictures_and_escaped_as_text(study: ReportContext) -> None:
+    shown = ReportContext(study.frame, "x", store=_Pictured())
     section = gallery.build(shown)
     assert section is not None
     assert section.html.count("<figure>") == 2 * 3 * 3
     assert section.html.count('src="data:image/png;base64,') == 18
-    assert gallery.build(Study(study.frame, "x")) is None
+    assert gallery.build(ReportContext(study.frame, "x")) is None
     assert gallery.build(study) is None
     assert "&lt;upon&gt;" in gallery._file("samples.txt", b"once <upon> a time")
 
 
-def test_composition_is_drawn_for_each_family(study: Study) -> None:
+def test_composition_is_drawn_for_each_family(study: ReportContext) -> None:
     section = composition.build(study)
     assert section is not None
     assert [p.name for p in section.pictures] == ["composition-gaussian", "composition-linear"]
@@ -130,7 +130,7 @@ def test_straight_growth_is_not_bent_by_errors_that_add_up() -> None:
 
 
 @pytest.mark.slow
-def test_the_whole_report_is_made(study: Study, tmp_path: Path) -> None:
+def test_the_whole_report_is_made(study: ReportContext, tmp_path: Path) -> None:
     paths = build_report(study.frame, tmp_path, "toys", store=study.store)
     text = paths["report.html"].read_text(encoding="utf-8")
     for anchor in ("claims", "verdicts", "curves", "pairs", "definitions", "growth", "survival", "composition"):

@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 
 from analysis.data.frame import arrange
-from analysis.report import Study, build_report, style, tables
+from analysis.report import ReportContext, build_report, style, tables
 from analysis.report.opening import answers_of, facts_of, picture_of
 from analysis.report.opening.answers import sentence, sure
 from analysis.report.page import html
@@ -75,7 +75,7 @@ def test_all_but_answers_picture_and_table_is_folded(built: str) -> None:
 
 
 def test_the_head_says_what_how_much_when_and_by_what(frame: pd.DataFrame, built: str) -> None:
-    study = Study(frame, "mine", description="what is asked", made=datetime.date(2026, 2, 3))
+    study = ReportContext(frame, "mine", description="what is asked", made=datetime.date(2026, 2, 3))
     facts = facts_of(study)
     said = dict(facts.terms)
     assert facts.description == "what is asked"
@@ -87,7 +87,7 @@ def test_the_head_says_what_how_much_when_and_by_what(frame: pd.DataFrame, built
 
 
 def test_the_picture_shows_every_configuration_with_units(frame: pd.DataFrame, built: str) -> None:
-    picture = picture_of(Study(frame, "mine"))
+    picture = picture_of(ReportContext(frame, "mine"))
     assert picture is not None
     assert [panel["title"] for panel in picture.hover["panels"]] == [
         "language · 0.1M",
@@ -104,7 +104,7 @@ def test_the_picture_shows_every_configuration_with_units(frame: pd.DataFrame, b
 
 
 def test_what_is_said_beside_the_pointer_is_what_was_measured(frame: pd.DataFrame) -> None:
-    picture = picture_of(Study(frame, "mine"))
+    picture = picture_of(ReportContext(frame, "mine"))
     assert picture is not None
     panel = picture.hover["panels"][0]
     last = frame[(frame["family"] == "language") & (frame["policy"] == "replace") & (frame["generation"] == 4)]
@@ -118,7 +118,7 @@ def test_what_is_said_beside_the_pointer_is_what_was_measured(frame: pd.DataFram
 def test_of_many_configurations_each_is_a_line_of_its_policy() -> None:
     rng = np.random.default_rng(0)
     sizes = tuple(f"dim {d}" for d in range(10, 25))
-    study = Study(simulated.study(simulated.noisy(rng, sizes=sizes, seeds=2, generations=3)), "many")
+    study = ReportContext(simulated.study(simulated.noisy(rng, sizes=sizes, seeds=2, generations=3)), "many")
     picture = picture_of(study)
     assert picture is not None
     assert [panel["title"] for panel in picture.hover["panels"]] == ["linear · replace", "linear · accumulate"]
@@ -176,19 +176,19 @@ def test_why_names_what_is_left_of_the_real_data() -> None:
     rows = frame.assign(
         corpus_rows=np.where(replaced, 100.0, 100.0 * n), real_fraction=np.where(replaced, (n == 1) * 1.0, 1 / n)
     )
-    why = {answer.policy: answer.why for answer in answers_of(Study(rows, "x"))}
+    why = {answer.policy: answer.why for answer in answers_of(ReportContext(rows, "x"))}
     assert why["replace"] == "Why: its last corpora held no real row and were no larger than the first."
     assert why["accumulate"] == "Why: its last corpora held every real row and were 6 times as large as the first."
-    strip = next(a.strip for a in answers_of(Study(rows, "x")) if a.policy == "accumulate")
+    strip = next(a.strip for a in answers_of(ReportContext(rows, "x")) if a.policy == "accumulate")
     assert strip is not None
     assert strip.most == 600
     assert [round(bar.real * strip.most) for bar in strip.bars] == [100] * 6
-    unknown = answers_of(Study(frame.assign(corpus_rows=np.nan), "x"))
+    unknown = answers_of(ReportContext(frame.assign(corpus_rows=np.nan), "x"))
     assert [(a.why, a.strip) for a in unknown] == [("", None)] * 2
 
 
 def test_many_answers_leave_the_picture_near_the_top(frame: pd.DataFrame) -> None:
-    study = Study(frame, "x")
+    study = ReportContext(frame, "x")
     few, facts = answers_of(study), facts_of(study)
     assert "Why, and how sure" not in html.page("x", facts, [], {}, "", few)
     page = html.page("x", facts, [], {}, "", few * 3)
@@ -234,7 +234,7 @@ def test_the_script_finds_generations_and_sorts_numbers_as_numbers() -> None:
 
 
 def test_the_narrow_table_fits_a_column_of_a_paper(frame: pd.DataFrame) -> None:
-    table = tables.narrow(Study(frame, "x").assessment)
+    table = tables.narrow(ReportContext(frame, "x").assessment)
     assert list(table.columns) == ["configuration", "policy", "growth", "verdict"]
     assert list(table["policy"][:2]) == ["replace", "accumulate"]
     cells = [list(table.columns), *table.astype(str).to_numpy().tolist()]

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from analysis.data.frame import arrange
-from analysis.report import Study, build_report, style, tables
+from analysis.report import ReportContext, build_report, style, tables
 from tests.support import simulated
 
 
@@ -94,7 +94,7 @@ def test_the_same_frame_gives_the_same_report(frame: pd.DataFrame, built: dict[s
 
 def test_tables_say_what_was_judged(frame: pd.DataFrame, built: dict[str, Path]) -> None:
     held = pd.read_parquet(built["robustness.parquet"])
-    pd.testing.assert_frame_equal(held, Study(frame, "").assessment, check_dtype=False)
+    pd.testing.assert_frame_equal(held, ReportContext(frame, "").assessment, check_dtype=False)
     text = built["robustness.md"].read_text(encoding="utf-8")
     assert text.count("\n") == 2 + 4
     assert "theory 1" in text

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.report import Study
+from analysis.report import ReportContext
 from analysis.stats.importance import divergence, importances, ped_anova
 
 
@@ -95,7 +95,7 @@ def test_parallel_coordinates_draw_every_configuration_of_a_search() -> None:
     frame = simulated.study(values)
     rates = {config: float(i) for i, config in enumerate(sorted(frame["config"].unique()))}
     searched = frame.assign(**{"family.rate": frame["config"].map(rates)})
-    section = parallel.build(Study(searched, "x"))
+    section = parallel.build(ReportContext(searched, "x"))
     assert section is not None
     assert [p.name for p in section.pictures] == ["parallel-linear-replace", "parallel-linear-accumulate"]
     picture = section.pictures[0]
@@ -105,7 +105,7 @@ def test_parallel_coordinates_draw_every_configuration_of_a_search() -> None:
         (axes,) = figure.axes
         assert sum(len(drawn.get_segments()) for drawn in axes.collections) == 12
         assert [t.get_text().split("\n")[0] for t in axes.get_xticklabels()][-1] == "growth"
-    assert parallel.build(Study(simulated.study(simulated.noisy(rng)), "few")) is None
+    assert parallel.build(ReportContext(simulated.study(simulated.noisy(rng)), "few")) is None
 
 
 def test_few_configurations_say_nothing() -> None:
@@ -120,7 +120,7 @@ def test_specification_curve_names_the_choices() -> None:
     values = simulated.noisy(rng, sizes=tuple(f"dim {d}" for d in (5, 10, 20, 40)), seeds=3, noise=0.05)
     frame = simulated.study(values)
     rates = {config: float(i) for i, config in enumerate(sorted(frame["config"].unique()))}
-    study = Study(frame.assign(**{"family.rate": frame["config"].map(rates)}), "x")
+    study = ReportContext(frame.assign(**{"family.rate": frame["config"].map(rates)}), "x")
     section = specification.build(study)
     assert section is not None
     data = section.pictures[0].data

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from analysis.report import Study
+from analysis.report import ReportContext
 from analysis.stats import curves_of, hierarchical
 from analysis.verdicts import claims
 from tests.support import simulated
@@ -68,7 +68,7 @@ def test_claims_count_what_holds_and_name_the_weakest() -> None:
     for seed in range(5):
         values["d", "replace", seed] = 1 + 0.001 * rng.standard_normal(20)
         values["c", "accumulate", seed] = values["c", "replace", seed] * 1.5
-    study = Study(simulated.study(values), "x")
+    study = ReportContext(simulated.study(values), "x")
     found = study.claims.set_index("claim")
     replace = found.loc["replace collapses"]
     assert replace[["configurations", "holds", "refuted", "undecided"]].tolist() == [4, 3, 1, 0]
@@ -86,7 +86,7 @@ def test_claims_count_what_holds_and_name_the_weakest() -> None:
 def test_a_study_without_the_rival_makes_no_claim_beside_it() -> None:
     values = simulated.noisy(np.random.default_rng(0), policies=("accumulate",))
     values |= {(size, "ratio_mix", seed): 1.1 * curve for (size, _, seed), curve in values.items()}
-    study = Study(simulated.study(values), "x")
+    study = ReportContext(simulated.study(values), "x")
     assert not study.differences.empty
     assert set(study.claims["claim"]) == {"accumulate does not collapse", "ratio_mix does not collapse"}
 

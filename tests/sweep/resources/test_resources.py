@@ -11,17 +11,17 @@ from search_spaces import Block, Grid, Study, StudyError
 from search_spaces.loading.study import study_from
 from search_spaces.resources import Resources, size
 from sweep.errors import UsageError
-from sweep.resources import Machines, Pool, Request, Shape, Slots, likely, places, ready, wants
+from sweep.resources import ClusterCapacity, Machines, NodeType, Request, Slots, likely, places, ready, wants
 from sweep.resources.capacity import GIB
-from sweep.resources.requests import MOST_SHARING, Needs, share
+from sweep.resources.requests import MOST_SHARING, ResourceEstimator, share
 from sweep.scheduling import Board, Job, make_job
 from sweep.tune_first.state import trials
 from tests.support.toys import toy
 from trainables import Cell
 from trainables.store import MemoryStore
 
-CPUS = Shape({"CPU": 4.0, "memory": 8 * GIB})
-H100 = Shape({"CPU": 16.0, "GPU": 1.0, "accelerator_type:H100": 1.0}, gpu_bytes=80 * GIB)
+CPUS = NodeType({"CPU": 4.0, "memory": 8 * GIB})
+H100 = NodeType({"CPU": 16.0, "GPU": 1.0, "accelerator_type:H100": 1.0}, gpu_bytes=80 * GIB)
 
 
 def job(family: str, seed: int = 0, wants: dict[str, Any] | None = None, **fields: Any) -> Job:
@@ -30,7 +30,7 @@ def job(family: str, seed: int = 0, wants: dict[str, Any] | None = None, **field
 
 
 def test_closed_forms_go_to_cpus_and_networks_to_gpus_where_there_are_any() -> None:
-    mixed, bare = Needs(Pool([CPUS, H100])), Needs(Pool([CPUS]))
+    mixed, bare = ResourceEstimator(ClusterCapacity([CPUS, H100])), ResourceEstimator(ClusterCapacity([CPUS]))
     for family in ("linear", "gaussian", "discrete", "kde"):
         assert mixed.request(job(family)) == Request()
     for family in ("language", "vae", "diffusion"):
@@ -40,9 +40,11 @@ def test_closed_forms_go_to_cpus_and_networks_to_gpus_where_there_are_any() -> N
 
 def test_a_gpu_is_shared_by_as_many_as_its_memory_holds_and_no_more() -> None:
     small, large = job("language"), job("language", size="42M", context=512, batch=64)
-    needs = Needs(Pool([H100]))
+    needs = ResourceEstimator(ClusterCapacity([H100]))
     assert needs.request(small).gpu == pytest.approx(1 / MOST_SHARING)
-    tight = Needs(Pool([Shape(H100.resources, gpu_bytes=2.5 * small.cell.family.device_bytes(small.cell.rows))]))
+    tight = ResourceEstimator(
+        ClusterCapacity([NodeType(H100.resources, gpu_bytes=2.5 * small.cell.family.device_bytes(small.cell.rows))])
+    )
     assert tight.request(small).gpu == 0.5
     assert needs.request(large).gpu > needs.request(small).gpu
     for count in range(1, 9):
@@ -53,7 +55,7 @@ def test_a_gpu_is_shared_by_as_many_as_its_memory_holds_and_no_more() -> None:
 
 
 def test_what_a_trial_took_counts_more_than_the_estimate() -> None:
-    needs, one = Needs(Pool([H100])), job("language")
+    needs, one = ResourceEstimator(ClusterCapacity([H100])), job("language")
     needs.learn(one, 30 * GIB)
     assert needs.request(job("language", seed=5)).gpu == 0.5
     assert needs.request(job("language", size="0.4M")).gpu < 0.5, "of its own kind only"
@@ -65,7 +67,7 @@ def test_what_a_trial_took_counts_more_than_the_estimate() -> None:
 def test_the_studys_words_come_before_defaults_and_the_blocks_before_the_studys() -> None:
     study, block = Resources(cpu=2, gpu=0.5, memory="2GiB"), Resources(gpu=1)  # type: ignore[arg-type]
     assert block.over(study) == Resources(cpu=2, gpu=1, memory=2 * 2**30)
-    needs = Needs(Pool([CPUS, H100]))
+    needs = ResourceEstimator(ClusterCapacity([CPUS, H100]))
     wanted = {"cpu": 2, "gpu": 0.25, "accelerator": "H100", "memory": "1GiB"}
     request = needs.request(job("vae", wants=wanted))
     assert request.bundle == {"CPU": 2.0, "GPU": 0.25, "memory": GIB, "accelerator_type:H100": 0.001}
@@ -121,8 +123,8 @@ def board(*families: str, seeds: int = 6) -> Board:
 
 def test_full_gpus_do_not_keep_cells_from_free_cpus() -> None:
     made = board("vae", "linear")
-    pool = Pool([Shape({"CPU": 3.0, "GPU": 1.0}, gpu_bytes=1 * GIB)])
-    slots = Slots(pool, Needs(pool))
+    pool = ClusterCapacity([NodeType({"CPU": 3.0, "GPU": 1.0}, gpu_bytes=1 * GIB)])
+    slots = Slots(pool, ResourceEstimator(pool))
 
     def handed_out() -> list[str]:
         taken = []
@@ -139,8 +141,8 @@ def test_full_gpus_do_not_keep_cells_from_free_cpus() -> None:
 
 def test_places_are_given_back() -> None:
     made = board("linear", seeds=9)
-    pool = Pool([CPUS])
-    slots = Slots(pool, Needs(pool), most=2)
+    pool = ClusterCapacity([CPUS])
+    slots = Slots(pool, ResourceEstimator(pool), most=2)
     made._listeners = [slots]
     for _ in range(4):
         taken = []
@@ -156,19 +158,21 @@ def test_places_are_given_back() -> None:
 @pytest.mark.parametrize(
     ("pool", "wants", "good"),
     [
-        (Pool([CPUS]), {"cpu": 4}, True),
-        (Pool([CPUS]), {"cpu": 5}, False),
-        (Pool([CPUS, CPUS]), {"cpu": 5}, False),
-        (Pool([CPUS]), {"gpu": 1}, False),
-        (Pool([CPUS, H100]), {"gpu": 0.25, "accelerator": "H100"}, True),
-        (Pool([CPUS, H100]), {"gpu": 0.25, "accelerator": "A100"}, False),
-        (Pool([Shape({"CPU": 0.0})], [Shape({"CPU": 8.0}, 4, name="worker")]), {"cpu": 8}, True),
-        (Pool([Shape({"CPU": 0.0})], [Shape({"CPU": 8.0}, 0, name="worker")]), {"cpu": 8}, False),
-        (Pool([CPUS], [H100]), {"gpu": 1, "accelerator": "H100"}, True),
-        (Pool([CPUS]), {"memory": "9GiB"}, False),
+        (ClusterCapacity([CPUS]), {"cpu": 4}, True),
+        (ClusterCapacity([CPUS]), {"cpu": 5}, False),
+        (ClusterCapacity([CPUS, CPUS]), {"cpu": 5}, False),
+        (ClusterCapacity([CPUS]), {"gpu": 1}, False),
+        (ClusterCapacity([CPUS, H100]), {"gpu": 0.25, "accelerator": "H100"}, True),
+        (ClusterCapacity([CPUS, H100]), {"gpu": 0.25, "accelerator": "A100"}, False),
+        (ClusterCapacity([NodeType({"CPU": 0.0})], [NodeType({"CPU": 8.0}, 4, name="worker")]), {"cpu": 8}, True),
+        (ClusterCapacity([NodeType({"CPU": 0.0})], [NodeType({"CPU": 8.0}, 0, name="worker")]), {"cpu": 8}, False),
+        (ClusterCapacity([CPUS], [H100]), {"gpu": 1, "accelerator": "H100"}, True),
+        (ClusterCapacity([CPUS]), {"memory": "9GiB"}, False),
     ],
 )
-def test_what_no_node_has_or_may_get_is_refused_in_one_line(pool: Pool, wants: dict[str, Any], good: bool) -> None:
+def test_what_no_node_has_or_may_get_is_refused_in_one_line(
+    pool: ClusterCapacity, wants: dict[str, Any], good: bool
+) -> None:
     made = Board(MemoryStore(), wants=lambda point: Resources.model_validate(wants))
     from search_spaces.expansion import expand
 
@@ -186,7 +190,7 @@ def test_what_no_node_has_or_may_get_is_refused_in_one_line(pool: Pool, wants: d
 
 def test_as_many_trials_are_handed_out_as_a_growing_pool_may_hold() -> None:
     made = board("linear", seeds=40)
-    pool = Pool([Shape({"CPU": 0.0})], [Shape({"CPU": 8.0}, 4, name="worker")])
+    pool = ClusterCapacity([NodeType({"CPU": 0.0})], [NodeType({"CPU": 8.0}, 4, name="worker")])
     slots = ready(made, Machines(address="auto"), pool, lambda line: None)
     count = 0
     while (found := made.take(slots.fits)) is not None:
@@ -220,12 +224,12 @@ def test_what_a_search_will_ask_for_later_is_refused_at_the_start(wants: dict[st
     study = study_from(raw, "later.yaml")
     made = Board(MemoryStore())
     made.admit(expand(study))
-    pool, machines = Pool([CPUS]), Machines(address="auto")
+    pool, machines = ClusterCapacity([CPUS]), Machines(address="auto")
     ready(made, machines, pool, print)
     with pytest.raises(UsageError, match=r"^resources: no node has room for a trial with .*; there are 1 × \(CPU 4"):
         ready(made, machines, pool, print, likely(study))
-    large = Shape(H100.resources | {"memory": 64 * GIB}, gpu_bytes=80 * GIB)
-    ready(made, machines, Pool([CPUS, large]), print, likely(study))
+    large = NodeType(H100.resources | {"memory": 64 * GIB}, gpu_bytes=80 * GIB)
+    ready(made, machines, ClusterCapacity([CPUS, large]), print, likely(study))
 
 
 def test_trials_of_a_tuning_that_no_node_has_room_for_are_refused() -> None:
@@ -238,10 +242,10 @@ def test_trials_of_a_tuning_that_no_node_has_room_for_are_refused() -> None:
     }
     study = study_from({"name": "tuned", "blocks": [block]}, "t")
     jobs = [make_job(point.cell, {}, wants(study)(point)) for point in trials(study)]
-    slots, at_a_time = places(jobs, Machines(), Pool([CPUS]), print)
+    slots, at_a_time = places(jobs, Machines(), ClusterCapacity([CPUS]), print)
     assert (len(jobs), at_a_time) == (3, 2), "two cores each, as the block says"
     assert [slots.take(one).cpu for one in jobs if slots.fits(one)] == [2, 2]
     greedy = study.model_copy(update={"resources": Resources(gpu=1)})
     jobs = [make_job(point.cell, {}, wants(greedy)(point)) for point in trials(greedy)]
     with pytest.raises(UsageError, match="no node has room for a trial with cpu 2, gpu 1"):
-        places(jobs, Machines(), Pool([CPUS]), print)
+        places(jobs, Machines(), ClusterCapacity([CPUS]), print)

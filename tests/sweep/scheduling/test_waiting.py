@@ -13,8 +13,8 @@ import pytest
 from sweep.errors import Interrupted
 from sweep.ray_backend import tuner
 from sweep.ray_backend.nodes import KILLED
-from sweep.resources import Pool, Shape, Slots
-from sweep.resources.requests import Needs
+from sweep.resources import ClusterCapacity, NodeType, Slots
+from sweep.resources.requests import ResourceEstimator
 from sweep.scheduling import Board
 from tests.support.gates import held
 from tests.support.toys import points, toy
@@ -40,11 +40,13 @@ def test_it_tells_that_time_passes_can_be_stopped_and_notices_that_ray_has_died(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (point,) = points(toy(("replace",), 1))
-    store, pool = open_store(str(tmp_path)), Pool([Shape({"CPU": 1.0})])
+    store, pool = open_store(str(tmp_path)), ClusterCapacity([NodeType({"CPU": 1.0})])
     ticks, stop, said = Ticks(), threading.Event(), list[str]()
     board: Any = Board(store, [ticks])
     (job,) = board.admit([point])
-    chooser = tuner._Next(board, str(tmp_path), tuner._Pulse(board, stop, said.append), Slots(pool, Needs(pool)))
+    chooser = tuner._Next(
+        board, str(tmp_path), tuner._Pulse(board, stop, said.append), Slots(pool, ResourceEstimator(pool))
+    )
     with held(point.cell, str(tmp_path)):
         assert board.take() is job
         board.start(job)
