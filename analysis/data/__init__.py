@@ -11,6 +11,7 @@ from analysis.data.metrics import Metric, judged
 from analysis.data.policy_order import order
 from analysis.data.runs import CellRun, Points
 from analysis.data.store_records import Shown, compositions, representatives, samples
+from analysis.data.stored_points import metrics_of
 
 __all__ = [
     "IDENTITY",
@@ -29,6 +30,7 @@ __all__ = [
     "judged",
     "load",
     "metrics",
+    "metrics_of",
     "order",
     "parameters",
     "parse_columns",

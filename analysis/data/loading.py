@@ -11,6 +11,8 @@ from trainables.runtime import redact_urls, sqlite_file, sqlite_uri
 if TYPE_CHECKING:
     import pandas as pd
 
+    from trainables.store import Store
+
 _SQLITE = "sqlite:///"
 
 
@@ -20,6 +22,7 @@ def load(
     tracking_uri: str | None = None,
     columns: Mapping[str, str] | None = None,
     worse: str = "higher",
+    store: Store | None = None,
 ) -> pd.DataFrame:
     """The runs of a workspace, or of a table of someone else's, as one tidy frame: a row per cell and generation.
 
@@ -29,6 +32,8 @@ def load(
         study: only this study's cells, None for all.
         tracking_uri: any MLflow tracking URI. A sqlite one is read by SQL, all others through MLflow's client.
         columns: of a table, our column names -> the file's.
+        store: where results are, if not in the workspace's own `store`. What a generation came to is read there; the
+            tracker only says which cells there are, and stands in for what the store lacks.
         worse: of a table, whether a `higher` or a `lower` test_loss is for the worse.
 
     Returns:
@@ -39,6 +44,7 @@ def load(
         ValueError: there is nothing to read, no such study, a run without a config, or a table of no use.
     """
     from analysis.data import external, frame, mlflow_client, mlflow_sqlite
+    from analysis.data.stored_points import from_store
 
     if tracking_uri is None and external.is_file(workspace):
         return external.read(workspace, columns, study, worse)
@@ -52,4 +58,12 @@ def load(
         runs, points = mlflow_client.read(uri, study)
     if study is not None and not runs:
         raise ValueError(f"study: no runs of {study!r} at {redact_urls(uri)}")
-    return frame.tidy(runs, points)
+    found = _store_of(workspace, tracking_uri) if store is None else store
+    return frame.tidy(runs, points if found is None else from_store(runs, points, found))
+
+
+def _store_of(workspace: str | Path, tracking_uri: str | None) -> Store | None:
+    from trainables.store import open_store
+
+    place = Path(workspace) / "store"
+    return open_store(str(place)) if tracking_uri is None and place.is_dir() else None

@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 
+from analysis.data import metrics_of
 from search_spaces import Block, Grid, Study
 from search_spaces.expansion import expand
 from sweep.errors import TrackingError
 from sweep.scheduling import Board, Failure, Job, read_records
-from sweep.tracking import Guarded, Several, Summary, Tracker, metrics_of
+from sweep.tracking import Guarded, Several, Summary, Tracker
 from trainables.recursion import Recursion
 from trainables.store import MemoryStore, Store
 

@@ -8,7 +8,7 @@ from sweep.tracking.database import damaged, ready
 from sweep.tracking.frames import cells_of, frame_of
 from sweep.tracking.ledger import Ledger, Shown
 from sweep.tracking.mlflow_server import pages, probe
-from sweep.tracking.schema import TAG, flatten, metrics_of, state_tags
+from sweep.tracking.schema import TAG, flatten, state_tags
 from sweep.tracking.summaries import Summary, summarise
 
 __all__ = [
@@ -32,7 +32,6 @@ __all__ = [
     "exhibit",
     "flatten",
     "frame_of",
-    "metrics_of",
     "pages",
     "probe",
     "ready",

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from analysis.data import metrics_of
 from sweep.scheduling import Job
-from sweep.tracking.schema import identity_tags, metrics_of, state_tags
+from sweep.tracking.schema import identity_tags, state_tags
 from sweep.workspace import Workspace
 from trainables.cell import Cell
 

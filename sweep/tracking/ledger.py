@@ -8,10 +8,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from analysis.data import metrics_of
 from sweep.errors import TrackingError
 from sweep.scheduling import Job
 from sweep.tracking.base import NullTracker
-from sweep.tracking.schema import metrics_of, state_tags, summary_of
+from sweep.tracking.schema import state_tags, summary_of
 from trainables.cell import Record
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from analysis.data import is_own
+from analysis.data import is_own, metrics_of
 from search_spaces import Study
 from sweep.errors import TrackingError
 from sweep.scheduling import Job
@@ -23,7 +23,7 @@ from sweep.tracking.mlflow_server import (
     run_tags,
 )
 from sweep.tracking.mlflow_summaries import description, show_summaries
-from sweep.tracking.schema import TAG, flatten, identity_tags, metrics_of, state_tags, summary_of
+from sweep.tracking.schema import TAG, flatten, identity_tags, state_tags, summary_of
 from sweep.tracking.summaries import Summary
 from trainables.cell import Cell, Record
 from trainables.config import canonical_json

@@ -6,9 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sweep.scheduling import Job
-from trainables.cell import Record
 from trainables.config import canonical_json
-from trainables.policies import FRESH
 
 TAG = 8000
 """Characters of a tag at most, by MLflow's rule."""
@@ -40,22 +38,6 @@ def state_tags(job: Job) -> dict[str, str]:
         "reason": failure.reason[:TAG] if failure else "",
         "failed_generation": str(failure.generation or "") if failure else "",
         "error": ("diverged" if failure.final else "unexpected") if failure else "",
-    }
-
-
-def metrics_of(record: Record) -> dict[str, float]:
-    """What a generation shows, by metric name."""
-    composition = record.composition
-    weights = composition.get("weight_by_batch", {})
-    return {
-        "test_loss": record.test_loss,
-        "corpus_rows": float(record.corpus_rows),
-        "real_fraction": record.real_fraction,
-        **record.metrics,
-        "composition.duplicates": float(composition.get("duplicates", 0.0)),
-        "composition.rejected": float(sum(composition.get("rejected", {}).values())),
-        "composition.real_weight": float(weights.get("0", 0.0) + weights.get(str(FRESH), 0.0)),
-        **{f"seconds.{name}": seconds for name, seconds in record.seconds.items()},
     }
 
 
