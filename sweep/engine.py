@@ -197,7 +197,7 @@ class StudyRun:
     def _work(self, tracked: Callable[[], Tracker]) -> bool:
         if self._stop.is_set():
             return True
-        from sweep.ray_backend import nodes, tuner, watched
+        from sweep.ray_backend import head_watch, nodes, tuner
 
         board, workspace, store = self._board, self._workspace, self._store
         try:
@@ -210,7 +210,7 @@ class StudyRun:
                 show_stored(board, store, tracked())
                 if self._stop.is_set():
                     return True
-                with watched(lambda: self._abandon(tracked()), self._warn):
+                with head_watch.watched(lambda: self._abandon(tracked()), self._warn):
                     tuner.run_trials(board, workspace.storage, self._stop, slots, self._warn)
         except KeyboardInterrupt:
             return not board.broken

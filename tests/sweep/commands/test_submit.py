@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -28,8 +29,22 @@ print(json.dumps({"at": trainables.__file__, "annotators": len(annotators()), "g
 
 
 def test_the_token_is_chosen_before_ray_is_imported() -> None:
+    """Ray 2.60.0 reads RAY_AUTH_MODE once, when `ray` is imported: set afterwards it is taken no notice of, and a
+    client sends no token although RAY_AUTH_TOKEN holds one."""
     code = "import sys, sweep.commands.submit; sys.exit(any(name.split('.')[0] == 'ray' for name in sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(("moment", "mode"), [("before", 1), ("after", 0)])
+def test_ray_reads_its_mode_when_it_is_imported(moment: str, mode: int) -> None:
+    lines = ["import os", "os.environ['RAY_AUTH_MODE'] = 'token'", "import ray"]
+    if moment == "after":
+        lines[1:] = reversed(lines[1:])
+    lines += ["from ray._raylet import get_authentication_mode as mode", "print(int(mode()))"]
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("RAY_AUTH")}
+    command = [sys.executable, "-c", "; ".join(lines)]
+    done = subprocess.run(command, env=plain, capture_output=True, text=True, check=True)
+    assert done.stdout.split()[-1] == str(mode)
 
 
 def test_a_parcel_is_the_whole_package_with_its_entry_points_and_source_state() -> None:
