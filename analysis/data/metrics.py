@@ -49,6 +49,7 @@ _LOSS_UNITS: Mapping[str, str] = {
     "poisson": "squared error of the mean",
     "mixture": "nats per row",
     "glm": "nats per label",
+    "random_features": "squared Σ-norm",
 }
 _KNOWN = (
     Metric("trace_ratio", "variance, tr Σ̂ / tr Σ", worse=-1),

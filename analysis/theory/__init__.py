@@ -1,8 +1,8 @@
 """Closed forms, each with its citation and domain. Never imported by what it judges.
 
 A cell is described to them by its configs and its recipes alone. Where no closed form is exact, there is none:
-a z-score against a leading order would grow with the number of replicates and mean nothing. `glm` alone has a leading
-order, in a metric of its own, and its source says so.
+a z-score against a leading order would grow with the number of replicates and mean nothing. `glm`, in a metric of its
+own, and `random_features` have a leading order, and their sources say so.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ MAIN = {
     "bernoulli": "test_loss",
     "poisson": "test_loss",
     "glm": "fisher_error",
+    "random_features": "test_loss",
 }
 """The metric by which a family's recursion is told: what grows where the model collapses, or shrinks."""
 
@@ -33,7 +34,8 @@ __all__ = ["MAIN", "Curve", "curves", "theory"]
 def curves(cell: Cell) -> Mapping[str, Sequence[float]]:
     """Expected values of a cell's metrics by name, one a generation; empty where none is known.
 
-    A curve may end before the cell does. Only exact expectations are given, of `glm` the leading order.
+    A curve may end before the cell does. Only exact expectations are given, of `glm` and
+    `random_features` the leading order.
     """
     return {curve.metric: curve.values for curve in _curves(cell)}
 

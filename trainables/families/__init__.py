@@ -14,6 +14,7 @@ FAMILIES = Registry(
         "poisson": "trainables.families.closed_form.counts:PoissonConfig",
         "mixture": "trainables.families.closed_form.mixture.family:MixtureConfig",
         "glm": "trainables.families.closed_form.glm.config:GlmConfig",
+        "random_features": "trainables.families.closed_form.features.config:FeaturesConfig",
         "diffusion": "trainables.families.diffusion.config:DiffusionConfig",
         "language": "trainables.families.language.config:LanguageConfig",
         "vae": "trainables.families.vae.config:VaeConfig",
