@@ -24,6 +24,7 @@ BASES: dict[str, dict[str, Any]] = {
     "poisson": {"replicates": 1000},
     "mixture": {"replicates": 100, "generations": 10},
     "glm": {"replicates": 1000},
+    "random_features": {"replicates": 300},
     "language": {"rows": 250, "generations": 4},
     "vae": {"rows": 600, "generations": 4},
     "diffusion": {"rows": 400, "generations": 4},
@@ -88,6 +89,11 @@ def policies_mixture() -> Study:
 def policies_glm() -> Study:
     """Every policy on logistic regression."""
     return policies_on("glm")
+
+
+def policies_random_features() -> Study:
+    """Every policy on ridge regression with random features."""
+    return policies_on("random_features")
 
 
 def policies_language() -> Study:

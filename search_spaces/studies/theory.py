@@ -72,6 +72,20 @@ def theory_glm() -> Study:
     return _study("theory/glm", "regressions of three links", cell | {"replicates": 500}, policies, space)
 
 
+def theory_random_features() -> Study:
+    """Ridge on random features, of its own labels and of a surrogate's, by deterministic equivalents (Dohmatob et al.
+    2024, arXiv 2402.07712 and 2410.04840) and so to leading order in the dimension."""
+    cell = {"family": {"kind": "random_features", "dim": 80, "width": 60}, "rows": 200, "generations": 5}
+    mixed = {"kind": "ratio_mix", "ratio": 0.2, "fresh": True}
+    policies = ({"kind": "replace"}, {"kind": "fresh_mix"}, mixed, {"kind": "accumulate"})
+    space = {
+        "family.labeller": Grid(values=("model", "surrogate")),
+        "family.distortion": Grid(values=(0.0, 0.5)),
+        "family.width": Grid(values=(40, 160)),
+    }
+    return _study("theory/random_features", "ridge on random features", cell | {"replicates": 300}, policies, space)
+
+
 def _study(
     name: str, says: str, cell: dict[str, Any], policies: Sequence[dict[str, Any]], space: dict[str, Any]
 ) -> Study:
