@@ -9,7 +9,7 @@ from search_spaces.space import Grid, Range
 from search_spaces.study import Block, Study
 
 SEEDS = Grid(values=(0, 1, 2))
-ROWS = Grid(values=(60, 120, 240, 480, 960))
+ROWS = Grid(values=(120, 240, 480, 960))
 WIDTHS = Grid(values=(10, 20, 40, 80))
 SURROGATE = {"labeller": "surrogate", "distortion": 0.5}
 """Labels of a teacher that is not the model, at a stated distance from the truth."""
@@ -17,8 +17,9 @@ SURROGATE = {"labeller": "surrogate", "distortion": 0.5}
 
 def features_scaling() -> Study:
     """Does the law of loss against width and rows change with the generation (definition 5)? Labels of the model
-    itself, replacing and half of them real; and of a surrogate beside real ones, whose law ends on a plateau."""
-    family: dict[str, Any] = {"kind": "random_features", "dim": 100}
+    itself, replacing and half of them real; and of a surrogate beside real ones, where more rows end on a
+    plateau."""
+    family: dict[str, Any] = {"kind": "random_features", "dim": 100, "capacity": 1.5}
     cell = {"family": family, "generations": 5, "replicates": 200}
     space = {"rows": ROWS, "family.width": WIDTHS, "seed": SEEDS}
     own = space | {"policy": Grid(values=({"kind": "replace"}, {"kind": "fresh_mix"}))}

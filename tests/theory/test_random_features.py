@@ -81,6 +81,17 @@ def test_strong_collapse(share):
     assert predicted(policy, rows=10**7, **plain, labeller="surrogate")[-1] < 1e-4
 
 
+def test_wider_models_amplify_worse_labels():
+    """What a surrogate's labels add to the loss grows with width, endless rows given (Dohmatob et al. 2024)."""
+    added = [
+        predicted(rows=10**7, width=width, labeller="surrogate", distortion=0.5)[-1]
+        - predicted(rows=10**7, width=width, labeller="surrogate")[-1]
+        for width in (10, 40, 160)
+    ]
+    assert added == sorted(added)
+    assert added[-1] > 2 * added[0]
+
+
 def test_the_target_is_as_smooth_as_stated():
     """Without noise the error of ridgeless regression falls as rows^(−2·r·capacity) (arXiv 2402.07712)."""
     family = {"dim": 5000, "width": None, "penalty": 1e-8, "noise": 1e-4, "capacity": 1.5, "smoothness": 0.4}
@@ -99,6 +110,24 @@ def test_the_scaling_law_against_rows_ends_on_its_plateau():
     assert law.floor[1].value == pytest.approx(plateau, abs=0.01)
     assert law.floor_change[1].low > 0
     assert law.floor[0].value == pytest.approx(0, abs=0.01)
+
+
+def test_definition_5_sees_the_floor_rise():
+    """Of the law against width and rows, as `features/scaling` has it: by replacing more than beside fresh rows."""
+    replaced, mixed, worse = (
+        law_by_width(policy, family) for policy, family in (({"kind": "replace"}, {}), (MIXED, {}), (MIXED, SURROGATE))
+    )
+    assert all(law.floor_change[1].low > 0 for law in (replaced, mixed, worse))
+    assert replaced.floor_change[1].low > mixed.floor_change[1].high
+    assert worse.floor_change[1].low > replaced.floor_change[1].high
+
+
+def law_by_width(policy, family):
+    widths, amounts = np.meshgrid([10, 20, 40, 80], [120, 240, 480, 960])
+    steps = list(zip(widths.ravel().tolist(), amounts.ravel().tolist(), strict=True))
+    settings = {"dim": 100, "capacity": 1.5} | family
+    losses = [predicted(policy, 2, rows, **settings | {"width": width}) for width, rows in steps]
+    return scaling.bootstrap(widths.ravel().astype(float), np.array(losses), amounts.ravel().astype(float))
 
 
 @pytest.mark.parametrize(
