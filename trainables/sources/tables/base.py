@@ -21,7 +21,7 @@ TABLES = Registry(
         "breast_cancer": "trainables.sources.tables.embedded:BreastCancer",
         "diabetes": "trainables.sources.tables.embedded:Diabetes",
         "wine": "trainables.sources.tables.embedded:Wine",
-        "digits": "trainables.sources.tables.embedded:Digits",
+        "digits": "trainables.sources.tables.embedded:DigitsTable",
         "table": "trainables.sources.tables.files:TableFile",
     },
 )

@@ -62,7 +62,7 @@ class Wine(Embedded):
     columns: ClassVar[int] = 13
 
 
-class Digits(Embedded):
+class DigitsTable(Embedded):
     """1,797 handwritten digits by 61 pixels of 17 greys, those that are equal in all images left out; one digit against
     the others (UCI optical recognition)."""
 
