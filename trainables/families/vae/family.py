@@ -10,6 +10,7 @@ import numpy as np
 from trainables.corpus import Corpus
 from trainables.families.base import Diverged, Evaluation, Family, World
 from trainables.families.checkpoint_files import arrays, write
+from trainables.families.shown_files import shown
 from trainables.families.vae import judges, network, objective
 from trainables.families.vae.baseline import constant_loss
 from trainables.families.vae.config import VaeConfig
@@ -88,8 +89,8 @@ class Vae(Family):
             **compare(config, self.images, space(config, self.images, self.world.store), sampled),
             **{f"source_{why}": float(count) for why, count in self.images.skipped.items()},
         }
-        shown = sampled.take(np.arange(min(SHOWN, sampled.rows))).array()
-        return Evaluation(reconstruction + kl, metrics, files={"samples.png": grid(shown)})
+        first = sampled.take(np.arange(min(SHOWN, sampled.rows))).array()
+        return Evaluation(reconstruction + kl, metrics, files=shown("samples.png", lambda: grid(first)))
 
     def validate(self, model: Payload) -> float:
         fitted = network.load(self.config, model.tensors)
