@@ -31,7 +31,7 @@ from trainables.families.closed_form.corpus_terms import (
 from trainables.families.closed_form.inputs import Design, Tiled, columns
 from trainables.families.closed_form.random_matrices import blocks
 from trainables.families.closed_form.regression import Equations, Estimator, Factored, NormalEquations, Solver, times
-from trainables.families.closed_form.replicate_summary import summarise
+from trainables.families.replicate_summary import summarise
 from trainables.lineage import Stream
 from trainables.store import Payload
 
