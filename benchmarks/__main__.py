@@ -14,6 +14,7 @@ CLAIMS = (
     "growth",
     "language",
     "vae",
+    "seeds",
     "diffusion",
     "store",
     "analysis",

@@ -16,6 +16,7 @@ STUDIES = {
     "laptop/diffusion": "search_spaces.studies.laptop:laptop_diffusion",
     "paper/linear": "search_spaces.studies.paper:paper_linear",
     "paper/language": "search_spaces.studies.paper:paper_language",
+    "paper/language-50": "search_spaces.studies.paper:paper_language_50",
     "paper/vae": "search_spaces.studies.paper:paper_vae",
     "paper/diffusion": "search_spaces.studies.paper:paper_diffusion",
     "falsify/linear": "search_spaces.studies.falsify:falsify_linear",

@@ -29,25 +29,34 @@ def paper_linear() -> Study:
     )
 
 
+LANGUAGE: dict[str, Any] = {
+    "kind": "language",
+    "source": {"kind": "tinystories"},
+    "vocabulary": 8000,
+    "context": 512,
+    "sequences": "documents",
+    "prompts": "first_token",
+    "validation": 0.01,
+    "test": 0.01,
+    "epochs": 1.0,
+    "batch": 32,
+    "learning_rate": 1e-3,
+    "initializer_range": 0.02,
+    "test_rows": 10_000,
+}
+"""As the authors' published runs have it: 66,235 updates an epoch on about 2.12 million documents are 32 of them an
+update, one a row; samples go on from the first token of a real document (`first_token_inclusive`)."""
+
+GPT2 = LANGUAGE | {"architecture": "gpt2", "size": "9M"}
+
+
 def paper_language() -> Study:
     """The paper's figures on language models and its table 2: GPT-2 9M for eleven fits at temperatures 1.0 and 0.3;
-    Llama 12M, 42M and 126M for five; the controls `replace_multiple`, three epochs and less data."""
-    family = {
-        "kind": "language",
-        "source": {"kind": "tinystories"},
-        "vocabulary": 8000,
-        "context": 512,
-        "sequences": "documents",
-        "validation": 0.01,
-        "test": 0.01,
-        "epochs": 1.0,
-        "batch": 128,
-        "learning_rate": 1e-3,
-        "initializer_range": 0.02,
-        "test_rows": 10_000,
-    }
-    gpt2 = family | {"architecture": "gpt2", "size": "9M"}
-    llama = family | {"architecture": "llama"}
+    Llama 12M, 42M and 126M for five; the controls `replace_multiple`, three epochs and less data.
+
+    Larger updates and samples from BOS alone: `-o family.batch=128 -o family.prompts=bos`.
+    """
+    gpt2, llama = GPT2, LANGUAGE | {"architecture": "llama"}
     return Study(
         name="paper/language",
         description="GPT-2 9M and Llama 12M, 42M, 126M on TinyStories, with the paper's controls",
@@ -58,6 +67,15 @@ def paper_language() -> Study:
             _block("epochs", gpt2 | {"epochs": 3.0}, 5, {}, ("replace", "accumulate")),
             _block("small-data", gpt2, 5, {"rows": (STORIES // 10,)}, ("replace", "accumulate")),
         ),
+    )
+
+
+def paper_language_50() -> Study:
+    """Fifty fits of GPT-2 9M, as far as the authors' longest runs go; otherwise as `paper/language`."""
+    return Study(
+        name="paper/language-50",
+        description="GPT-2 9M on TinyStories for fifty fits",
+        blocks=(_block("gpt2", GPT2, 50, {}, ("replace", "accumulate")),),
     )
 
 

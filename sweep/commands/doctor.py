@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json as jsonlib
 import shutil
 from collections.abc import Callable, Iterator
@@ -43,6 +44,7 @@ def doctor(workspace: Workspace, json: bool) -> int:
     checks: list[Callable[[Workspace], Iterator[Finding]]] = [
         _packages,
         _names,
+        _optional,
         _devices,
         _workspace,
         _storage,
@@ -107,6 +109,65 @@ def _names(workspace: Workspace) -> Iterator[Finding]:
             yield Finding(f"package {name}", "warning", f"is also installed by {', '.join(others)}", fix)
         else:
             yield Finding(f"package {name}", "ok", str(found.parent))
+
+
+def _optional(workspace: Workspace) -> Iterator[Finding]:
+    """What runs and reports do without, where a server has not got it."""
+    yield _tried(
+        "pictures of molecules", _draws_molecules, 'pip install "collapse-sweep[molecules]"; apt install libxrender1'
+    )
+    yield _tried("pictures of images", _draws_images, 'pip install "collapse-sweep[images]"')
+    yield _tried("figures of reports", _draws_figures, "unset MPLBACKEND, or install matplotlib anew")
+    yield _tried("compiled loops", _keeps_loops, "set NUMBA_CACHE_DIR to a folder that can be written")
+    yield _tried("git", _finds_git, "install git, so that records name the commit of the code")
+
+
+def _tried(what: str, attempt: Callable[[], str], fix: str) -> Finding:
+    try:
+        return Finding(what, "ok", attempt())
+    except Exception as problem:
+        return Finding(what, "warning", " ".join(f"{type(problem).__name__}: {problem}".split()), fix)
+
+
+def _draws_molecules() -> str:
+    from rdkit.Chem.Draw.rdMolDraw2D import MolDraw2DCairo
+
+    MolDraw2DCairo(8, 8)
+    return "RDKit draws them"
+
+
+def _draws_images() -> str:
+    from PIL import Image
+
+    Image.new("L", (8, 8)).save(io.BytesIO(), format="PNG")
+    return "Pillow draws them"
+
+
+def _draws_figures() -> str:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure()
+    FigureCanvasAgg(figure)
+    figure.subplots().set_title("words need a font")
+    figure.savefig(io.BytesIO(), format="png")
+    return "matplotlib draws them"
+
+
+def _keeps_loops() -> str:
+    from trainables.runtime.jit import kept_at
+
+    folder = kept_at()
+    if folder is None:
+        raise OSError("no folder to keep them in, every process compiles its own")
+    return f"kept in {folder}"
+
+
+def _finds_git() -> str:
+    found = shutil.which("git")
+    if found is None:
+        raise FileNotFoundError("git is not on the PATH")
+    return found
 
 
 def _devices(workspace: Workspace) -> Iterator[Finding]:

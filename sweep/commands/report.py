@@ -76,6 +76,9 @@ def show(
     except OSError as problem:  # a full disk or one that is read only hides no result
         say(f"warning: {problem.filename or folder}: {problem.strerror or problem}; the report is not written")
         report = False
+    except (ImportError, ValueError) as problem:  # nor does a matplotlib that can't draw here
+        say(f"warning: {problem}; the report is not written; `collapse-sweep doctor` looks at what draws it")
+        report = False
     if not report:
         table = results.assess(frame, store)
     if shown and written:

@@ -73,3 +73,21 @@ def test_every_block_of_a_study_takes_other_data(name: str, source: str) -> None
     study = load_study(name, [f"family.source={source}"])
     sources = {block.cell["family"]["source"]["path"] for block in study.blocks}
     assert sources == {os.path.abspath(yaml.safe_load(source)["path"])}
+
+
+def test_the_papers_language_models_are_fitted_as_its_published_runs_were() -> None:
+    cells = [point.cell for point in expand(named_study("paper/language"))]
+    family = cells[0].family
+    assert isinstance(family, LanguageConfig)
+    assert family.updates(2_119_520) == 66_235, "32 documents an update"
+    assert {cell.family.canonical()["sequences"] for cell in cells} == {"documents"}, "one document a row"
+    assert {cell.family.canonical()["prompts"] for cell in cells} == {"first_token"}
+    longest = [point.cell for point in expand(named_study("paper/language-50"))]
+    assert {cell.generations for cell in longest} == {50}
+    assert longest[0].family == family
+
+
+def test_the_papers_larger_updates_and_samples_from_bos_are_options() -> None:
+    study = load_study("paper/language", ["family.batch=128", "family.prompts=bos"])
+    fields = [point.cell.family.canonical() for point in expand(study)]
+    assert {(family["batch"], family.get("prompts", "none")) for family in fields} == {(128, "none")}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import pickle
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import numba
+from numba.core.caching import FunctionCache
 from platformdirs import user_cache_dir
 
 P = ParamSpec("P")
@@ -42,9 +44,26 @@ def in_order(function: Callable[P, R]) -> Callable[P, R]:
 def _kept(function: Callable[P, R], **options: Any) -> Callable[P, R]:
     """A compiled function, kept on disk where a folder for it can be written."""
     kernel: Callable[P, R] = numba.njit(nogil=True, error_model="numpy", **options)(function)
-    with _folder(), suppress(RuntimeError):  # numba finds no such folder: every process compiles its own
-        kernel.enable_caching()  # type: ignore[attr-defined]  # numba is untyped
+    with _folder(), suppress(RuntimeError, OSError):  # no such folder: every process compiles its own
+        kernel._cache = _Cache(function)  # type: ignore[attr-defined]  # numba is untyped
     return kernel
+
+
+class _Cache(FunctionCache):  # type: ignore[misc]  # numba is untyped
+    """numba's, which a full disk, a folder that has become read only, or a damaged file in it ends no recursion."""
+
+    @contextmanager
+    def _guard_against_spurious_io_errors(self) -> Iterator[None]:
+        """Around reading and writing: what fails is compiled, and compiled again by the next process."""
+        with suppress(OSError, EOFError, pickle.UnpicklingError):
+            yield
+
+
+def kept_at() -> str | None:
+    """The folder in which machine code is kept; None where there is none to write to."""
+    with _folder(), suppress(RuntimeError, OSError):
+        return str(_Cache(kept_at).cache_path)
+    return None
 
 
 @contextmanager

@@ -80,7 +80,10 @@ def _gpus() -> list[str]:
     """Names of NVIDIA devices by their driver's own files, so that no library is loaded to ask."""
     found = []
     for file in sorted(Path("/proc/driver/nvidia/gpus").glob("*/information")):
-        lines = file.read_text().splitlines()
+        try:
+            lines = file.read_text().splitlines()
+        except OSError:
+            continue
         found += [line.partition(":")[2].strip() for line in lines if line.startswith("Model")]
     return found
 

@@ -9,6 +9,7 @@ import contextlib
 import os
 import secrets
 import sys
+import tempfile
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -149,8 +150,7 @@ class Cache:
     """
 
     def __init__(self) -> None:
-        home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-        self.folder = Path(os.environ.get(CACHE_VARIABLE) or home / "collapse-sweep")
+        self.folder = Path(os.environ.get(CACHE_VARIABLE) or _home() / "collapse-sweep")
         self.limit = int(os.environ.get(CACHE_BYTES_VARIABLE) or CACHE_BYTES)
 
     def path(self, digest: str) -> Path:
@@ -194,3 +194,13 @@ def _library_errors() -> list[type[Exception]]:
     names = {"botocore.exceptions": "BotoCoreError", "aiohttp": "ClientError", "gcsfs.retry": "HttpError"}
     found = [getattr(sys.modules.get(module), name, None) for module, name in names.items()]
     return [error for error in found if error is not None]
+
+
+def _home() -> Path:
+    """The user's caches; where there is no home that can be written, as in many containers, the temporary folder."""
+    try:
+        home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        home.mkdir(parents=True, exist_ok=True)
+    except (OSError, RuntimeError):
+        return Path(tempfile.gettempdir())
+    return home if os.access(home, os.W_OK | os.X_OK) else Path(tempfile.gettempdir())

@@ -39,3 +39,17 @@ def test_a_shadowed_package_and_a_storage_that_cannot_be_written_are_found(tmp_p
     assert found["package analysis"]["fix"]
     assert found["storage"]["state"] == "wrong"
     assert found["storage"]["fix"]
+
+
+def test_what_a_bare_server_lacks_is_named_and_nothing_is_wrong(tmp_path: Path) -> None:
+    missing = ["PIL", "rdkit.Chem.Draw.rdMolDraw2D", "matplotlib.figure"]
+    lines = ["import sys", *(f"sys.modules[{name!r}] = None" for name in missing)]
+    (tmp_path / "sitecustomize.py").write_text("\n".join(lines))
+    path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    code, found = doctor(tmp_path, PYTHONPATH=path, PATH="")
+    assert code == 0
+    for what in ("pictures of molecules", "pictures of images", "figures of reports", "git"):
+        assert found[what]["state"] == "warning", what
+        assert found[what]["found"], what
+        assert found[what]["fix"], what
+    assert found["compiled loops"]["state"] == "ok"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sys
 import time
 from pathlib import Path
 
@@ -86,6 +87,14 @@ def test_a_read_only_workspace_shows_the_table_of_what_is_done(workspace: Path) 
     assert done.exit_code == 0, done.output
     assert "accumulate" in done.stdout
     assert "Read-only file system; the report is not written" in done.stderr
+
+
+def test_without_a_matplotlib_that_works_the_table_is_shown(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    done = call(workspace, "report", str(workspace / "toy.yaml"), "--tracking-uri", "none")
+    assert done.exit_code == 0, done.output
+    assert "accumulate" in done.stdout
+    assert "the report is not written" in done.stderr
 
 
 def test_show_draws_the_ancestry_of_a_record_down_to_the_real_rows(workspace: Path) -> None:

@@ -42,3 +42,23 @@ def test_a_changed_constant_of_another_module_is_compiled_anew(tmp_path: Path) -
 def test_without_a_folder_to_write_it_is_compiled_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("numba.core.caching.CacheImpl._locator_classes", [])
     assert jit.compiled(lambda x: x + 1)(2) == 3
+
+
+@pytest.mark.parametrize("problem", [OSError(28, "No space left on device"), EOFError("a damaged file")])
+def test_a_folder_that_fails_later_ends_nothing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, problem: Exception
+) -> None:
+    def fail(*_: object) -> None:
+        raise problem
+
+    monkeypatch.setattr("numba.config.CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr("numba.core.caching.IndexDataCacheFile.load", fail)
+    monkeypatch.setattr("numba.core.caching.IndexDataCacheFile.save", fail)
+    assert jit.compiled(lambda x: x + 2)(2) == 4
+
+
+def test_the_folder_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("numba.config.CACHE_DIR", str(tmp_path))
+    assert (jit.kept_at() or "").startswith(str(tmp_path))
+    monkeypatch.setattr("numba.core.caching.CacheImpl._locator_classes", [])
+    assert jit.kept_at() is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -181,3 +182,15 @@ def test_the_cache_drops_what_is_oldest(tmp_path, monkeypatch):
             cache.keep(path, f"{number}" * 64)
     assert [cache.path(f"{number}" * 64).exists() for number in range(4)] == [False, False, True, True]
     assert not list(tmp_path.glob("*.tmp"))
+
+
+@pytest.mark.parametrize("home", ["/proc/nowhere", None])
+def test_without_a_home_the_cache_is_in_the_temporary_folder(tmp_path, monkeypatch, home):
+    def lost(_):
+        raise RuntimeError("Could not determine home directory.")
+
+    for name in ("COLLAPSE_SWEEP_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("pathlib.Path.home", classmethod(lost if home is None else lambda _: Path(home)))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    assert Cache().folder == tmp_path / "collapse-sweep"

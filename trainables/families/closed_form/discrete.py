@@ -27,7 +27,7 @@ from trainables.families.closed_form.corpus_terms import (
     whole_batches,
 )
 from trainables.families.closed_form.random_matrices import blocks
-from trainables.families.closed_form.replicate_summary import summarise
+from trainables.families.replicate_summary import summarise
 from trainables.lineage import Stream
 from trainables.store import Payload
 

@@ -29,7 +29,7 @@ from trainables.families.closed_form.corpus_terms import (
 )
 from trainables.families.closed_form.moments import Moments
 from trainables.families.closed_form.random_matrices import blocks, frame, wishart_root
-from trainables.families.closed_form.replicate_summary import summarise
+from trainables.families.replicate_summary import summarise
 from trainables.lineage import Stream
 from trainables.store import Payload
 

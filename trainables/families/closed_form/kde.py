@@ -23,7 +23,7 @@ from trainables.families.closed_form.corpus_terms import (
 )
 from trainables.families.closed_form.kernel_sums import log_sums, sliced_wasserstein
 from trainables.families.closed_form.mixtures import POINTS, Shape, between, dimension, draw, modes, points
-from trainables.families.closed_form.replicate_summary import summarise
+from trainables.families.replicate_summary import summarise
 from trainables.lineage import Stream
 from trainables.store import Payload
 

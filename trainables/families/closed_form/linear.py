@@ -16,7 +16,7 @@ from trainables.families.base import Cost, Evaluation, FamilyConfig, World
 from trainables.families.closed_form.inputs import Design, Tiled
 from trainables.families.closed_form.regression import Equations, Estimator, Solver
 from trainables.families.closed_form.relabelling import Relabelling
-from trainables.families.closed_form.replicate_summary import summarise
+from trainables.families.replicate_summary import summarise
 from trainables.lineage import Stream
 from trainables.store import Payload
 

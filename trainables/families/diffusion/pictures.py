@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import io
-import logging
 from typing import Any
 
 from trainables.families.diffusion.evaluate import Judged
+from trainables.families.shown_files import shown
 from trainables.sources.molecules import to_mol
-
-_log = logging.getLogger(__name__)
 
 KEPT = 8
 """Molecules in the SD file."""
@@ -24,14 +22,10 @@ SIDE = 200
 def files(molecules: list[Judged]) -> dict[str, bytes]:
     """`samples.sdf`, all conformers sampled for the first molecules; `samples.png`, real ones over sampled ones.
 
-    The picture is left out where RDKit can't draw a sample, as it can't when bonded atoms of a collapsed one coincide.
+    Either is left out where RDKit can't make it, as it can't draw a sample whose bonded atoms coincide, nor anything on
+    a server without X libraries.
     """
-    kept = {"samples.sdf": _sdf(molecules[:KEPT])}
-    try:
-        return kept | {"samples.png": _png(molecules[:DRAWN])}
-    except (RuntimeError, ValueError) as problem:
-        _log.warning("samples.png: RDKit could not draw the sampled conformers (%s)", problem)
-        return kept
+    return shown("samples.sdf", lambda: _sdf(molecules[:KEPT])) | shown("samples.png", lambda: _png(molecules[:DRAWN]))
 
 
 def _sdf(molecules: list[Judged]) -> bytes:

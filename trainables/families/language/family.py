@@ -21,6 +21,7 @@ from trainables.families.language.fit import fit
 from trainables.families.language.metrics import each, statistics, tail
 from trainables.families.language.sampling import edit_rows, sample_rows
 from trainables.families.language.token_rows import Pool, Rows, gather, join, read
+from trainables.families.shown_files import shown
 from trainables.lineage import Stream
 from trainables.store import Payload
 
@@ -92,7 +93,7 @@ class Language(Family):
             return Evaluation(loss, metrics)
         sampled = self._samples(model, stream)
         metrics |= statistics(sampled, test, self._tail)
-        return Evaluation(loss, metrics, files={"samples.txt": self._shown(sampled)})
+        return Evaluation(loss, metrics, files=shown("samples.txt", lambda: self._shown(sampled)))
 
     def disagree(self, models: Sequence[Payload], stream: Stream) -> Mapping[str, np.ndarray]:
         """Mean squared difference of held-out rows' losses, each row's in nats per token, a mean over pairs."""

@@ -10,6 +10,7 @@ import numpy as np
 from trainables.corpus import Corpus
 from trainables.families.base import Diverged, Evaluation, Family, World
 from trainables.families.checkpoint_files import arrays, write
+from trainables.families.shown_files import shown
 from trainables.families.vae import judges, network, objective
 from trainables.families.vae.baseline import constant_loss
 from trainables.families.vae.config import VaeConfig
@@ -29,12 +30,18 @@ class Vae(Family):
 
     Evaluation draws the same latents for every model of one seed and source, so that generations and policies are
     compared on common random numbers.
+
+    Args:
+        config: of the family.
+        world: of one recursion.
+        truth: randomness of the real world, where this is one of several recursions side by side.
     """
 
     config: VaeConfig
 
-    def __init__(self, config: VaeConfig, world: World) -> None:
+    def __init__(self, config: VaeConfig, world: World, truth: Stream | None = None) -> None:
         super().__init__(config, world)
+        self.truth = truth or self.truth
         self.images = load(config.source)
         self._order = self.truth.numpy("rows").permutation(self.images.train.rows)
 
@@ -75,6 +82,17 @@ class Vae(Family):
         write(model.tensors, self.config.canonical(), folder)
 
     def evaluate(self, model: Payload, stream: Stream) -> Evaluation:
+        metrics, sampled = self.measure(model)
+        first = sampled.take(np.arange(min(SHOWN, sampled.rows))).array()
+        files = shown("samples.png", lambda: grid(first))
+        return Evaluation(metrics["reconstruction"] + metrics["kl"], metrics, files=files)
+
+    def measure(self, model: Payload) -> tuple[dict[str, float], Pixels]:
+        """Every figure of a model, and the samples that it was taken on.
+
+        Raises:
+            Diverged: the loss or a sample is not finite.
+        """
         config, fitted = self.config, network.load(self.config, model.tensors)
         noise = self.truth.child("evaluation")
         reconstruction, kl = self._loss(fitted, self.images.test.pixels, noise)
@@ -88,8 +106,7 @@ class Vae(Family):
             **compare(config, self.images, space(config, self.images, self.world.store), sampled),
             **{f"source_{why}": float(count) for why, count in self.images.skipped.items()},
         }
-        shown = sampled.take(np.arange(min(SHOWN, sampled.rows))).array()
-        return Evaluation(reconstruction + kl, metrics, files={"samples.png": grid(shown)})
+        return metrics, sampled
 
     def validate(self, model: Payload) -> float:
         fitted = network.load(self.config, model.tensors)

@@ -1,6 +1,6 @@
 """p(x|z): what a pixel's logit says of its value, in nats, and how a sampled image is made of it.
 
-Tensors: x and logits [rows, channels, height, width], x in [0, 1].
+Tensors: x and logits […, rows, channels, height, width], x in [0, 1].
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ BIN = 1 / 255
 
 
 def reconstruction(config: VaeConfig, log_scale: Tensor | None, logits: Tensor, x: Tensor) -> Tensor:
-    """−log p(x|z) of each image, in nats, [rows]; `log_scale` is the network's."""
+    """−log p(x|z) of each image, in nats, […, rows]; `log_scale` is the network's."""
     if config.observation == "bernoulli":
         nats = binary_cross_entropy_with_logits(logits, x, reduction="none")
     elif config.observation == "gaussian":
         nats = 0.5 * ((x - logits.sigmoid()) / config.noise) ** 2 + math.log(config.noise * math.sqrt(2 * math.pi))
     else:
         nats = -_logistic_log_mass(logits.sigmoid(), _held(log_scale), x)
-    return nats.flatten(1).sum(1)
+    return nats.flatten(-3).sum(-1)
 
 
 def divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
-    """KL(q(z|x) ‖ N(0, I)) of each image, in nats, [rows] (Kingma & Welling 2014, appendix B)."""
-    return 0.5 * (mean**2 + log_variance.exp() - 1 - log_variance).sum(1)
+    """KL(q(z|x) ‖ N(0, I)) of each image, in nats, […, rows] (Kingma & Welling 2014, appendix B)."""
+    return 0.5 * (mean**2 + log_variance.exp() - 1 - log_variance).sum(-1)
 
 
 def pixels(config: VaeConfig, log_scale: Tensor | None, logits: Tensor, generator: torch.Generator) -> Tensor:
@@ -50,9 +50,9 @@ def pixels(config: VaeConfig, log_scale: Tensor | None, logits: Tensor, generato
 
 
 def _held(log_scale: Tensor | None) -> Tensor:
-    """The learned scale, held where a bin's mass is above 0, [channels, 1, 1]."""
+    """The learned scale, held where a bin's mass is above 0, […, channels, 1, 1]."""
     assert log_scale is not None  # a logistic observation learns its scale
-    return log_scale.clamp(min=-7.0)[:, None, None]
+    return log_scale.clamp(min=-7.0)[..., None, None]
 
 
 def _logistic_log_mass(means: Tensor, log_scale: Tensor, x: Tensor) -> Tensor:

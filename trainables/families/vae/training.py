@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -97,7 +97,11 @@ def require_finite(value: float, what: str) -> None:
 def _optimizer(module: nn.Module, plan: Schedule) -> torch.optim.Optimizer:
     """Biases and scales do not decay."""
     matrices = [p for p in module.parameters() if p.ndim >= 2]
-    vectors = [p for p in module.parameters() if p.ndim < 2]
+    return optimizer(matrices, [p for p in module.parameters() if p.ndim < 2], plan)
+
+
+def optimizer(matrices: Sequence[Tensor], vectors: Sequence[Tensor], plan: Schedule) -> torch.optim.Optimizer:
+    """AdamW; only matrices decay."""
     groups = [{"params": matrices, "weight_decay": plan.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
     fused = pick_device().type in ("cpu", "cuda")
     return torch.optim.AdamW(groups, lr=plan.learning_rate, betas=BETAS, fused=fused)

@@ -11,7 +11,7 @@ from trainables.families.closed_form.features.config import FeaturesConfig
 from trainables.families.closed_form.random_matrices import wishart_root
 from trainables.families.closed_form.regression import Equations, times
 from trainables.families.closed_form.relabelling import Relabelling
-from trainables.families.closed_form.replicate_summary import summarise
+from trainables.families.replicate_summary import summarise
 from trainables.lineage import Stream
 from trainables.store import Payload
 

@@ -24,7 +24,7 @@ from trainables.families.closed_form.glm import labels as label
 from trainables.families.closed_form.glm.config import GlmConfig
 from trainables.families.closed_form.glm.ground import Judged, Known, Tabled, ground
 from trainables.families.closed_form.glm.inputs import Inputs, Tallies, added, stacked, tally
-from trainables.families.closed_form.replicate_summary import summarise
+from trainables.families.replicate_summary import summarise
 from trainables.lineage import Stream
 from trainables.store import Payload
 

@@ -18,7 +18,7 @@ from trainables.families.closed_form.corpus_terms import (
     probability,
     whole_batches,
 )
-from trainables.families.closed_form.replicate_summary import summarise
+from trainables.families.replicate_summary import summarise
 from trainables.lineage import Stream
 from trainables.store import Payload
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from trainables.families import Diverged
-from trainables.families.closed_form.replicate_summary import summarise
+from trainables.families.replicate_summary import summarise
 
 
 @pytest.mark.parametrize("replicates", [2, 3, 20, 21, 1000])
