@@ -22,7 +22,9 @@ from sweep.errors import UsageError
 from sweep.workspace import open_workspace
 from trainables import run
 from trainables.config import canonical_json
-from trainables.sources.images.files import LARGEST, Folder, open_table, read_idx
+from trainables.sources.images.archives import LARGEST
+from trainables.sources.images.files import Folder, read_idx
+from trainables.sources.images.opening import open_tables
 from trainables.store import Payload, manifest, open_store
 
 TOY = """\
@@ -136,7 +138,7 @@ def test_a_zip_of_pictures_writes_nothing_where_its_names_point(tmp_path: Path) 
     source = Folder(path=str(tmp_path / "pictures.zip"), size=8)
     found = source.read()["all"]
     assert found.pixels.rows == len(names)
-    assert found.corrupt == 1, "a link in a zip is a text, and no picture"
+    assert found.left_out == {"unknown_format": 1}, "a link in a zip is a text, and no picture"
     assert sorted(path for path in tmp_path.rglob("*")) == before
     assert not Path("/tmp/absolute-collapse-sweep.png").exists()
     assert not (tmp_path.parent.parent / "up.png").exists()
@@ -148,7 +150,9 @@ def test_a_zip_that_claims_to_hold_more_than_a_picture_is_not_unpacked(tmp_path:
             for _ in range(LARGEST // 2**20 + 1):
                 file.write(bytes(2**20))
         archive.writestr("small.png", b"")
-    assert [len(cell["image"]["bytes"]) for cell in open_table(str(tmp_path / "bomb.zip"))] == [0, 0]
+    tables = open_tables(str(tmp_path / "bomb.zip"), "bomb")
+    assert [len(cell["image"]["bytes"]) for cell in tables.parts["all"]] == [0]
+    assert tables.left_out == {"too_large": 1}
 
 
 def test_a_packed_array_is_read_no_further_than_it_says(tmp_path: Path) -> None:
@@ -173,7 +177,7 @@ def test_a_table_can_not_make_us_call_a_server(tmp_path: Path, monkeypatch: pyte
     table = datasets.Dataset.from_dict({"image": [{"bytes": None, "path": url}]})
     table.to_parquet(str(tmp_path / "t.parquet"))
     found = Folder(path=str(tmp_path / "t.parquet"), size=8).read()["all"]
-    assert (found.pixels.rows, found.corrupt) == (0, 1)
+    assert (found.pixels.rows, found.left_out) == (0, {"not_fetched": 1})
 
 
 def test_a_document_is_no_picture(tmp_path: Path) -> None:
@@ -182,7 +186,7 @@ def test_a_document_is_no_picture(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "p.zip", "w") as archive:
         archive.write(tmp_path / "a.eps", "a.eps")
     found = Folder(path=str(tmp_path / "p.zip"), size=8).read()["all"]
-    assert (found.pixels.rows, found.corrupt) == (0, 1)
+    assert (found.pixels.rows, found.left_out) == (0, {"unknown_format": 1})
 
 
 def test_names_in_a_strangers_table_are_no_paths(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -36,12 +36,12 @@ class Labelled:
     Attributes:
         pixels: the images.
         labels: of each image, [rows], any values that compare; None where the source has none.
-        corrupt: images of this part that could not be read and are left out.
+        left_out: images of this part that could not be read, by reason.
     """
 
     pixels: Pixels
     labels: np.ndarray | None
-    corrupt: int = 0
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
 
 class ImageSource(Source, ABC):

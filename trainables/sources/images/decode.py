@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import struct
 import zlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,13 +20,19 @@ if TYPE_CHECKING:
     from datasets import Dataset
     from PIL import Image
 
-VERSION = 2
-"""Of what decoding makes of an image; part of the identity of decoded data, and of the name of its cache."""
+VERSION = 3
+"""Of what reading makes of images; part of the identity of decoded data, and of the name of its cache."""
 
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "DIB", "TIFF", "WEBP", "AVIF", "JPEG2000", "PPM", "TGA", "ICO", "PCX")
 """What is decoded; what cameras write (MPO) is JPEG to Pillow. Others are for documents: EPS, for one, is a program
 that Pillow hands to Ghostscript.
 """
+
+ROW = "row"
+"""Column of the row that an image had before others were left out."""
+
+BROKEN = (OSError, EOFError, SyntaxError, ValueError, TypeError, IndexError, KeyError, struct.error, zlib.error)
+"""What Pillow raises for damaged files."""
 
 STORES = ("file://", "s3://", "gs://", "gcs://", "az://", "abfs://", "hf://")
 """Where a picture that a table names may lie, besides local paths."""
@@ -55,11 +64,32 @@ def square(image: Image.Image, size: int, channels: int, crop: int | None = None
     return np.asarray(image, dtype=np.uint8).reshape(size, size, channels)
 
 
-def resize(images: np.ndarray, size: int, channels: int) -> np.ndarray:
-    """Images of one array, [rows, height, width, 1 or 3], as [rows, size, size, channels]."""
-    if images.shape[1:] == (size, size, channels):
+class Unreadable(Exception):
+    """A cell that gives no image, by reason: a word that names a metric.
+
+    `corrupt` file, `empty` cell, file of an `unknown_format`, file that is `missing`, image `too_large` to unpack, at a
+    URL (`not_fetched`), or array that holds no image of bytes (`not_pixels`).
+    """
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Decoded images.
+
+    Attributes:
+        table: with `pixels` and, where asked for, `label`.
+        left_out: images that could not be read, by reason.
+    """
+
+    table: Dataset
+    left_out: Mapping[str, int]
+
+
+def resize(images: np.ndarray, size: int, channels: int, crop: int | None = None) -> np.ndarray:
+    """Images of one array, [rows, height, width, 1 or 3], as [rows, size, size, channels], cropped as by `square`."""
+    if images.shape[1:] == (size, size, channels) and (crop is None or crop >= size):
         return images
-    return np.stack([square(_picture(image), size, channels) for image in images])
+    return np.stack([square(_picture(image), size, channels, crop) for image in images])
 
 
 def kept_for(digest: str) -> Path:
@@ -75,8 +105,8 @@ def kept_for(digest: str) -> Path:
 
 def prepare(
     raw: Dataset, digest: str, image: str, label: str | None, size: int, channels: int, crop: int | None
-) -> Dataset:
-    """Decoded images of a table, with `pixels` and `label`; those that can't be read are left out.
+) -> Prepared:
+    """Decoded images of a table; those that can't be read are left out and counted.
 
     Decoded once per machine and content, in the cache of `datasets`, and memory-mapped from there. `digest` names the
     content; empty where `datasets` knows it by a commit.
@@ -92,11 +122,12 @@ def prepare(
     content = [digest, str(raw.split), raw.num_rows] if digest else raw._fingerprint
     key = make_key("images", content=content, version=VERSION, **settings)
     folder = kept_for(digest)
-    features = {PIXELS: List(Value("uint8"), length=size * size * channels)}
+    features = {PIXELS: List(Value("uint8"), length=size * size * channels), ROW: Value("int64")}
     if label is not None:
         features[LABEL] = raw.features[label]
-    return raw.map(
+    table = raw.map(
         _decode_batch,
+        with_indices=True,
         batched=True,
         batch_size=256,
         fn_kwargs=settings,
@@ -106,48 +137,82 @@ def prepare(
         new_fingerprint=key,
         desc="decoding images",
     )
+    lost = np.setdiff1d(np.arange(raw.num_rows), np.array(table[ROW], dtype=np.int64))
+    reasons = Counter(_reason(raw[int(row)][image], size, channels, crop) for row in lost)
+    return Prepared(table, reasons)
 
 
 def _decode_batch(
-    rows: Mapping[str, Sequence[Any]], image: str, label: str | None, size: int, channels: int, crop: int | None
+    rows: Mapping[str, Sequence[Any]],
+    numbers: Sequence[int],
+    image: str,
+    label: str | None,
+    size: int,
+    channels: int,
+    crop: int | None,
 ) -> dict[str, Any]:
     kept, pixels = [], []
     for row, cell in enumerate(rows[image]):
-        decoded = decode(cell, size, channels, crop)
-        if decoded is not None:
+        try:
+            pixels.append(decode(cell, size, channels, crop).ravel())
             kept.append(row)
-            pixels.append(decoded.ravel())
+        except Unreadable:
+            continue
     found = np.stack(pixels) if pixels else np.empty((0, size * size * channels), np.uint8)
     labels = {} if label is None else {LABEL: [rows[label][row] for row in kept]}
-    return {PIXELS: found, **labels}
+    return {PIXELS: found, ROW: [numbers[row] for row in kept], **labels}
 
 
-def decode(cell: Any, size: int, channels: int, crop: int | None) -> np.ndarray | None:
-    """A cell's image, [size, size, channels], or None where it can't be read."""
-    from PIL import Image
+def _reason(cell: Any, size: int, channels: int, crop: int | None) -> str:
+    """Why a cell gives no image."""
+    try:
+        decode(cell, size, channels, crop)
+    except Unreadable as problem:
+        return str(problem)
+    return "corrupt"  # a file that has come or changed since
 
-    broken = (OSError, EOFError, SyntaxError, ValueError, TypeError, IndexError, KeyError, struct.error, zlib.error)
+
+def decode(cell: Any, size: int, channels: int, crop: int | None) -> np.ndarray:
+    """A cell's image, [size, size, channels].
+
+    Raises:
+        Unreadable: it gives none.
+    """
+    from PIL import Image, UnidentifiedImageError
+
     try:
         return square(_open(cell), size, channels, crop)
-    except (*broken, Image.DecompressionBombError):
-        return None
+    except Image.DecompressionBombError as problem:
+        raise Unreadable("too_large") from problem
+    except UnidentifiedImageError as problem:
+        raise Unreadable("unknown_format") from problem
+    except BROKEN as problem:
+        raise Unreadable("corrupt") from problem
 
 
 def _open(cell: Any) -> Image.Image:
     """A picture from file bytes, from a mapping with `bytes` or `path`, or from an array of bytes.
 
     Raises:
-        ValueError: the cell is none of these.
+        Unreadable: the cell is none of these.
     """
     import io
 
     from PIL import Image
 
     if isinstance(cell, Mapping):
-        cell = cell["bytes"] if cell.get("bytes") is not None else _named(str(cell["path"]))
+        path = cell.get("path")
+        cell = cell["bytes"] if cell.get("bytes") is not None or path is None else _named(str(path))
+    if cell is None:
+        raise Unreadable("empty")
     if isinstance(cell, bytes):
+        if not cell:
+            raise Unreadable("corrupt")
         return Image.open(io.BytesIO(cell), formats=_readable())
-    return _picture(np.asarray(cell))
+    try:
+        return _picture(np.asarray(cell))
+    except BROKEN as problem:
+        raise Unreadable("not_pixels") from problem
 
 
 @cache
@@ -163,20 +228,28 @@ def _named(path: str) -> bytes:
     """The file that a table names. A table comes from anybody: no picture is a reason to call up a web server.
 
     Raises:
-        ValueError: the path is a URL of something else than a file system or an object store.
+        Unreadable: there is none, or the path is a URL of something else than a file system or an object store.
     """
     import fsspec
 
     if ("://" in path and not path.startswith(STORES)) or "::" in path:
-        raise ValueError("a picture at a URL is not fetched")
-    with fsspec.open(path) as file:
-        data: bytes = file.read()
+        raise Unreadable("not_fetched")
+    try:
+        with fsspec.open(path) as file:
+            data: bytes = file.read()
+    except FileNotFoundError as problem:
+        raise Unreadable("missing") from problem
     return data
 
 
 def _picture(array: np.ndarray) -> Image.Image:
-    """A picture from bytes of shape [height, width], [height, width, 1 or 3], or [3, height, width]."""
+    """A picture from bytes of shape [height, width], [height, width, 1 or 3], [3, height, width], or [side · side]."""
     from PIL import Image
+
+    if array.ndim == 1 and array.size and math.isqrt(array.size) ** 2 == array.size:
+        array = array.reshape(math.isqrt(array.size), -1)
+    if array.ndim not in (2, 3):
+        raise ValueError(f"an image of shape {array.shape}")
 
     if array.ndim == 3 and array.shape[0] in (1, 3) and array.shape[-1] not in (1, 3):
         array = np.moveaxis(array, 0, -1)

@@ -1,13 +1,14 @@
-"""Images on disk or at any fsspec URL: a folder of pictures, a zip of them, Parquet, or IDX as MNIST uses."""
+"""Images on disk or at any fsspec URL: a folder of pictures, a zip or tar of them, Parquet, or IDX as MNIST uses."""
 
 from __future__ import annotations
 
 import hashlib
 import math
+import os
 import struct
-import zipfile
-import zlib
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -16,27 +17,28 @@ import numpy as np
 from pydantic import Field
 
 from trainables.runtime import check_place
+from trainables.sources.images.archives import files_of
 from trainables.sources.images.base import ALL, ImageSource, Labelled
-from trainables.sources.images.decode import VERSION, kept_for, prepare, resize
+from trainables.sources.images.decode import VERSION, prepare, resize
+from trainables.sources.images.layout import is_leftover
+from trainables.sources.images.opening import first_line, open_tables
 from trainables.sources.images.pixels import LABEL, Pixels
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
 
-LARGEST = 256 * 2**20
-"""Bytes of one packed picture at most, unpacked: a small zip may claim to hold any number."""
-
-
 class Folder(ImageSource):
     """Pictures at a path.
 
     Attributes:
-        path: a folder of pictures (subfolders name their classes), a zip of such a folder, a Parquet file or a
-            folder of them, a folder written by `datasets`, or an IDX file, gzipped or not.
+        path: a folder of pictures (subfolders name their classes), a zip or tar of such a folder, a Parquet file or a
+            folder of them, a folder written by `datasets`, or an IDX file, gzipped or not. Folders `train` and
+            `test` or `validation` (Parquet files that begin so, splits that `datasets` wrote) keep what they hold out.
         labels: an IDX file of labels, for IDX images.
         column: the column of images, where the data has columns.
-        label_column: the column of classes; None takes `label` where there is one.
+        label_column: the column of classes, in the data or in a `metadata.csv`, `.jsonl` or `.parquet` beside pictures,
+            whose `file_name` names them; None takes `label` where there is one. Pictures without a class are one class.
         crop: side of the centre square that is kept, before resizing; None keeps the largest.
     """
 
@@ -58,14 +60,25 @@ class Folder(ImageSource):
 
     def read(self) -> Mapping[str, Labelled]:
         if _is_idx(self.path):
-            images = read_idx(self.path, dimensions=3)
-            labels = read_idx(self.labels, dimensions=1) if self.labels else None
-            if labels is not None and len(labels) != len(images):
-                raise ValueError(f"source.labels: {len(labels)} labels for {len(images)} images")
-            return {ALL: Labelled(Pixels.of(resize(images[..., None], self.size, self.channels)), labels)}
+            return {ALL: self._idx()}
         if self.labels is not None:
             raise ValueError("source.labels: for IDX images only; other data names its label_column")
-        return {ALL: labelled(open_table(self.path), self, content_digest(self.path))}
+        digest = content_digest(self.path)
+        tables = open_tables(self.path, digest, self.label_column)
+        parts = {split: labelled(table, self, f"{digest}/{split}") for split, table in tables.parts.items()}
+        first = next(iter(parts))
+        return parts | {
+            first: replace(parts[first], left_out=Counter(parts[first].left_out) + Counter(tables.left_out))
+        }
+
+    def _idx(self) -> Labelled:
+        if self.label_column is not None:
+            raise ValueError("source.label_column: IDX has no columns; `labels` names its file of labels")
+        images = read_idx(self.path, dimensions=3)
+        labels = read_idx(self.labels, dimensions=1) if self.labels else None
+        if labels is not None and len(labels) != len(images):
+            raise ValueError(f"source.labels: {len(labels)} labels for {len(images)} images")
+        return Labelled(Pixels.of(resize(images[..., None], self.size, self.channels, self.crop)), labels)
 
 
 def labelled(raw: Dataset, source: Any, digest: str) -> Labelled:
@@ -74,74 +87,29 @@ def labelled(raw: Dataset, source: Any, digest: str) -> Labelled:
     `digest` names the content, as in `prepare`.
 
     Raises:
-        ValueError: there is no such column.
+        ValueError: there is no such column, or its labels are lists.
     """
     for name in (source.column, source.label_column):
         if name is not None and name not in raw.column_names:
             raise ValueError(f"source: no column {name!r} among {', '.join(raw.column_names)}")
     label = source.label_column or (LABEL if LABEL in raw.column_names else None)
+    if label is not None and not _one_value(raw, label):
+        raise ValueError(f"source.label_column: {label!r} holds lists or records; a class is one number or one word")
     ready = prepare(raw, digest, source.column, label, source.size, source.channels, source.crop)
-    pixels = Pixels.from_table(ready, (source.size, source.size, source.channels))
-    labels = None if label is None else _plain(np.array(ready.data.column(LABEL).to_pylist()))
-    return Labelled(pixels, labels, raw.num_rows - ready.num_rows)
+    pixels = Pixels.from_table(ready.table, (source.size, source.size, source.channels))
+    labels = None if label is None else _plain(np.array(ready.table.data.column(LABEL).to_pylist()))
+    return Labelled(pixels, labels, ready.left_out)
+
+
+def _one_value(raw: Dataset, column: str) -> bool:
+    from datasets import ClassLabel, Value
+
+    return isinstance(raw.features[column], (Value, ClassLabel))
 
 
 def _plain(labels: np.ndarray) -> np.ndarray:
     """Labels that compare with each other; a missing one is the class "None"."""
     return labels.astype(str) if labels.dtype == object else labels
-
-
-def open_table(path: str) -> Dataset:
-    """Rows of a folder of pictures, a zip of them, Parquet, or a folder written by `datasets`.
-
-    Raises:
-        ValueError: there is nothing of the kind at `path`.
-    """
-    import datasets
-
-    local, kept = Path(path), str(kept_for(content_digest(path)))
-    try:
-        if (local / "state.json").exists():
-            return datasets.load_from_disk(path)
-        if path.endswith(".parquet"):
-            return datasets.load_dataset("parquet", data_files=path, split="train", cache_dir=kept)
-        if local.is_dir() and any(local.glob("**/*.parquet")):
-            files = sorted(str(file) for file in local.glob("**/*.parquet"))
-            return datasets.load_dataset("parquet", data_files=files, split="train", cache_dir=kept)
-        if path.endswith(".zip"):
-            where = {"path": path, "digest": content_digest(path)}
-            return datasets.Dataset.from_generator(_zipped, gen_kwargs=where, cache_dir=kept)
-        return datasets.load_dataset("imagefolder", split="train", data_dir=path, cache_dir=kept)
-    except (OSError, ValueError, zipfile.BadZipFile, datasets.exceptions.DatasetsError) as problem:
-        raise ValueError(f"source.path: no images can be read at {path!r} ({_first_line(problem)})") from problem
-
-
-def _zipped(path: str, digest: str) -> Iterator[dict[str, Any]]:
-    """Pictures of a zip as rows, with the folder that holds each as its `label` where there are several.
-
-    `digest` names the content: `datasets` caches by arguments.
-    """
-    import fsspec
-    from PIL import Image
-
-    pictures = tuple(Image.registered_extensions())
-    with fsspec.open(path, "rb") as file, zipfile.ZipFile(file) as archive:
-        names = sorted(n for n in archive.namelist() if n.lower().endswith(pictures) and "__MACOSX" not in n)
-        folders = {name: name.rpartition("/")[0] for name in names}
-        several = len(set(folders.values())) > 1
-        for name in names:
-            cell = {"bytes": _member(archive, name), "path": name}
-            yield {"image": cell, "label": folders[name]} if several else {"image": cell}
-
-
-def _member(archive: zipfile.ZipFile, name: str) -> bytes:
-    """A picture's bytes; none where they are damaged, encrypted or far too many, which is no picture."""
-    if archive.getinfo(name).file_size > LARGEST:
-        return b""
-    try:
-        return archive.read(name)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError):
-        return b""
 
 
 def read_idx(path: str, dimensions: int) -> np.ndarray:
@@ -161,7 +129,7 @@ def read_idx(path: str, dimensions: int) -> np.ndarray:
             shape = struct.unpack(form, head)[4:]
             data = file.read(math.prod(shape) + 1)  # no more, whatever a compressed file unpacks to
     except (OSError, EOFError, OverflowError, MemoryError) as problem:
-        raise ValueError(f"source.path: {path!r} can't be read ({_first_line(problem)})") from problem
+        raise ValueError(f"source.path: {path!r} can't be read ({first_line(problem)})") from problem
     if len(data) != math.prod(shape):
         held = f"{len(data)} bytes" if len(data) < math.prod(shape) else "more bytes"
         raise ValueError(f"source.path: {path!r} holds {held} of data, not {math.prod(shape)}")
@@ -169,7 +137,7 @@ def read_idx(path: str, dimensions: int) -> np.ndarray:
 
 
 def content_digest(path: str) -> str:
-    """32 hex digits that name the content of a file, or of a folder's files and their names inside it.
+    """32 hex digits that name the content of a file, or of a folder's files and their names inside it, leftovers apart.
 
     Raises:
         ValueError: there is nothing at `path`.
@@ -179,13 +147,14 @@ def content_digest(path: str) -> str:
     check_place("source.path", path)
     if "://" in path:
         filesystem, place = fsspec.url_to_fs(path)
-        return hashlib.sha256(str(filesystem.checksum(place)).encode()).hexdigest()[:32]
+        names = sorted(n for n in filesystem.find(place) if not is_leftover(n.removeprefix(place)))
+        marks = [f"{name.removeprefix(place)} {filesystem.checksum(name)}" for name in names]
+        return hashlib.sha256("\0".join(marks or [str(filesystem.checksum(place))]).encode()).hexdigest()[:32]
     root = Path(path)
     if not root.exists():
         raise ValueError(f"source.path: no such file or folder: {path!r}")
-    files = [root] if root.is_file() else sorted(file for file in root.rglob("*") if file.is_file())
-    seen = [(file, "" if root.is_file() else file.relative_to(root).as_posix()) for file in files]
-    stats = [(str(file), name, file.stat().st_size, file.stat().st_ctime_ns) for file, name in seen]
+    seen = {"": path} if root.is_file() else files_of(path)
+    stats = [(file, name, os.stat(file).st_size, os.stat(file).st_ctime_ns) for name, file in sorted(seen.items())]
     return _files_digest(tuple(stats))
 
 
@@ -201,7 +170,3 @@ def _files_digest(files: tuple[tuple[str, str, int, int], ...]) -> str:
 
 def _is_idx(path: str) -> bool:
     return path.removesuffix(".gz").endswith(("ubyte", ".idx"))
-
-
-def _first_line(problem: Exception) -> str:
-    return str(problem).strip().splitlines()[0] if str(problem).strip() else type(problem).__name__

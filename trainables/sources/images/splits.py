@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -55,8 +56,9 @@ class Images:
 def load(source: ImageSource) -> Images:
     """The source's images, read once per process.
 
-    An image is left out, and counted, where it can't be read (`corrupt`) or where its pixels repeat those of
-    an image before it (`repeated`; held-out ones come first, so no training image equals a held-out one).
+    An image is left out, and counted by reason, where it can't be read (`corrupt` and what else `Unreadable` lists) or
+    where its pixels repeat those of an image before it (`repeated`; held-out ones come first, so no training image
+    equals a held-out one).
 
     Raises:
         ValueError: the data can't be read, or too little of it is left.
@@ -77,17 +79,21 @@ def _load(identity: str, carried: _Unhashed) -> Images:
     parts = source.read()
     marks = {name: _marks(part.pixels) for name, part in parts.items()}
     chosen = _choose(source, marks)
-    skipped = {
-        "corrupt": sum(part.corrupt for part in parts.values()),
-        "repeated": sum(map(len, marks.values())) - sum(len(rows) for split in chosen.values() for _, rows in split),
-    }
+    repeated = sum(map(len, marks.values())) - sum(len(rows) for split in chosen.values() for _, rows in split)
+    left_out = sum((Counter(part.left_out) for part in parts.values()), Counter[str]())
+    skipped = {"corrupt": 0} | left_out | {"repeated": repeated}
     if any(skipped.values()):
-        counts = " and ".join(f"{count} {why}" for why, count in skipped.items())
+        counts = _counts(skipped)
         logging.getLogger(__name__).warning("%s: %s images are left out", source.kind, counts)
     splits = {name: _join(parts, chosen[name]) for name in SPLITS}
     _require_enough(source, splits, skipped)
     splits, classes = _number_classes(source, splits)
     return Images(splits["train"], splits["validation"], splits["test"], classes, skipped)
+
+
+def _counts(skipped: Mapping[str, int]) -> str:
+    """`3 corrupt and 1 repeated`."""
+    return " and ".join(f"{count} {why.replace('_', ' ')}" for why, count in skipped.items() if count) or "none"
 
 
 def _marks(pixels: Pixels) -> list[bytes]:
@@ -134,9 +140,9 @@ def _require_enough(source: ImageSource, splits: Mapping[str, Split], skipped: M
     rows = {name: split.rows for name, split in splits.items()}
     if min(rows["test"], rows["validation"]) < FEWEST or not rows["train"]:
         found = ", ".join(f"{rows[name]} for {name}" for name in ("train", "validation", "test"))
-        left_out = ", ".join(f"{count} {why}" for why, count in skipped.items())
         raise ValueError(
-            f"source: {source.kind} gives {found} ({left_out} left out); at least {FEWEST} must be held out for each"
+            f"source: {source.kind} gives {found} ({_counts(skipped)} left out); at least {FEWEST} must be held "
+            "out for each"
         )
 
 
