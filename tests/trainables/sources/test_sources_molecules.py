@@ -5,6 +5,7 @@ import importlib.util
 import json
 import os
 import pickle
+import zipfile
 from collections import Counter
 from pathlib import Path
 
@@ -124,6 +125,23 @@ class TestSmiles:
             "repeated molecule": 1,
         }
 
+    def test_larger_molecules_are_counted(self, csv):
+        assert Smiles(path=str(csv), conformers=1, max_heavy_atoms=4).load().skipped["larger than max_heavy_atoms"] == 2
+
+    def test_a_zip_holds_one_file_besides_leftovers(self, csv, tmp_path):
+        packed = tmp_path / "some.csv.ZIP"
+        with zipfile.ZipFile(packed, "w") as archive:
+            archive.write(csv, "in/some.csv")
+            archive.writestr("__MACOSX/._some.csv", b"x")
+        assert Smiles(path=str(packed)).identity() == Smiles(path=str(csv)).identity()
+        with zipfile.ZipFile(packed, "a") as archive:
+            archive.write(csv, "in/more.csv")
+        with pytest.raises(ValueError, match=r"^source\.path: .*holds 2 files, not one: in/some\.csv, in/more\.csv"):
+            Smiles(path=str(packed)).identity()
+        packed.write_bytes(b"no zip")
+        with pytest.raises(ValueError, match=r"^source\.path: .*not a zip"):
+            Smiles(path=str(packed)).identity()
+
     def test_identity_is_the_content_not_the_place(self, csv, tmp_path):
         packed = tmp_path / "elsewhere.csv.gz"
         packed.write_bytes(gzip.compress(csv.read_bytes()))
@@ -188,6 +206,23 @@ class TestNpz:
         text.write_text("no archive")
         with pytest.raises(ValueError, match=r"is no \.npz file"):
             Npz(path=str(text)).entries()
+
+    @pytest.mark.parametrize(
+        ("name", "change", "message"),
+        [
+            ("n_atoms", lambda counts: counts.astype(float), "n_atoms of .* must be whole numbers, not float64"),
+            ("n_atoms", lambda counts: counts.astype(int) * -1, "none below 0"),
+            ("n_atoms", lambda counts: counts[None], "one count for each molecule"),
+            ("smiles", lambda words: words[:3], r"smiles of .* has shape \(3,\) for 8 molecules"),
+            ("pos", lambda places: places.astype(str), "pos of .* must be numbers"),
+            ("z", lambda numbers: numbers.astype(np.float32), "z of .* must be whole numbers"),
+        ],
+    )
+    def test_arrays_of_other_kinds_are_refused(self, npz, name, change, message):
+        held = dict(np.load(npz))
+        np.savez(npz, **(held | {name: change(held[name])}))
+        with pytest.raises(ValueError, match=r"^source\.path: .*" + message):
+            Npz(path=str(npz)).load()
 
     def test_pickled_arrays_are_refused(self, npz):
         np.savez(npz, **(dict(np.load(npz)) | {"smiles": np.array(["C", None], dtype=object)}))
@@ -338,6 +373,23 @@ class TestHub:
     def test_conformers_of_smiles_alone(self, folder):
         loaded = Hub(name=str(folder), conformers=1, limit=3).load()
         assert len(loaded.rows) == 3
+
+    def test_rows_without_coordinates_are_counted(self, folder):
+        from datasets import Dataset
+
+        rows = Dataset.from_parquet(str(folder / "train.parquet"), keep_in_memory=True).to_dict()
+        rows["pos"][0], rows["atomic_numbers"][1] = None, None
+        rows["pos"][2] = rows["pos"][2][:-1]
+        rows["pos"][3][0] = [0.0, None, 0.0]
+        rows["pos"][4][0] = [0.0, 0.0]
+        Dataset.from_dict(rows).to_parquet(str(folder / "train.parquet"))
+        loaded = Hub(name=str(folder), atomic_numbers="atomic_numbers", positions="pos").load()
+        assert len(loaded.rows) == len(WORDS) - 5
+        assert loaded.skipped == {
+            "coordinates are not finite": 1,
+            "coordinates are not three numbers for each atom": 2,
+            "no coordinates": 2,
+        }
 
     def test_a_missing_column_is_one_line(self, folder):
         with pytest.raises(

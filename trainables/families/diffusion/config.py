@@ -33,7 +33,8 @@ class DiffusionConfig(StartConfig):
     Attributes:
         start, checkpoint: where fits start, as in `StartConfig`.
         source: where the molecules come from.
-        test_molecules: molecules held out, by content hash, the same for every seed.
+        test_molecules: molecules held out, by content hash, the same for every seed; of data that does not hold as many
+            and more, a fifth.
         validation_molecules: further ones held out for tuning, which are then not trained on.
         width: of an atom's state; `messages`: of an edge's; `layers`: of message passing; `radial`: Gaussians
             that describe a noisy distance.
@@ -125,8 +126,17 @@ class DiffusionConfig(StartConfig):
     def available_rows(self) -> int:
         """Training rows there are at most: exact for SMILES, less where a file's entries prove unusable or where
         a held-out molecule has several conformers."""
-        kept_out = self.test_molecules + self.validation_molecules
-        return max(0, self.source.entries() - kept_out) * self.source.rows_each
+        entries = self.source.entries()
+        return max(0, entries - sum(self.held_out(entries))) * self.source.rows_each
+
+    def held_out(self, molecules: int) -> tuple[int, int]:
+        """Molecules held out to test and to tune on: as stated, or a fifth of what there is where that leaves none to
+        train on.
+        """
+        tested, tuned = self.test_molecules, self.validation_molecules
+        if molecules > tested + tuned:
+            return tested, tuned
+        return min(tested, molecules // 5), min(tuned, molecules // 5)
 
     def check_validation(self) -> None:
         if not self.validation_molecules:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import OrderedDict
 from dataclasses import dataclass
 
@@ -44,12 +45,16 @@ def prepare(config: DiffusionConfig, store: Store) -> Data:
     held = store.once("source", key, lambda: _load(config, key))
     rows = read(held)
     numbers = np.unique(rows.molecule)
-    tuned, tested = config.validation_molecules, config.test_molecules
-    if len(numbers) <= tested + tuned:
-        also = f" and {tuned} (validation_molecules)" if tuned else ""
+    tested, tuned = config.held_out(len(numbers))
+    if not tested:
         raise ValueError(
-            f"source: {config.source.kind} holds {len(numbers)} usable molecules, too few to hold out "
-            f"{tested} (test_molecules){also}; skipped: {held.meta['skipped'] or 'none'}"
+            f"source: {config.source.kind} holds {len(numbers)} usable molecules, too few to hold any out; "
+            f"skipped: {held.meta['skipped'] or 'none'}"
+        )
+    if tested < config.test_molecules:
+        logging.getLogger(__name__).warning(
+            "%s holds %d molecules: %d are held out, not test_molecules: %d",
+            *(config.source.kind, len(numbers), tested, config.test_molecules),
         )
     # numbers are hashes, so the smallest are a random choice that every seed and every study shares
     parts = (numbers[tested + tuned :], numbers[tested : tested + tuned], numbers[:tested])

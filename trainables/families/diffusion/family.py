@@ -64,8 +64,10 @@ class Diffusion(Family):
         found = evaluate.loss(self.config, denoiser, test, self._fixed)
         molecules = evaluate.judged(self.config, denoiser, test, stream.child("judged"))
         metrics = {"constant_loss": found["constant_loss"]} | evaluate.metrics(self.config, molecules)
-        skipped = float(sum(self.data.skipped.values()))
-        return Evaluation(found["test_loss"], metrics | {"skipped": skipped}, files=pictures.files(molecules))
+        metrics["skipped"] = float(sum(self.data.skipped.values()))
+        if (held_out := len(np.unique(test.molecule))) < self.config.test_molecules:
+            metrics["held_out_molecules"] = float(held_out)
+        return Evaluation(found["test_loss"], metrics, files=pictures.files(molecules))
 
     def validate(self, model: Payload) -> float:
         denoiser = load(self.config, model.tensors)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import zipfile
+import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -99,7 +101,7 @@ def package_file(package: str, *parts: str) -> Path:
 
 
 def content(path: str) -> bytes:
-    """A file's bytes, local or any fsspec URL, decompressed by its suffix.
+    """A file's bytes, local or any fsspec URL, decompressed by its suffix; a zip holds one file.
 
     Raises:
         ValueError: it can't be read; one line says why.
@@ -108,12 +110,37 @@ def content(path: str) -> bytes:
 
     check_place("source.path", path)
     try:
+        if path.lower().endswith(".zip"):
+            return _only_member(path)
         with fsspec.open(path, "rb", compression="infer") as file:
             data: bytes = file.read()
     except (OSError, ValueError, ImportError) as problem:
         reason = str(problem).strip().splitlines()[0] if str(problem).strip() else type(problem).__name__
         raise ValueError(f"source.path: can't read {path!r} ({reason})") from problem
     return data
+
+
+def _only_member(path: str) -> bytes:
+    """The one file of a zip.
+
+    Raises:
+        ValueError: there is none, or more; what desktops leave behind does not count.
+        OSError: it is no zip, or can't be read.
+    """
+    import fsspec
+
+    try:
+        with fsspec.open(path, "rb") as file, zipfile.ZipFile(file) as archive:
+            names = [m.filename for m in archive.infolist() if not m.is_dir()]
+            held = [name for name in names if not any(part.startswith((".", "__MACOSX")) for part in name.split("/"))]
+            if len(held) != 1:
+                listed = ", ".join(held[:3]) + (", …" if len(held) > 3 else "")
+                raise ValueError(
+                    f"the zip holds {len(held)} files, not one: {listed or 'none'}; unpack it and name one"
+                )
+            return archive.read(held[0])
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as problem:
+        raise OSError(str(problem)) from problem
 
 
 def digest(data: bytes) -> str:

@@ -7,6 +7,7 @@ import hashlib
 import io
 import re
 import zipfile
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, ClassVar, Literal
 
@@ -125,11 +126,33 @@ class Npz(FileSource):
         missing = {"z", "pos", "n_atoms"} - arrays.keys()
         if missing:
             raise ValueError(f"source.path: {self.path!r} lacks the arrays {', '.join(sorted(missing))}")
+        _check_arrays(self.path, arrays)
         atoms = int(arrays["n_atoms"].sum(dtype=np.int64))
         if arrays["z"].shape != (atoms,) or arrays["pos"].shape != (atoms, 3):
             shapes = f"z has shape {arrays['z'].shape} and pos {arrays['pos'].shape}"
             raise ValueError(f"source.path: n_atoms of {self.path!r} sums to {atoms}, but {shapes}")
+        smiles, count = arrays.get("smiles"), len(arrays["n_atoms"])
+        if smiles is not None and smiles.shape != (count,):
+            raise ValueError(f"source.path: smiles of {self.path!r} has shape {smiles.shape} for {count} molecules")
         return arrays
+
+
+def _check_arrays(path: str, arrays: Mapping[str, np.ndarray]) -> None:
+    """Refuse arrays of other kinds or lengths than molecules have.
+
+    Raises:
+        ValueError: one line says which.
+    """
+    counts = arrays["n_atoms"]
+    for name, kinds, what in (
+        ("n_atoms", "iu", "whole numbers"),
+        ("z", "iu", "whole numbers"),
+        ("pos", "fiu", "numbers"),
+    ):
+        if arrays[name].dtype.kind not in kinds:
+            raise ValueError(f"source.path: {name} of {path!r} must be {what}, not {arrays[name].dtype}")
+    if counts.ndim != 1 or (counts < 0).any():
+        raise ValueError(f"source.path: n_atoms of {path!r} must be one count for each molecule, none below 0")
 
 
 class Qm9(MoleculeSource):
@@ -175,10 +198,25 @@ def from_coordinates(items: list[tuple[np.ndarray, np.ndarray, str | None]], lim
                 break
             z, place, smiles = items[index]
             try:
+                _check_row(z, place)
                 found.add(bonded(z, place, smiles), [place])
             except Unusable as problem:
                 found.skipped[str(problem)] += 1
     return found.loaded()
+
+
+def _check_row(z: np.ndarray, place: np.ndarray) -> None:
+    """Refuse what is no geometry.
+
+    Raises:
+        Unusable: with the reason.
+    """
+    if place.shape == (0, 3):
+        raise Unusable("no coordinates")
+    if place.shape != (len(z), 3):
+        raise Unusable("coordinates are not three numbers for each atom")
+    if not np.isfinite(place).all():
+        raise Unusable("coordinates are not finite")
 
 
 def _numbers(elements: str) -> np.ndarray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -73,14 +73,7 @@ class Hub(SmilesSource):
     def load(self) -> Loaded:
         if self.positions is None or self.atomic_numbers is None:
             return super().load()
-        items = [
-            (
-                np.array(row[self.atomic_numbers], dtype=np.uint8),
-                np.array(row[self.positions], dtype=np.float32).reshape(-1, 3),
-                row[self.smiles],
-            )
-            for row in self._table()
-        ]
+        items = [(*_geometry(row[self.atomic_numbers], row[self.positions]), row[self.smiles]) for row in self._table()]
         return from_coordinates(items, self.limit)
 
     def _table(self) -> Dataset:
@@ -112,6 +105,16 @@ class Hub(SmilesSource):
             raise ValueError(
                 f"source.name: split {self.split!r} of {self.name!r} can't be read ({reason})"
             ) from problem
+
+
+def _geometry(numbers: Any, positions: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Atomic numbers [n] and coordinates [n, 3] of a row; of shape [0, 3] where it has none, [1] where unfit."""
+    if numbers is None or positions is None:
+        return np.empty(0, np.uint8), np.empty((0, 3), np.float32)
+    try:
+        return np.array(numbers, dtype=np.uint8), np.array(positions, dtype=np.float32).reshape(-1, 3)
+    except (TypeError, ValueError, OverflowError):
+        return np.empty(0, np.uint8), np.full(1, np.nan, np.float32)
 
 
 @lru_cache(maxsize=4)

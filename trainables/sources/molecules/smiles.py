@@ -115,10 +115,6 @@ class Smiles(SmilesSource):
         return list(frame[self.column])
 
 
-class _TooLarge(Exception):
-    """A sound molecule that the source's settings leave out, and hence no entry that was skipped."""
-
-
 @lru_cache(maxsize=4)
 def _chosen(source: SmilesSource, content_digest: str) -> tuple[list[Chem.Mol], dict[str, int]]:
     """Molecules to embed, hydrogens added, one for each graph; and the entries skipped, by reason.
@@ -140,8 +136,6 @@ def _chosen(source: SmilesSource, content_digest: str) -> tuple[list[Chem.Mol], 
                 if number in found:
                     raise Unusable("repeated molecule")
                 found[number] = mol
-            except _TooLarge:
-                continue
             except Unusable as problem:
                 collector.skipped[str(problem)] += 1
     if not found:
@@ -153,8 +147,7 @@ def _usable(word: str, max_heavy_atoms: int) -> Chem.Mol:
     """The molecule with hydrogens, fit to be embedded.
 
     Raises:
-        Unusable: with the reason.
-        _TooLarge: it is beyond the size that the source asks for.
+        Unusable: with the reason; one is that it is larger than the source asks for.
     """
     from rdkit import Chem
     from rdkit.Chem import rdForceFieldHelpers
@@ -163,7 +156,7 @@ def _usable(word: str, max_heavy_atoms: int) -> Chem.Mol:
     if mol is None:
         raise Unusable("SMILES does not parse")
     if mol.GetNumHeavyAtoms() > max_heavy_atoms:
-        raise _TooLarge
+        raise Unusable("larger than max_heavy_atoms")
     if mol.GetNumHeavyAtoms() < 2:
         raise Unusable("fewer than two heavy atoms")
     whole = Chem.AddHs(mol)

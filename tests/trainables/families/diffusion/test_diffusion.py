@@ -96,6 +96,19 @@ class TestRows:
         with pytest.raises(ValueError, match=r"^source: smiles holds 2 usable molecules.*'SMILES does not parse': 1"):
             prepare(config, MemoryStore())
 
+    def test_what_is_held_out_shrinks_with_the_data(self, tmp_path: Path, caplog: pytest.LogCaptureFixture):
+        path = tmp_path / "few.csv"
+        path.write_text("smiles\n" + "".join(f"{'C' * (n + 2)}O\n" for n in range(8)))
+        few = Smiles(path=str(path), conformers=1)
+        config = TINY.model_copy(update={"source": few, "test_molecules": 150, "validation_molecules": 75})
+        data = prepare(config, MemoryStore())
+        assert [len(part) for part in (data.train, data.validation, data.test)] == [6, 1, 1]
+        assert config.available_rows() == 6
+        assert "smiles holds 8 molecules: 1 are held out, not test_molecules: 150" in caplog.text
+        stated = config.model_copy(update={"test_molecules": 4, "validation_molecules": 3})
+        whole = prepare(stated, MemoryStore())
+        assert [len(part) for part in (whole.train, whole.validation, whole.test)] == [1, 3, 4]
+
     def test_conformers_are_embedded_once_for_a_store(self, monkeypatch):
         store = MemoryStore()
         first = prepare(TINY, store)
