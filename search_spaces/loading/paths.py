@@ -12,6 +12,9 @@ from typing import Any
 PLACES = frozenset({"path", "test_path", "labels"})
 """Fields of a `source` that say where data lies."""
 
+PARTS = frozenset({"real", "foreign"})
+"""Of a blend: sources in a `source`."""
+
 WORDS = frozenset({"grid", "choice"})
 """Words of a search space whose lists hold values of the path they stand at."""
 
@@ -30,7 +33,7 @@ def absolute(raw: Any, base: Path, at: tuple[str, ...] = ()) -> Any:
         return [absolute(value, base, at) for value in raw]
     if isinstance(raw, str) and at[-2:] == ("checkpoint", "path"):
         return located(raw, base)
-    if isinstance(raw, str) and len(at) > 1 and at[-2] == "source":
+    if isinstance(raw, str) and (at[-2:-1] == ("source",) or (at[-3:-2] == ("source",) and at[-2] in PARTS)):
         local = at[-1] in PLACES or (at[-1] == "name" and (base / raw).exists())  # a hub's loader looks there first
         return located(raw, base) if local else raw
     return raw

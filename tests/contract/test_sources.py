@@ -23,6 +23,7 @@ from trainables.sources.images.files import Folder
 from trainables.sources.molecules import Nci
 from trainables.sources.molecules.smiles import Smiles
 from trainables.sources.text import Pydoc
+from trainables.sources.text.blend import Blend
 from trainables.sources.text.files import TextFile
 from trainables.testing import SOURCE_CHECKS, SourceBench
 
@@ -59,6 +60,23 @@ def plain_text(folder: Path) -> SourceBench:
         TextFile(path=str(one), test_path=str(other)),
     ]
     return SourceBench(TextFile(path=str(one)), TextFile(path=moved(one)), tuple(others))
+
+
+def blend(folder: Path) -> SourceBench:
+    one, other, copy = (folder / name for name in ("one.txt", "other.txt", "third.txt"))
+    texts = ["\n\n".join(f"{word} number {number}." for number in range(60)) for word in ("real", "made", "else")]
+    for path, text in zip((one, other, copy), texts, strict=True):
+        path.write_text(text)
+    base: dict[str, Any] = {"real": TextFile(path=str(one)), "foreign": TextFile(path=str(other)), "share": 0.5}
+    changes: list[dict[str, Any]] = [
+        {"share": 0.25},
+        {"test": 0.2},
+        {"validation": 0.3},
+        {"foreign": TextFile(path=str(copy))},
+        {"real": TextFile(path=str(copy))},
+    ]
+    same = Blend(**base | {"real": TextFile(path=moved(one))})
+    return SourceBench(Blend(**base), same, tuple(Blend(**base | change) for change in changes))
 
 
 def parquet_text(folder: Path) -> SourceBench:
@@ -127,7 +145,7 @@ def embedded_molecules(folder: Path) -> SourceBench:
 
 
 BENCHES: tuple[Maker, ...] = (
-    pydoc, plain_text, parquet_text, digits, pictures, table_of_pictures, smiles, embedded_molecules,
+    pydoc, plain_text, blend, parquet_text, digits, pictures, table_of_pictures, smiles, embedded_molecules,
 )  # fmt: skip
 
 

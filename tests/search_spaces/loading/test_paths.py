@@ -45,6 +45,10 @@ def test_every_value_of_a_space_is_found_and_urls_stay(tmp_path: Path) -> None:
     whole = {"family.source": {"choice": [{"kind": "text", "path": "x"}]}, "family.overrides": {"path": "x"}}
     assert absolute(whole, tmp_path)["family.source"]["choice"][0]["path"] == f"{tmp_path}/x"
     assert absolute(whole, tmp_path)["family.overrides"]["path"] == "x", "no place of data"
+    blend = {"source": {"real": {"path": "x"}, "foreign": {"kind": "text", "path": "y"}}, "real": {"path": "z"}}
+    parts = absolute(blend, tmp_path)
+    assert [parts["source"][part]["path"] for part in ("real", "foreign")] == [f"{tmp_path}/x", f"{tmp_path}/y"]
+    assert parts["real"]["path"] == "z", "no place of data"
 
 
 def test_a_path_of_the_command_line_means_the_working_directory(

@@ -18,6 +18,7 @@ TEXTS = Registry(
         "pydoc": "trainables.sources.text.base:Pydoc",
         "docstrings": "trainables.sources.text.docstrings:Docstrings",
         "text": "trainables.sources.text.files:TextFile",
+        "blend": "trainables.sources.text.blend:Blend",
         "hub": "trainables.sources.text.hub:TextHub",
         "tinystories": "trainables.sources.text.hub:TinyStories",
     },
