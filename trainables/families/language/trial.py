@@ -14,7 +14,8 @@ from trainables.families.language.model import create, hf_config
 if TYPE_CHECKING:
     from trainables.families.language.config import LanguageConfig
 
-PLACES = 8
+WORDS = 64
+"""Different tokens that are read; a vocabulary has more."""
 
 
 @dataclass(frozen=True)
@@ -32,10 +33,15 @@ def try_out(config: LanguageConfig) -> None:
     """Refuse an architecture that can't work; once a process and architecture.
 
     Raises:
-        ValueError: it can't be built with its dimensions and overrides, raises when it reads a row, or sees later
-            tokens.
+        ValueError: it can't be built with its dimensions and overrides, has other dimensions than stated, raises when
+            it reads a row, or sees later tokens.
     """
-    hf_config(config)
+    try:
+        _check_dimensions(config)
+    except Exception as problem:  # an architecture's own code may raise anything
+        if isinstance(problem, ValueError) and str(problem).startswith(("architecture: ", "overrides: ")):
+            raise
+        raise _does_not_work(config, problem) from problem
     shape = {"architecture", "size", "width", "layers", "heads", "intermediate", "overrides", "vocabulary", "context"}
     shape |= config.start_fields
     _look(canonical_json(config.model_dump(mode="json", include=shape)), type(config))
@@ -64,6 +70,42 @@ def try_checkpoint(config: LanguageConfig) -> None:
         _load(base.digest, canonical_json(config.overrides), Carried(config))
 
 
+EXCESS = 50
+"""Times the parameters of a plain transformer of the stated dimensions beyond which these did not take effect."""
+
+
+def _check_dimensions(config: LanguageConfig) -> None:
+    """Refuse a model that is large because its config has dimensions of its own, which nobody stated.
+
+    Raises:
+        ValueError: one line names the largest of these.
+    """
+    found = hf_config(config)
+    if config.overrides or config.base is not None:
+        return
+    dims = config.shape
+    asked = 12 * dims.layers * dims.width**2 + 2 * config.vocabulary * dims.width
+    if config.parameters > max(LARGEST, EXCESS * asked):
+        stated = {config.vocabulary, dims.width, dims.layers, dims.heads, dims.intermediate, config.positions}
+        parts = [name for name, value in vars(found).items() if hasattr(value, "to_dict")]
+        own = {
+            name: value for name, value in vars(found).items() if type(value) is int and value not in {0, 1, *stated}
+        }
+        largest = sorted((n for n in own if not n.endswith("_token_id")), key=lambda name: -own[name])[:4]
+        listed = ", ".join([*parts, *(f"{name}: {own[name]}" for name in largest)])
+        raise ValueError(
+            f"architecture: {config.architecture!r} has {config.parameters:,} parameters where about {asked:,} are "
+            f"asked for: it has dimensions of its own; state them in overrides ({listed})"
+        )
+
+
+def _does_not_work(config: LanguageConfig, problem: Exception) -> ValueError:
+    reason = (str(problem).strip().splitlines() or [""])[0]
+    said = f"{type(problem).__name__}: {reason}" if reason else type(problem).__name__
+    name = config.architecture if config.base is None else config.base.model_type
+    return ValueError(f"architecture: {name!r} does not work with its dimensions and overrides ({said})")
+
+
 @lru_cache(maxsize=64)
 def _load(digest: str, overrides: str, carried: Carried) -> None:
     pretrained(carried.config)
@@ -79,17 +121,13 @@ def _look(shape: str, kind: type[LanguageConfig]) -> None:
         if config.parameters > LARGEST:
             return
         model = create(config, 0).eval()
-        tokens_BT = torch.arange(2 * PLACES, device=next(model.parameters()).device).view(2, PLACES)
+        tokens_BT = torch.arange(2 * config.context, device=next(model.parameters()).device).view(2, -1) % WORDS
         later_BT = tokens_BT.clone()
         later_BT[:, -1] += 1
         with torch.inference_mode():
             before, after = (model(t, use_cache=False).logits[:, :-1].float() for t in (tokens_BT, later_BT))
     except Exception as problem:  # an architecture's own code may raise anything
-        reason = (str(problem).strip().splitlines() or [""])[0]
-        said = f"{type(problem).__name__}: {reason}" if reason else type(problem).__name__
-        raise ValueError(
-            f"architecture: {name!r} does not work with its dimensions and overrides ({said})"
-        ) from problem
+        raise _does_not_work(config, problem) from problem
     if not torch.allclose(before, after, atol=1e-4, rtol=1e-3):
         raise ValueError(
             f"architecture: {name!r} sees later tokens, so that its loss would know the answer; take a causal one "

@@ -254,3 +254,22 @@ def test_other_decoders_make_other_batches() -> None:
     assert tiny("gpt2").sampling_identity().get("decoder") is None
     assert tiny("gpt_neox").sampling_identity()["decoder"] == 2
     assert tiny("llama", overrides={"num_key_value_heads": 1}).sampling_identity()["decoder"] == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "overrides", "message"),
+    [
+        ("blt", {}, r"has 4,\d{3},\d{3},\d{3} parameters where about .*encoder_hash_byte_group_vocab: 500002"),
+        ("git", {}, r"has [0-9,]+ parameters where about .*\(vision_config"),
+        ("dots1", {}, r"does not work with its dimensions and overrides \(TypeError"),
+        ("roberta", {"is_decoder": True}, r"does not work with its dimensions and overrides \(.*out of "),
+    ],
+)
+def test_what_fails_only_when_built_or_at_the_last_place_is_one_line_before(
+    name: str, overrides: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValueError, match=f"^architecture: '{name}' {message}") as caught:
+        tiny(name, overrides=overrides).check(20, 1)
+    assert "\n" not in str(caught.value)
+    if name == "roberta":
+        tiny(name, overrides=overrides | {"max_position_embeddings": PLACES + 2}).check(20, 1)
