@@ -39,7 +39,8 @@ def try_out(config: LanguageConfig) -> None:
     try:
         _check_dimensions(config)
     except Exception as problem:  # an architecture's own code may raise anything
-        if isinstance(problem, ValueError) and str(problem).startswith(("architecture: ", "overrides: ")):
+        told = config.base is not None or str(problem).startswith(("architecture: ", "overrides: "))
+        if told and isinstance(problem, ValueError):
             raise
         raise _does_not_work(config, problem) from problem
     shape = {"architecture", "size", "width", "layers", "heads", "intermediate", "overrides", "vocabulary", "context"}
@@ -121,7 +122,9 @@ def _look(shape: str, kind: type[LanguageConfig]) -> None:
         if config.parameters > LARGEST:
             return
         model = create(config, 0).eval()
-        tokens_BT = torch.arange(2 * config.context, device=next(model.parameters()).device).view(2, -1) % WORDS
+        tokens_BT = torch.arange(2 * config.context, device=next(model.parameters()).device).view(2, -1) % min(
+            WORDS, config.tokens - 1
+        )
         later_BT = tokens_BT.clone()
         later_BT[:, -1] += 1
         with torch.inference_mode():
