@@ -90,7 +90,7 @@ class Registry:
             ValueError: no such kind; the message lists the kinds and the nearest one.
         """
         if kind not in self._entries:
-            raise ValueError(f"unknown {self.noun} {kind!r}{suggest(kind, self._entries)}")
+            raise ValueError(f"unknown {self.noun} {kind!r}{did_you_mean(kind, self._entries)}")
         module, _, name = self._entries[kind].partition(":")
         cls: type[Any] = getattr(importlib.import_module(module), name)
         return cls
@@ -107,7 +107,7 @@ def _kind_of(value: Any) -> Any:
     return getattr(value, "kind", None)
 
 
-def suggest(word: str, known: Sequence[str] | Mapping[str, Any] | Iterator[str]) -> str:
+def did_you_mean(word: str, known: Sequence[str] | Mapping[str, Any] | Iterator[str]) -> str:
     """The tail of a "no such name" message: the nearest known name, and all of them."""
     names = sorted(known)
     near = difflib.get_close_matches(word, names, n=1)
@@ -151,10 +151,10 @@ def _message(error: ErrorDetails, model: type[BaseModel] | None) -> str:
     context = error.get("ctx", {})
     match error["type"]:
         case "extra_forbidden":
-            return "unknown key" + suggest(str(error["loc"][-1]), model.model_fields if model else [])
+            return "unknown key" + did_you_mean(str(error["loc"][-1]), model.model_fields if model else [])
         case "union_tag_invalid":
             known = [tag.strip("' ") for tag in str(context["expected_tags"]).split(",")]
-            return f"unknown kind {context['tag']!r}{suggest(str(context['tag']), known)}"
+            return f"unknown kind {context['tag']!r}{did_you_mean(str(context['tag']), known)}"
         case "union_tag_not_found":
             word = error["input"]
             return f"needs a mapping with the key `kind`, as in {{kind: {word if isinstance(word, str) else '…'}}}"

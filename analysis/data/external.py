@@ -170,12 +170,12 @@ def _is_index(table: pd.DataFrame, name: str) -> bool:
 
 def _renamed(table: pd.DataFrame, columns: dict[str, str], name: str) -> pd.DataFrame:
     """Our names for mapped columns."""
-    from trainables.config import suggest
+    from trainables.config import did_you_mean
 
     for ours, theirs in columns.items():
         if theirs not in table:
             raise ValueError(
-                f"columns.{ours}: {name} has no column {theirs!r}{suggest(theirs, map(str, table.columns))}"
+                f"columns.{ours}: {name} has no column {theirs!r}{did_you_mean(theirs, map(str, table.columns))}"
             )
         if ours not in _MAPPABLE and not ours.removeprefix("family.").replace("_", "").isalnum():
             raise ValueError(f"columns.{ours}: not a name (known: {', '.join(_MAPPABLE)}, family.NAME, or a metric's)")

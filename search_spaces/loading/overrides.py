@@ -12,7 +12,7 @@ from search_spaces.expansion import put
 from search_spaces.space import WORDS
 from search_spaces.study import BLOCK_KEYS
 from trainables.cell import Cell
-from trainables.config import suggest
+from trainables.config import did_you_mean
 
 _WHOLE = ("name", "description", "budget", "require_power", "resources")
 
@@ -52,7 +52,7 @@ def _apply(raw: dict[str, Any], key: str, value: Any) -> None:
             _in_block(block, key, value)
     else:
         known = [*_WHOLE, *BLOCK_KEYS, *Cell.model_fields, *names]
-        raise StudyError(f"unknown key {head!r}{suggest(head, known)}")
+        raise StudyError(f"unknown key {head!r}{did_you_mean(head, known)}")
 
 
 def _in_block(block: dict[str, Any], key: str, value: Any) -> None:
@@ -65,7 +65,7 @@ def _in_block(block: dict[str, Any], key: str, value: Any) -> None:
     elif head in Cell.model_fields:
         _set_field(block, space, key, value)
     else:
-        raise StudyError(f"unknown key {head!r}{suggest(head, [*BLOCK_KEYS, *Cell.model_fields])}")
+        raise StudyError(f"unknown key {head!r}{did_you_mean(head, [*BLOCK_KEYS, *Cell.model_fields])}")
 
 
 def _set_field(block: dict[str, Any], space: dict[str, Any], key: str, value: Any) -> None:

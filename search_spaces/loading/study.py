@@ -19,7 +19,7 @@ from search_spaces.loading.yaml_lines import line_of, parse
 from search_spaces.studies import STUDIES, named_study
 from search_spaces.study import BLOCK_KEYS, Study
 from trainables.cell import Cell
-from trainables.config import explain, suggest
+from trainables.config import did_you_mean, explain
 
 
 def load_study(reference: str, overrides: Sequence[str] = ()) -> Study:
@@ -42,7 +42,7 @@ def load_study(reference: str, overrides: Sequence[str] = ()) -> Study:
     if ":" in reference:
         return _override(_from_function(reference), reference, overrides)
     raise StudyError(
-        f"unknown study {reference!r}{suggest(reference, STUDIES)}; a YAML file or module:function is taken as well"
+        f"unknown study {reference!r}{did_you_mean(reference, STUDIES)}; a YAML file or module:function is taken too"
     )
 
 
@@ -113,7 +113,7 @@ def _validate(raw: Mapping[str, Any]) -> Study:
     known = [key for key in Study.model_fields if key != "blocks"] + list(BLOCK_KEYS)
     for key in raw:
         if key not in (*known, "blocks"):
-            raise StudyError(f"{key}: unknown key{suggest(str(key), known)}")
+            raise StudyError(f"{key}: unknown key{did_you_mean(str(key), known)}")
     if "cell" not in raw and "blocks" not in raw:
         raise StudyError("cell: missing; a study needs a base cell, as in cell: {family: {kind: gaussian}}")
     try:

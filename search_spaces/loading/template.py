@@ -12,7 +12,7 @@ import yaml
 
 from search_spaces.errors import StudyError
 from search_spaces.loading.schema import SCHEMA_FILES
-from trainables.config import suggest
+from trainables.config import did_you_mean
 from trainables.families import FAMILIES
 from trainables.policies import POLICIES
 
@@ -83,10 +83,10 @@ def template(
 
 def _known(family: str, policies: Sequence[str]) -> Any:
     if family not in FAMILIES:
-        raise StudyError(f"FAMILY: unknown family {family!r}{suggest(family, list(FAMILIES))}")
+        raise StudyError(f"FAMILY: unknown family {family!r}{did_you_mean(family, list(FAMILIES))}")
     for policy in policies:
         if policy not in POLICIES:
-            raise StudyError(f"--policy {policy}: unknown policy {policy!r}{suggest(policy, list(POLICIES))}")
+            raise StudyError(f"--policy {policy}: unknown policy {policy!r}{did_you_mean(policy, list(POLICIES))}")
     return FAMILIES.get(family)
 
 

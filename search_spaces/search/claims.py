@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from trainables.config import suggest
+from trainables.config import did_you_mean
 from trainables.policies import POLICIES
 
 Assertion = Literal["bounded", "diverges", "beats"]
@@ -61,5 +61,5 @@ def parse_claim(text: str) -> Claim:
 
 def _policy(kind: str) -> str:
     if kind not in POLICIES:
-        raise ValueError(f"claim: unknown policy {kind!r}{suggest(kind, list(POLICIES))}")
+        raise ValueError(f"claim: unknown policy {kind!r}{did_you_mean(kind, list(POLICIES))}")
     return kind

@@ -7,7 +7,7 @@ from typing import Any
 
 from search_spaces.search.samplers import SamplerConfig
 from search_spaces.space import Choice, Range, Space, drawn_words
-from trainables.config import suggest
+from trainables.config import did_you_mean
 
 
 def check_points(points: Sequence[Mapping[str, Any]], space: Space) -> None:
@@ -21,7 +21,7 @@ def check_points(points: Sequence[Mapping[str, Any]], space: Space) -> None:
         for path, value in point.items():
             if path not in words:
                 grid = "; it is a grid, all of which is run on every point" if path in space else ""
-                raise ValueError(f"search.points.{number}: unknown path {path!r}{grid or suggest(path, words)}")
+                raise ValueError(f"search.points.{number}: unknown path {path!r}{grid or did_you_mean(path, words)}")
             if not allowed(words[path], value):
                 word = words[path].model_dump(exclude={"when"})
                 raise ValueError(f"search.points.{number}.{path}: {value!r} is not in {word}")

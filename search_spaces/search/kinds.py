@@ -11,7 +11,7 @@ from search_spaces.search.initial_points import check_points, check_sampler
 from search_spaces.search.objectives import METRICS, OBJECTIVES
 from search_spaces.search.samplers import SAMPLERS, SamplerConfig, Tpe, by_name
 from search_spaces.space import Space, drawn_words
-from trainables.config import Config, Registry, suggest
+from trainables.config import Config, Registry, did_you_mean
 
 if TYPE_CHECKING:
     AnySampler = SamplerConfig
@@ -233,7 +233,7 @@ class OptunaSearch(DrawingSearch):
         for name in names:
             statistic = name.partition(":")[0]
             if statistic not in OBJECTIVES:
-                raise ValueError(f"objective: unknown objective {statistic!r}{suggest(statistic, OBJECTIVES)}")
+                raise ValueError(f"objective: unknown objective {statistic!r}{did_you_mean(statistic, OBJECTIVES)}")
         if len(set(names)) < len(names):
             raise ValueError(f"objective: {', '.join(names)}: the same name stands there twice")
         if len(self.modes) != len(names):

@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 
 from search_spaces.search.kinds import Mode, SearchConfig
 from search_spaces.search.objectives import METRICS
-from trainables.config import Config, Registry, suggest
+from trainables.config import Config, Registry, did_you_mean
 
 
 class SchedulerConfig(Config):
@@ -31,7 +31,7 @@ class SchedulerConfig(Config):
     @model_validator(mode="after")
     def _rankable(self) -> SchedulerConfig:
         if self.metric is not None and self.metric not in METRICS:
-            raise ValueError(f"metric: {self.metric!r} can't rank unfinished cells{suggest(self.metric, METRICS)}")
+            raise ValueError(f"metric: {self.metric!r} can't rank unfinished cells{did_you_mean(self.metric, METRICS)}")
         return self
 
 

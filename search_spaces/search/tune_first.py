@@ -15,7 +15,7 @@ from pydantic import Field, field_validator, model_validator
 
 from search_spaces.search.kinds import SearchConfig
 from search_spaces.space import Choice, Grid, Range, Word, parse_word
-from trainables.config import Config, suggest
+from trainables.config import Config, did_you_mean
 from trainables.lineage import Stream, make_key
 
 
@@ -73,7 +73,7 @@ class TuneFirst(Config):
             if isinstance(self.params, Mapping) and path in space:
                 raise ValueError(f"tune_first.params: {path}: the space sets it as well; leave one of them out")
             if not isinstance(self.params, Mapping) and path not in space:
-                near = suggest(path, [held for held in space if held.startswith("family.")])
+                near = did_you_mean(path, [held for held in space if held.startswith("family.")])
                 raise ValueError(f"tune_first.params: {path}: the space has no word for it{near}")
             if self.words(space)[path].when:
                 raise ValueError(f"tune_first.params: {path}: a path that is tuned can't have a condition")

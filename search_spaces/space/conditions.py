@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from search_spaces.space.words import Choice, Grid, Range
-from trainables.config import suggest
+from trainables.config import did_you_mean
 
 Space = Mapping[str, Grid | Choice | Range]
 
@@ -84,7 +84,7 @@ def _problem(path: str, other: str, allowed: tuple[Any, ...], space: Space, base
         held = look(other, base)
         if held is MISSING:
             known = [*space, *_paths(base)]
-            return f"there is no {other!r} in the space or in the cell{suggest(other, known)}"
+            return f"there is no {other!r} in the space or in the cell{did_you_mean(other, known)}"
         fixed = not any(_equal(held, value) for value in allowed)
         return f"{other} is {held!r} in the cell, so this never holds; let it vary, or leave the path out" * fixed
     word = space[over]

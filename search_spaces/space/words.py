@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import BeforeValidator, Field, SerializeAsAny, field_validator, model_serializer, model_validator
 
-from trainables.config import Config, canonical_json, suggest
+from trainables.config import Config, canonical_json, did_you_mean
 
 Condition = dict[str, tuple[Any, ...]]
 """Dotted path -> the values of it for which a word applies; several paths must all agree."""
@@ -201,7 +201,7 @@ def _several(path: str, held: Any) -> tuple[Any, ...]:
 def _parse(word: Any, values: Any) -> Grid | Choice | Range:
     word = "grid" if word == "grid_search" else str(word)
     if word not in WORDS:
-        raise ValueError(f"unknown word {word!r}{suggest(word, WORDS)}")
+        raise ValueError(f"unknown word {word!r}{did_you_mean(word, WORDS)}")
     if not isinstance(values, Sequence) or isinstance(values, str):
         raise ValueError(f"{word}: needs a list, not {values!r}")
     return _build(word, [_plain(item) for item in values])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from search_spaces.loading import SCHEMAS, reference_page, schema_text
 from sweep.commands.outcome import DONE
 from sweep.errors import UsageError
-from trainables.config import suggest
+from trainables.config import did_you_mean
 
 REFERENCE = "reference"
 
@@ -21,5 +21,5 @@ def schema(what: str) -> int:
     elif what in SCHEMAS:
         print(schema_text(what), end="")
     else:
-        raise UsageError(f"WHAT: no schema of {what!r}{suggest(what, [*SCHEMAS, REFERENCE])}")
+        raise UsageError(f"WHAT: no schema of {what!r}{did_you_mean(what, [*SCHEMAS, REFERENCE])}")
     return DONE

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sweep.errors import UsageError
-from trainables.config import suggest
+from trainables.config import did_you_mean
 
 PEAK = {"H200": 989e12, "H100": 989e12, "A100": 312e12, "L40S": 362e12, "L4": 121e12, "T4": 65e12}
 """Dense 16-bit operations a second, from the vendor's data sheets (SXM where there are several; T4: float16)."""
@@ -20,5 +20,5 @@ def gpu_hours(flops: float, gpu: str) -> float:
         UsageError: the accelerator is not in the table.
     """
     if gpu not in PEAK:
-        raise UsageError(f"--gpu: unknown accelerator {gpu!r}{suggest(gpu, PEAK)}")
+        raise UsageError(f"--gpu: unknown accelerator {gpu!r}{did_you_mean(gpu, PEAK)}")
     return flops / (PEAK[gpu] * UTILISATION) / 3600

@@ -14,7 +14,7 @@ from sweep.planning.accelerators import PEAK, UTILISATION
 from sweep.planning.forecast import Forecast
 from sweep.planning.plan import Left
 from sweep.progress import duration
-from trainables.config import Config, explain, suggest
+from trainables.config import Config, did_you_mean, explain
 
 
 class Cluster(Config):
@@ -43,7 +43,7 @@ class Cluster(Config):
     @model_validator(mode="after")
     def _known(self) -> Cluster:
         if self.gpu and self.gpu not in PEAK:
-            raise ValueError(f"gpu: unknown accelerator {self.gpu!r}{suggest(self.gpu, PEAK)}")
+            raise ValueError(f"gpu: unknown accelerator {self.gpu!r}{did_you_mean(self.gpu, PEAK)}")
         return self
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from search_spaces import OptunaSearch, StudyError
 from search_spaces.search import OBJECTIVES, Mode
 from sweep.scheduling import Job
-from trainables.config import suggest
+from trainables.config import did_you_mean
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -73,7 +73,7 @@ def parse(name: str, field: str = "search.objective") -> Objective:
     """
     statistic, *rest = name.split(":")
     if statistic not in OBJECTIVES:
-        raise StudyError(f"{field}: unknown objective {statistic!r}{suggest(statistic, OBJECTIVES)}")
+        raise StudyError(f"{field}: unknown objective {statistic!r}{did_you_mean(statistic, OBJECTIVES)}")
     argument = ""
     if statistic in ("definition", "growth_gap") or (statistic == "time_to_collapse" and rest and rest[0] in _events()):
         argument = rest.pop(0) if rest else ""
@@ -100,7 +100,7 @@ def check_policies(objective: Objective, kinds: Sequence[str], field: str = "sea
             )
     for policy in named:
         if policy not in kinds:
-            near = suggest(policy, kinds)
+            near = did_you_mean(policy, kinds)
             raise StudyError(f"{field}: {objective.name}: a suggestion has no cell of {policy!r}{near}")
 
 

@@ -14,7 +14,7 @@ from sweep.tracking.base import Guarded, NullTracker, Several, Tracker
 from sweep.tracking.database import ready
 from sweep.tracking.ledger import local_folder
 from sweep.workspace import MLFLOW_SCHEMES, NO_TRACKING, Workspace, is_mlflow, scheme_of
-from trainables.config import suggest
+from trainables.config import did_you_mean
 
 TRACKERS: Mapping[str, str] = {
     "csv": "sweep.tracking.files:CsvTracker",
@@ -137,7 +137,7 @@ def _open(
         return found
     if not is_mlflow(uri):
         known = [*TRACKERS, *plugins, *MLFLOW_SCHEMES]
-        raise TrackingError(f"--tracking-uri {uri}: unknown scheme {scheme!r}{suggest(scheme, known)}")
+        raise TrackingError(f"--tracking-uri {uri}: unknown scheme {scheme!r}{did_you_mean(scheme, known)}")
     from sweep.tracking.mlflow import MlflowTracker
 
     if workspace.is_own_database(uri):

@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from trainables import Cell
-from trainables.config import Config, Registry, canonical_json, explain, suggest
+from trainables.config import Config, Registry, canonical_json, did_you_mean, explain
 
 GAUSSIAN = {"kind": "gaussian"}
 REPLACE = {"kind": "replace"}
@@ -132,7 +132,7 @@ def test_a_registry_names_the_nearest_kind():
 
 
 def test_suggestions_list_what_there_is():
-    assert suggest("zzz", ["b", "a"]) == " (known: a, b)"
+    assert did_you_mean("zzz", ["b", "a"]) == " (known: a, b)"
 
 
 def test_canonical_json_is_one_text():

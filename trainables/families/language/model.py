@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from trainables.config import suggest
+from trainables.config import did_you_mean
 from trainables.families.language.config import BOS, EOS
 from trainables.runtime import pick_device
 
@@ -35,7 +35,7 @@ def hf_config(config: LanguageConfig) -> PretrainedConfig:
         return config.base.hf_config(config.overrides)
     name = config.architecture
     if name not in CAUSAL:
-        raise ValueError(f"architecture: {name!r} is no causal model of transformers{suggest(name, CAUSAL)}")
+        raise ValueError(f"architecture: {name!r} is no causal model of transformers{did_you_mean(name, CAUSAL)}")
     dims = config.shape
     wanted: dict[str, Any] = {
         "vocab_size": config.vocabulary,
@@ -73,7 +73,7 @@ def hf_config(config: LanguageConfig) -> PretrainedConfig:
             wanted[field] = 0.0
     for field in config.overrides:
         if not hasattr(defaults, field):
-            raise ValueError(f"overrides: {name} has no field {field!r}{suggest(field, vars(defaults))}")
+            raise ValueError(f"overrides: {name} has no field {field!r}{did_you_mean(field, vars(defaults))}")
     try:
         return kind(**wanted | config.overrides)
     except (ValueError, TypeError, StrictDataclassError) as problem:

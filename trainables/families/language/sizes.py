@@ -10,7 +10,7 @@ import math
 import re
 from dataclasses import dataclass
 
-from trainables.config import suggest
+from trainables.config import did_you_mean
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ _UNITS = {"k": 1e3, "m": 1e6, "b": 1e9}
 def suggest_size(word: str) -> str:
     """The tail of a "no such size" message: the size that is nearest in parameters, and all of them."""
     if _count(word) is None:
-        return suggest(word, SIZES)
+        return did_you_mean(word, SIZES)
     near = min(SIZES, key=lambda name: abs(math.log((_count(name) or 1.0) / (_count(word) or 1.0))))
     return f"; the nearest is {near!r} (known: {', '.join(SIZES)})"
 
