@@ -23,6 +23,9 @@ EXPERIMENT = "collapse-sweep"
 """Experiment of all studies in earlier versions, which go on in it; now the first part of each study's own."""
 VIEW = "collapse-sweep"
 """Name of the shared view of a study's experiment: configurations by policy, their growth and verdict in columns."""
+QUERY = f"viewStateShareKey={VIEW}&workflowType=machine_learning"
+"""Asks MLflow's page for that view. MLflow 3.17 opens experiments in its GenAI mode, which shows traces in place of
+metrics, unless the page's own address says otherwise (its JavaScript, `mlflow.workflowType`)."""
 
 
 _EXPECTED = ("mlflow", "requests", "sqlalchemy")
@@ -95,7 +98,7 @@ def pages(uri: str) -> dict[str, str]:
     with mlflow_reported(uri):
         found = reach(uri).search_experiments(order_by=["last_update_time DESC"])
     return {
-        one.name.removeprefix(f"{EXPERIMENT}/"): f"/#/experiments/{one.experiment_id}/runs?viewStateShareKey={VIEW}"
+        one.name.removeprefix(f"{EXPERIMENT}/"): f"/#/experiments/{one.experiment_id}/runs?{QUERY}"
         for one in found
         if one.name.startswith(f"{EXPERIMENT}/")
     }

@@ -129,7 +129,8 @@ def test_a_link_opens_the_study_s_own_page(shown: Any) -> None:
     workspace, client, runs = shown
     (path,) = pages(workspace.tracking_uri).values()
     experiment = client.get_experiment(runs[0].info.experiment_id)
-    assert path == f"/#/experiments/{experiment.experiment_id}/runs?viewStateShareKey=collapse-sweep"
+    view = "viewStateShareKey=collapse-sweep&workflowType=machine_learning"
+    assert path == f"/#/experiments/{experiment.experiment_id}/runs?{view}"
     view = json.loads(experiment.tags["mlflow.sharedViewState.collapse-sweep"])
     assert view["groupBy"]["groupByKeys"] == [{"mode": "tag", "groupByData": "policy"}]
     found = client.search_runs([experiment.experiment_id], view["searchFilter"])
