@@ -118,11 +118,11 @@ def run_study(
         UsageError, StoreError: the workspace or the machines can't be used.
     """
     check_address(machines.address)
-    prepare(workspace)
-    store = open_store(workspace.storage)
-    require_power(study, store)
     stop = threading.Event()
     with heeded(stop):
+        prepare(workspace)
+        store = open_store(workspace.storage)
+        require_power(study, store)
         if not settle(study, workspace, store, machines, progress, warn, stop):
             return Outcome(open_board(study, workspace, store), ran=True, stopped=True, untuned=True)
         return StudyRun(study, workspace, store, progress, machines, warn, stop, keep).run()
