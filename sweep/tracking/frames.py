@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from analysis.data import metrics_of
 from sweep.scheduling import Job
 from sweep.tracking.schema import identity_tags, state_tags
 from sweep.workspace import Workspace
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 
 def frame_of(study: str, jobs: Iterable[Job]) -> pd.DataFrame:
     """The frame of the records that the jobs hold; the same that MLflow's runs would give."""
-    from analysis.data import CellRun, Points, tidy
+    from analysis.data import CellRun, Points, metrics_of, tidy
 
     runs, points = [], Points()
     for job in jobs:
