@@ -35,7 +35,8 @@ def go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Trials], Ou
         fake.started = lambda machines: contextlib.nullcontext()
         fake.survey = lambda machines, storage, store: ClusterCapacity([NodeType({"CPU": 1.0})])
         fake.run_trials = lambda board, store, stop, slots, warn: trials(board, store)
-        for name in ("tuner", "nodes"):
+        fake.watched = lambda abandon, warn: contextlib.nullcontext()
+        for name in ("tuner", "nodes", "head_watch"):
             monkeypatch.setitem(sys.modules, f"sweep.ray_backend.{name}", fake)
             monkeypatch.setattr(f"sweep.ray_backend.{name}", fake, raising=False)
         workspace = open_workspace(tmp_path / "w", tracking_uri=NO_TRACKING)

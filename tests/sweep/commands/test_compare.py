@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from analysis.report import Study, paired_differences, side_by_side
+from analysis.report import ReportContext, paired_differences, side_by_side
 from search_spaces import load_study
 from search_spaces.expansion import expand
 from sweep.commands.compare import compare
@@ -22,10 +22,10 @@ from trainables import run
 from trainables.store import open_store
 
 
-def curves(slope: float, seeds: tuple[int, ...], **more: Any) -> Study:
+def curves(slope: float, seeds: tuple[int, ...], **more: Any) -> ReportContext:
     n = np.arange(1, 7)
     held = {("dim 10", "replace", seed): 1 + seed + slope * n + 0.01 * seed * n for seed in seeds}
-    return Study(simulated.study(held, **more), f"slope {slope}")
+    return ReportContext(simulated.study(held, **more), f"slope {slope}")
 
 
 def test_differences_are_taken_within_a_seed() -> None:
@@ -39,7 +39,7 @@ def test_differences_are_taken_within_a_seed() -> None:
 
 def test_over_the_generations_that_both_reached() -> None:
     short = curves(0.1, (0, 1))
-    short = Study(short.frame[short.frame["generation"] <= 3], "short")
+    short = ReportContext(short.frame[short.frame["generation"] <= 3], "short")
     (row,) = paired_differences([short, curves(0.3, (0, 1))]).to_dict("records")
     assert row["last"] == pytest.approx(0.2 * 3)
     assert paired_differences([curves(0.1, (0, 1)), curves(0.3, (2, 3))]).empty, "no seed in common, no pair"
@@ -48,7 +48,7 @@ def test_over_the_generations_that_both_reached() -> None:
 def test_each_study_has_a_column_and_what_it_lacks_is_empty() -> None:
     one, two = curves(0.1, (0, 1, 2)), curves(0.3, (0, 1, 2))
     frame = two.frame.copy()
-    other = Study(pd.concat([frame, frame.assign(policy="accumulate", cell=frame["cell"] + "b")]), "both")
+    other = ReportContext(pd.concat([frame, frame.assign(policy="accumulate", cell=frame["cell"] + "b")]), "both")
     table = side_by_side([one, other]).set_index("policy")
     assert table.loc["replace", "slope 0.1"].startswith("+0.1")
     assert table.loc["replace", "both"].startswith("+0.3")
@@ -89,7 +89,8 @@ def test_the_command_writes_a_page_and_tells_what_differs(
     page = (folder / "compare.html").read_text()
     assert "Settings that differ" in page
     assert page.count("<svg") >= 1
-    assert "<script" not in page
+    assert page.count("<script") == 1, "the page's own, named by its hash in the page's policy"
+    assert "<script src" not in page
     assert {"side-by-side.csv", "differences.csv", "compare-test_loss.png"} <= {path.name for path in folder.iterdir()}
     assert compare([str(toy), str(wide)], workspace, None, json=True) == 0
     told = json.loads(capsys.readouterr().out)
