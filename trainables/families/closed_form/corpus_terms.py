@@ -108,3 +108,18 @@ def probability(log_odds: np.ndarray) -> np.ndarray:
     """Logistic function, kept off 0 and 1."""
     found: np.ndarray = 1 / (1 + np.exp(-np.clip(log_odds, -30, 30)))
     return found
+
+
+def terms_of(corpus: Corpus, sums: RunningSum[T], drawn: Callable[[Part], T]) -> list[T]:
+    """What a corpus adds up to, at least one term: its whole batches together, then each part of drawn rows."""
+    whole = whole_batches(corpus)
+    return ([sums.total(whole)] if whole else []) + [drawn(part) for part in drawn_parts(corpus)]
+
+
+def of_drawn(part: Part, replicates: int, known: Memo[T], compute: Callable[[Part], T]) -> T:
+    """A part's term; of rows that every replicate and generation draws alike it is remembered."""
+    assert part.index is not None
+    if part.index.ndim == 1 and replicates > 1:
+        name = (tuple(batch.key for batch in part.batches), part.index.tobytes(), part.weight)
+        return known.get(name, lambda: compute(part))
+    return compute(part)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from abc import abstractmethod
+from collections.abc import Sequence
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -14,11 +15,11 @@ from trainables.families.base import Cost, Diverged, Evaluation, Family, FamilyC
 from trainables.families.closed_form.corpus_terms import (
     RunningSum,
     by_row,
-    drawn_parts,
     gather,
     multiplicities,
     probability,
-    whole_batches,
+    square_distances,
+    terms_of,
 )
 from trainables.families.replicate_summary import summarise
 from trainables.lineage import Stream
@@ -132,9 +133,7 @@ class Counts(Family):
 
     def fit(self, corpus: Corpus, stream: Stream) -> Payload:
         """The weighted mean."""
-        whole = whole_batches(corpus)
-        terms = [self._sums.total(whole)] if whole else []
-        terms += [_drawn(part) for part in drawn_parts(corpus)]
+        terms = terms_of(corpus, self._sums, _drawn)
         mean = sum(terms[1:], start=terms[0]) / sum(part.rows * part.weight for part in corpus.parts)
         if not np.isfinite(mean).all():
             raise Diverged("a fitted mean is not finite")
@@ -153,6 +152,10 @@ class Counts(Family):
             "absorbed": config.ended(mean).astype(float),
         }
         return summarise(values, spread=("test_loss", "variance_ratio"))
+
+    def disagree(self, models: Sequence[Payload], stream: Stream) -> dict[str, np.ndarray]:
+        """Squared difference of two fitted means, a mean over pairs."""
+        return {"disagreement": square_distances([model.tensors["mean"][:, None] for model in models])}
 
     def judge(self, kind: str, real: Payload, synthetic: Payload | None, stream: Stream) -> Payload:
         """The true mean, or those of real and of synthetic rows, drawn towards the truth by one row."""

@@ -19,12 +19,12 @@ from trainables.families.closed_form.corpus_terms import (
     Memo,
     RunningSum,
     by_row,
-    drawn_parts,
     gather,
     multiplicities,
+    of_drawn,
     probability,
     square_distances,
-    whole_batches,
+    terms_of,
 )
 from trainables.families.closed_form.random_matrices import blocks
 from trainables.families.replicate_summary import summarise
@@ -110,9 +110,7 @@ class Discrete(Family):
 
     def fit(self, corpus: Corpus, stream: Stream) -> Payload:
         """Weighted frequencies."""
-        whole = whole_batches(corpus)
-        terms = [self._sums.total(whole)] if whole else []
-        terms += [self._drawn(part) for part in drawn_parts(corpus)]
+        terms = terms_of(corpus, self._sums, self._drawn)
         counts = sum(terms[1:], start=terms[0])
         shares = counts / sum(part.rows * part.weight for part in corpus.parts)
         if self.config.smoothing:
@@ -178,12 +176,8 @@ class Discrete(Family):
         return Payload(meta={"rows": index.shape[1]}, tensors=tensors)
 
     def _drawn(self, part: Part) -> np.ndarray:
-        """Weighted counts of a part's rows; those that every replicate and generation draws alike are remembered."""
-        assert part.index is not None
-        if part.index.ndim == 1 and self.world.replicates > 1:
-            name = (tuple(b.key for b in part.batches), part.index.tobytes(), part.weight)
-            return self._parts.get(name, lambda: self._counts(part))
-        return self._counts(part)
+        """Weighted counts of a part's rows."""
+        return of_drawn(part, self.world.replicates, self._parts, self._counts)
 
     def _counts(self, part: Part) -> np.ndarray:
         total = np.zeros((self.world.replicates, self.config.categories))

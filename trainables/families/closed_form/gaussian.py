@@ -20,12 +20,12 @@ from trainables.families.closed_form.corpus_terms import (
     Memo,
     RunningSum,
     by_row,
-    drawn_parts,
     gather,
     multiplicities,
+    of_drawn,
     probability,
     square_distances,
-    whole_batches,
+    terms_of,
 )
 from trainables.families.closed_form.moments import Moments
 from trainables.families.closed_form.random_matrices import blocks, frame, wishart_root
@@ -99,9 +99,7 @@ class Gaussian(Family):
 
     def fit(self, corpus: Corpus, stream: Stream) -> Payload:
         """Weighted mean and covariance."""
-        whole = whole_batches(corpus)
-        terms = [self._sums.total(whole)] if whole else []
-        terms += [self._drawn(part) for part in drawn_parts(corpus)]
+        terms = terms_of(corpus, self._sums, self._drawn)
         total = sum(terms[1:], start=terms[0])
         root = total.covariance_root(biased=self.config.estimator == "biased")
         if not (np.isfinite(total.mean).all() and np.isfinite(root).all()):
@@ -174,12 +172,8 @@ class Gaussian(Family):
         return Payload(meta={"rows": index.shape[1]}, tensors=tensors)
 
     def _drawn(self, part: Part) -> Moments:
-        """Moments of a part's rows; those that every replicate and generation draws alike are remembered."""
-        assert part.index is not None
-        if part.index.ndim == 1 and self.world.replicates > 1:
-            name = (tuple(b.key for b in part.batches), part.index.tobytes(), part.weight)
-            return self._parts.get(name, lambda: self._moments(part))
-        return self._moments(part)
+        """Moments of a part's rows."""
+        return of_drawn(part, self.world.replicates, self._parts, self._moments)
 
     def _moments(self, part: Part) -> Moments:
         """Moments of drawn rows."""

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from trainables.config import Config
 from trainables.families.base import Cost, World
+from trainables.families.language.objective import PLAIN, Loss
+from trainables.families.language.pretrained import LanguageCheckpoint
 from trainables.families.language.sizes import (
     FORMULAS,
     LEAN,
@@ -21,7 +22,7 @@ from trainables.families.language.sizes import (
     shape,
     suggest_size,
 )
-from trainables.families.starts import Checkpoint, StartConfig
+from trainables.families.starts import StartConfig
 from trainables.lineage import make_key
 from trainables.sources.text import TEXTS, Pydoc, TextSource
 
@@ -53,73 +54,6 @@ BOS, EOS = 0, 1
 
 AUTO = "auto"
 """The architecture that a checkpoint says."""
-
-
-class Loss(Config):
-    """What of a row's tokens counts, and how much.
-
-    Attributes:
-        kind: `cross_entropy`, or `truncated`, which leaves out the tokens that the model is already sure of: those
-            whose probability exceeds `above` (ForTIFAI, arXiv 2509.08972). Fits alone are truncated, records never.
-        above: of `truncated`.
-        on: `row`, all tokens; `last`, the last `tokens` of each row (Drayson et al. 2025: 256 of 512); `response`, what
-            follows the prompt in a source of pairs. Records and judges count the same ones.
-        tokens: of `last`.
-    """
-
-    kind: Literal["cross_entropy", "truncated"] = "cross_entropy"
-    above: float | None = Field(default=None, gt=0, lt=1)
-    on: Literal["row", "last", "response"] = "row"
-    tokens: int | None = Field(default=None, ge=1)
-
-    @model_validator(mode="after")
-    def _whole(self) -> Loss:
-        if (self.kind == "truncated") != (self.above is not None):
-            raise ValueError("above: goes with `kind: truncated`, as in {kind: truncated, above: 0.9}")
-        if (self.on == "last") != (self.tokens is not None):
-            raise ValueError("tokens: goes with `on: last`, as in {on: last, tokens: 256}")
-        return self
-
-
-PLAIN = Loss()
-
-
-class Pretraining(Config):
-    """A checkpoint that the study makes itself: the family's model and tokenizer, fitted from scratch on a text.
-
-    Attributes:
-        source: the text; its held-out documents stay held out here too.
-        rows: of it that are fitted on.
-        epochs: passes over them; `steps` fixes the number of updates instead.
-        learning_rate: peak; None takes the family's.
-        seed: of order and initial weights. It is not the cell's: recursions of all seeds start at one checkpoint.
-    """
-
-    source: AnyText = Pydoc()
-    rows: int = Field(default=1000, ge=1)
-    epochs: float = Field(default=4.0, gt=0)
-    steps: int | None = Field(default=None, ge=1)
-    learning_rate: float | None = Field(default=None, gt=0)
-    seed: int = Field(default=0, ge=0)
-
-
-class LanguageCheckpoint(Checkpoint):
-    """A pretrained causal model and its tokenizer: a local folder or a hub repository as transformers write them, or
-    one that the study pretrains.
-
-    Attributes:
-        pretrain: in place of `path` and `repository`.
-        parameters: of a repository's model, so that studies are planned where it can't be read.
-    """
-
-    pretrain: Pretraining | None = None
-    parameters: int | None = Field(default=None, ge=1)
-
-    def _check_places(self) -> None:
-        if self.pretrain is None:
-            super()._check_places()
-        elif self.path or self.repository:
-            raise ValueError("pretrain: give one of `path`, `repository` and `pretrain`")
 
 
 class LanguageConfig(StartConfig):

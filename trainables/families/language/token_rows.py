@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import torch
     from datasets import Dataset
 
-    from trainables.families.language.config import Loss
+    from trainables.families.language.objective import Loss
 
 COLUMN, PROMPT = "input_ids", "prompt_tokens"
 

@@ -14,11 +14,12 @@ from trainables.families.closed_form.corpus_terms import (
     Memo,
     RunningSum,
     by_row,
-    drawn_parts,
     gather,
     multiplicities,
+    of_drawn,
     probability,
-    whole_batches,
+    square_distances,
+    terms_of,
 )
 from trainables.families.closed_form.glm import labels as label
 from trainables.families.closed_form.glm.config import GlmConfig
@@ -62,9 +63,7 @@ class Glm(Family):
 
     def fit(self, corpus: Corpus, stream: Stream) -> Payload:
         """Weighted maximum likelihood; how each replicate's ended is kept."""
-        whole = whole_batches(corpus)
-        terms = [self._sums.total(whole)] if whole else []
-        terms += [self._drawn(part) for part in drawn_parts(corpus)]
+        terms = terms_of(corpus, self._sums, self._drawn)
         total = terms[0]
         for more in terms[1:]:
             total = added(total, more)
@@ -108,6 +107,10 @@ class Glm(Family):
         """As `test_loss`, at inputs, or on rows of the table, that neither fits nor tests see."""
         values = self._losses(model.tensors["coefficients"], self._validation)
         return summarise({"test_loss": values["test_loss"]}).test_loss
+
+    def disagree(self, models: Sequence[Payload], stream: Stream) -> dict[str, np.ndarray]:
+        """‖β̂_i − β̂_j‖², a mean over pairs."""
+        return {"disagreement": square_distances([model.tensors["coefficients"] for model in models])}
 
     def judge(self, kind: str, real: Payload, synthetic: Payload | None, stream: Stream) -> Payload:
         """The true coefficients, or what is fitted to real (and to synthetic) rows."""
@@ -172,12 +175,8 @@ class Glm(Family):
         return {inputs.name: tally(inputs, batch.tensors.get("index"), counted, held)}
 
     def _drawn(self, part: Part) -> Tallies:
-        """Sums of a part's rows; those that every replicate and generation draws alike are remembered."""
-        assert part.index is not None
-        if part.index.ndim == 1 and self.world.replicates > 1:
-            name = (tuple(b.key for b in part.batches), part.index.tobytes(), part.weight)
-            return self._parts.get(name, lambda: self._sum_of_rows(part))
-        return self._sum_of_rows(part)
+        """Sums of a part's rows."""
+        return of_drawn(part, self.world.replicates, self._parts, self._sum_of_rows)
 
     def _sum_of_rows(self, part: Part) -> Tallies:
         total: Tallies = {}

@@ -15,12 +15,12 @@ from trainables.families.closed_form.corpus_terms import (
     Memo,
     RunningSum,
     by_row,
-    drawn_parts,
     gather,
     multiplicities,
+    of_drawn,
     probability,
     square_distances,
-    whole_batches,
+    terms_of,
 )
 from trainables.families.closed_form.inputs import Design, columns
 from trainables.families.closed_form.random_matrices import blocks
@@ -68,9 +68,7 @@ class Relabelling(Family):
 
     def fit(self, corpus: Corpus, stream: Stream) -> Payload:
         """Weighted least squares by the family's estimator."""
-        whole = whole_batches(corpus)
-        terms = [self._sums.total(whole)] if whole else []
-        terms += [self._drawn(part) for part in drawn_parts(corpus)]
+        terms = terms_of(corpus, self._sums, self._drawn)
         weight = sum(part.rows * part.weight for part in corpus.parts)
         coefficients = self.solution(sum(terms[1:], start=terms[0]), weight, stream)
         if not np.isfinite(coefficients).all():
@@ -175,12 +173,8 @@ class Relabelling(Family):
         return found if design.name is not None else found.plain()
 
     def _drawn(self, part: Part) -> NormalEquations:
-        """Equations of a part's rows; those that every replicate and generation draws alike are remembered."""
-        assert part.index is not None
-        if part.index.ndim == 1 and self.world.replicates > 1:
-            name = (tuple(b.key for b in part.batches), part.index.tobytes(), part.weight)
-            return self._parts.get(name, lambda: self._sum_of_rows(part))
-        return self._sum_of_rows(part)
+        """Equations of a part's rows."""
+        return of_drawn(part, self.world.replicates, self._parts, self._sum_of_rows)
 
     def _sum_of_rows(self, part: Part) -> NormalEquations:
         replicates, dim = self.world.replicates, self._dim
