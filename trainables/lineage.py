@@ -46,7 +46,7 @@ class Stream:
         return Stream(self.key, (*self.path, *names))
 
     def integer(self, *names: str) -> int:
-        """A seed of 63 bits, as `torch.Generator.manual_seed` takes."""
+        """A seed of 63 bits. Torch by itself uses 32 of them on a CPU: see `trainables.runtime.generators`."""
         return self._digest(names) >> 193
 
     def numpy(self, *names: str) -> np.random.Generator:

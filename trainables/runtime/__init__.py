@@ -1,6 +1,7 @@
 """How things run on this machine: device, threads, memory maps, provenance. Never part of an identity."""
 
 from trainables.runtime.device import DEVICE, THREADS, pick_device
+from trainables.runtime.generators import isolated, seeded
 from trainables.runtime.memory_maps import open_map, touched
 from trainables.runtime.provenance import COMMIT, current_provenance
 from trainables.runtime.redaction import has_password, redact, redact_urls
@@ -17,10 +18,12 @@ __all__ = [
     "check_place",
     "current_provenance",
     "has_password",
+    "isolated",
     "open_map",
     "pick_device",
     "redact",
     "redact_urls",
+    "seeded",
     "sqlite_file",
     "sqlite_uri",
     "touched",

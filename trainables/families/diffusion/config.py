@@ -76,7 +76,7 @@ class DiffusionConfig(StartConfig):
     cov_threshold: float = Field(default=0.5, gt=0)
 
     validates: ClassVar[bool] = True
-    fit_version: ClassVar[int] = 2
+    fit_version: ClassVar[int] = 3
     default_rows: ClassVar[int] = 500
     default_generations: ClassVar[int] = 5
     accelerated: ClassVar[bool] = True

@@ -14,7 +14,7 @@ from trainables.families.diffusion.config import DiffusionConfig
 from trainables.families.diffusion.cpu.denoiser import Predictor, predictor
 from trainables.families.diffusion.process import errors, noise, parts, sample, scheduler
 from trainables.lineage import Stream
-from trainables.runtime import pick_device
+from trainables.runtime import pick_device, seeded
 from trainables.sources.molecules import Conformers, Graph, stack
 
 BLOCK = 64
@@ -35,7 +35,7 @@ def denoising_errors(config: DiffusionConfig, model: Predictor, rows: Conformers
     levels_T = scheduler(config).alphas_cumprod.to(pick_device())
     found = np.empty((config.noise_levels, len(rows)))
     for number, block in enumerate(featured.by_size(BLOCK)):
-        generator = torch.Generator().manual_seed(stream.integer("noise", str(number)))
+        generator = seeded(stream.integer("noise", str(number)))
         mask_BN, x_BN3 = featured.graphs(block).mask_BN, featured.places(block)
         draws = [noise(x_BN3.shape, mask_BN, generator) for _ in range(config.noise_levels)]
         for part in parts(len(block)):

@@ -22,7 +22,7 @@ from trainables.families.diffusion.config import DiffusionConfig
 from trainables.families.diffusion.denoiser import Denoiser
 from trainables.families.diffusion.process import errors, noise, scheduler
 from trainables.lineage import Stream
-from trainables.runtime import pick_device
+from trainables.runtime import isolated, pick_device, seeded
 from trainables.sources.molecules import Chain, read
 
 CHECK_EVERY = 16
@@ -66,7 +66,7 @@ def fit(
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate(config, step, updates))
     featured, weight = Featured(rows, config.scale), torch.from_numpy(weights.astype(np.float32))
     batches = shuffled(len(rows), config.batch, stream.numpy("order"))
-    generator = torch.Generator().manual_seed(stream.integer("noise"))
+    generator = seeded(stream.integer("noise"))
     levels_T = scheduler(config).alphas_cumprod.to(pick_device())
     for step in range(updates):
         index = next(batches)
@@ -84,8 +84,7 @@ def fit(
 
 def create(config: DiffusionConfig, seed: int) -> Denoiser:
     """A freshly initialised model; the global generator is left as it was."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with isolated(seed):
         return Denoiser(config)
 
 

@@ -20,7 +20,7 @@ from trainables.families.diffusion.config import DiffusionConfig
 from trainables.families.diffusion.cpu.denoiser import Predictor, predictor
 from trainables.families.diffusion.denoiser import Dense, centred
 from trainables.lineage import Stream
-from trainables.runtime import pick_device
+from trainables.runtime import pick_device, seeded
 from trainables.sources.molecules import Conformers
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def sample(
     model, featured = predictor(model), Featured(rows, config.scale)
     made: list[tuple[np.ndarray, np.ndarray]] = []
     for number, block in enumerate(featured.by_size(BLOCK)):
-        generator = torch.Generator().manual_seed(stream.integer("block", str(number)))
+        generator = seeded(stream.integer("block", str(number)))
         made.append((block, _denoised(config, model, featured, block, generator, bias**0.5)))
     flat = ragged(made, rows) * config.scale
     if not np.isfinite(flat).all():

@@ -229,7 +229,8 @@ def pretrained(config: LanguageConfig) -> dict[str, np.ndarray]:
     import torch
     from transformers import AutoModelForCausalLM
 
-    from trainables.families.language.model import hf_config, isolated, weights
+    from trainables.families.language.model import hf_config, weights
+    from trainables.runtime import isolated
 
     base = config.base
     assert base is not None  # asked only where there is one

@@ -147,7 +147,7 @@ class LanguageConfig(StartConfig):
     compares: ClassVar[bool] = True
     validates: ClassVar[bool] = True
     accelerated: ClassVar[bool] = True
-    fit_version: ClassVar[int] = 2
+    fit_version: ClassVar[int] = 3
     default_rows: ClassVar[int] = 300
     default_generations: ClassVar[int] = 4
     data_fields: ClassVar[frozenset[str]] = frozenset(

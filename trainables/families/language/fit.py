@@ -10,10 +10,10 @@ import numpy as np
 
 from trainables.families.base import Diverged
 from trainables.families.batches import shuffled
-from trainables.families.language.model import autocast, create, isolated, load
+from trainables.families.language.model import autocast, create, load
 from trainables.families.language.token_rows import Pool
 from trainables.lineage import Stream
-from trainables.runtime import pick_device
+from trainables.runtime import isolated, pick_device
 
 if TYPE_CHECKING:
     import torch

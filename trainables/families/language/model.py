@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from trainables.config import did_you_mean
 from trainables.families.language.config import BOS, EOS
-from trainables.runtime import pick_device
+from trainables.runtime import isolated, pick_device
 
 if TYPE_CHECKING:
     import torch
@@ -116,17 +116,6 @@ def count_parameters(config: LanguageConfig) -> int:
 
     with torch.device("meta"):
         return sum(p.numel() for p in _construct(config).parameters())
-
-
-@contextmanager
-def isolated(seed: int) -> Iterator[None]:
-    """A stretch of work whose global random numbers start from `seed` and leave no trace."""
-    import torch
-
-    where = pick_device()
-    with torch.random.fork_rng(devices=[where] if where.type == "cuda" else []):
-        torch.manual_seed(seed)
-        yield
 
 
 def autocast(config: LanguageConfig) -> AbstractContextManager[Any]:

@@ -14,7 +14,7 @@ from trainables.families.vae.network import arithmetic, settle, weights
 from trainables.families.vae.rows import Feed, scaled
 from trainables.families.vae.training import Schedule, train
 from trainables.lineage import Stream
-from trainables.runtime import pick_device
+from trainables.runtime import isolated, pick_device
 from trainables.sources.images import Pixels
 from trainables.store import Payload
 
@@ -59,8 +59,7 @@ def fit(images: Pixels, labels: np.ndarray, outputs: int, updates: int, stream: 
     Raises:
         Diverged: the loss is not finite.
     """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(stream.integer("init"))
+    with isolated(stream.integer("init")):
         module = settle(Classifier(images.shape, outputs))
     feed, targets = Feed.of(images), torch.from_numpy(labels.astype(np.int64))
 

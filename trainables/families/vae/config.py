@@ -97,7 +97,7 @@ class VaeConfig(StartConfig):
     sampling_fields: ClassVar[frozenset[str]] = frozenset({"pixels"})
     evaluation_fields: ClassVar[frozenset[str]] = frozenset({"elbo_draws", "judged", "neighbours", "feature_steps"})
     evaluation_version: ClassVar[int] = 1
-    fit_version: ClassVar[int] = 1
+    fit_version: ClassVar[int] = 2
     judge_fields: ClassVar[frozenset[str]] = frozenset({"reference"})
 
     @model_validator(mode="after")

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from trainables.families.checkpoint_files import require_shapes
 from trainables.families.vae.config import KERNEL, VaeConfig
 from trainables.families.vae.doubling import Doubling
-from trainables.runtime import pick_device
+from trainables.runtime import isolated, pick_device
 
 LARGEST_LOG_VARIANCE = 10.0
 
@@ -86,8 +86,7 @@ def create(config: VaeConfig, seed: int, mean: np.ndarray) -> Network:
         mean: value of the corpus's pixels in [0, 1], [channels]; where the decoder starts from, which saves it
             the first hundreds of updates.
     """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with isolated(seed):
         network = Network(config)
     last = network.decoder[-1]
     assert isinstance(last, Doubling)  # by construction

@@ -14,7 +14,7 @@ from trainables.families.vae.network import Network, arithmetic, create, load
 from trainables.families.vae.rows import Feed, scaled, to_bytes
 from trainables.families.vae.training import Schedule, require_finite, train
 from trainables.lineage import Stream
-from trainables.runtime import pick_device
+from trainables.runtime import pick_device, seeded
 from trainables.sources.images import Pixels
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def fit(
     else:
         network = load(config, start).requires_grad_(True)
     feed = Feed.of(images)
-    noise = torch.Generator().manual_seed(stream.integer("latents"))
+    noise = seeded(stream.integer("latents"))
     weights = None if weight is None else torch.from_numpy(weight)
 
     def loss(index: Tensor) -> Tensor:
@@ -96,7 +96,7 @@ def judge(config: VaeConfig, network: Network, images: Pixels, stream: Stream) -
 
     Always in single precision, so that losses compare.
     """
-    noise = torch.Generator().manual_seed(stream.integer("elbo"))
+    noise = seeded(stream.integer("elbo"))
     found: list[tuple[np.ndarray, np.ndarray]] = []
     with torch.inference_mode(), arithmetic("float32"):
         for rows in images.each(CHUNK):
@@ -121,7 +121,7 @@ def sample(config: VaeConfig, network: Network, rows: int, stream: Stream, bias:
 
 
 def _sampled(config: VaeConfig, network: Network, rows: int, stream: Stream, bias: float) -> Iterator[np.ndarray]:
-    noise = torch.Generator().manual_seed(stream.integer("latents"))
+    noise = seeded(stream.integer("latents"))
     with torch.inference_mode(), arithmetic("float32"):
         for start in range(0, rows, CHUNK):
             z = torch.randn((min(CHUNK, rows - start), config.latent), generator=noise) * bias**0.5

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from trainables.families.base import Diverged
-from trainables.runtime import pick_device
+from trainables.runtime import pick_device, seeded
 
 BETAS = (0.9, 0.95)
 
@@ -54,7 +54,7 @@ def train(module: nn.Module, loss: Callable[[Tensor], Tensor], rows: int, plan: 
         Diverged: a loss or a weight is not finite; says at which update.
     """
     optimizer = _optimizer(module, plan)
-    batches = shuffled(rows, min(plan.batch, rows), torch.Generator().manual_seed(seed))
+    batches = shuffled(rows, min(plan.batch, rows), seeded(seed))
     module.train()
     recent = torch.zeros((), device=pick_device())
     count = mean = 0.0

@@ -37,7 +37,7 @@ def inputs() -> tuple[Dense, torch.Tensor, torch.Tensor]:
 
 @pytest.fixture
 def model():
-    made = create(CONFIG, 1)
+    made = create(CONFIG, 2)
     for layer in made.layers:  # untrained coordinate updates are tiny; make symmetries visible
         torch.nn.init.normal_(layer.move.weight, std=1.0, generator=torch.Generator().manual_seed(0))
     return made.eval()

@@ -166,12 +166,12 @@ def _whole(batch):
 def test_a_classifier_reference_is_sure_of_real_digits(digits):
     config = CONFIG.model_copy(update={"reference": "classifier"})
     train = digits.train
-    judge = judges.reference(config, train.pixels, train.labels, digits.classes, Stream("judge"))
+    judge = judges.reference(config, train.pixels, train.labels, digits.classes, Stream("judge 0"))
     noise = Pixels.of(np.random.default_rng(0).integers(0, 256, (200, 8, 8, 1), dtype=np.uint8))
     scores = [judges.score("reference", config, judge, images, Stream("s")) for images in (digits.test.pixels, noise)]
     assert np.median(scores[0]) > np.quantile(scores[1], 0.9)
     with pytest.raises(ValueError, match=r"^reference: a classifier needs labels"):
-        judges.reference(config, train.pixels, None, 0, Stream("judge"))
+        judges.reference(config, train.pixels, None, 0, Stream("judge 0"))
 
 
 @pytest.mark.parametrize(("count", "side", "channels"), [(64, 8, 1), (3, 64, 3), (10, 28, 1)])

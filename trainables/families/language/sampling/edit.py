@@ -16,7 +16,7 @@ from trainables.families.language.model import autocast
 from trainables.families.language.sampling.sample import cut, inverse, tempered
 from trainables.families.language.token_rows import Rows
 from trainables.lineage import Stream
-from trainables.runtime import pick_device
+from trainables.runtime import pick_device, seeded
 
 if TYPE_CHECKING:
     import torch
@@ -39,7 +39,7 @@ def edit_rows(
     """
     import torch
 
-    generator = torch.Generator().manual_seed(stream.integer())
+    generator = seeded(stream.integer())
     tokens, drawn = rows.tokens.copy(), 0
     with torch.inference_mode(), autocast(config):
         for start in range(0, rows.rows, BATCH):

@@ -12,7 +12,7 @@ from trainables.families.language.model import sampling_dtype
 from trainables.families.language.sampling.prompts import Prompts, prompts_of
 from trainables.families.language.token_rows import Rows
 from trainables.lineage import Stream
-from trainables.runtime import pick_device
+from trainables.runtime import pick_device, seeded
 
 if TYPE_CHECKING:
     import torch
@@ -42,7 +42,7 @@ def sample_rows(
 
     from trainables.families.language.sampling.decoder import decoder
 
-    generator = torch.Generator().manual_seed(stream.integer())
+    generator = seeded(stream.integer())
     prompts = prompts_of(config, real, rows)
     pieces = []
     with torch.inference_mode():

@@ -22,7 +22,7 @@ from trainables.families.vae.likelihood import divergence, reconstruction
 from trainables.families.vae.rows import Feed
 from trainables.families.vae.training import CHECK_EVERY, Schedule, optimizer, require_finite, shuffled
 from trainables.lineage import Stream
-from trainables.runtime import pick_device
+from trainables.runtime import pick_device, seeded
 from trainables.sources.images import Pixels
 
 if TYPE_CHECKING:
@@ -235,8 +235,8 @@ def _losses(config: VaeConfig, together: Together, replicates: Sequence[Replicat
     count, rows = len(replicates), replicates[0].images.rows
     batch = min(plan.batch, rows)
     seeds = [(r.stream.integer("order"), r.stream.integer("latents")) for r in replicates]
-    orders = [shuffled(rows, batch, torch.Generator().manual_seed(order)) for order, _ in seeds]
-    noises = [torch.Generator().manual_seed(latents) for _, latents in seeds]
+    orders = [shuffled(rows, batch, seeded(order)) for order, _ in seeds]
+    noises = [seeded(latents) for _, latents in seeds]
     feed = Feed.of(Pixels.join([r.images for r in replicates]))
     weights = _weights(replicates)
     first = rows * torch.arange(count)[:, None]

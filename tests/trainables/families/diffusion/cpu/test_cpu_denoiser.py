@@ -25,7 +25,7 @@ SHAPES = {
 
 def denoiser(config: DiffusionConfig):
     """As if fitted: large updates of coordinates, of which few cancel."""
-    model = create(config, 1)
+    model = create(config, 2)
     for layer in model.layers:
         torch.nn.init.normal_(layer.move.weight, std=0.3, generator=torch.Generator().manual_seed(0))
     return model.eval()
