@@ -1,5 +1,6 @@
 """How things run on this machine: device, threads, memory maps, provenance. Never part of an identity."""
 
+from trainables.runtime.capture import Captured, compiled_once, warn_once
 from trainables.runtime.device import DEVICE, THREADS, pick_device
 from trainables.runtime.generators import isolated, seeded
 from trainables.runtime.memory_maps import open_map, touched
@@ -13,9 +14,11 @@ __all__ = [
     "COMMIT",
     "DEVICE",
     "THREADS",
+    "Captured",
     "NotAsked",
     "check_dataset",
     "check_place",
+    "compiled_once",
     "current_provenance",
     "has_password",
     "isolated",
@@ -28,5 +31,6 @@ __all__ = [
     "sqlite_uri",
     "touched",
     "unasked",
+    "warn_once",
     "write_whole",
 ]
