@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 CHECK_EVERY = 16
 """Updates between two looks at whether the loss is still finite: a look waits for the device."""
 
+BETAS = (0.9, 0.95)
+"""Of AdamW."""
+
 
 def fit(
     config: LanguageConfig, rows: Pool, stream: Stream, start: Mapping[str, np.ndarray] | None = None
@@ -33,25 +36,35 @@ def fit(
     Raises:
         Diverged: the loss or a weight is not finite.
     """
-    import torch
-
+    from trainables.families.language import gpu
     from trainables.families.language.loss import attend_in_single_precision
 
     model = (create(config, stream.integer("init")) if start is None else load(config, start)).train()
     if pick_device().type == "cpu":
         attend_in_single_precision(model)
     updates = config.updates(rows.rows)
+    batches = shuffled(rows.rows, config.batch, stream.numpy("order"))
+    if gpu.can_pack(config, model, rows):
+        gpu.fit_packed(config, model, rows, batches)
+    else:
+        with isolated(stream.integer("dropout")):
+            _fit_padded(config, model, rows, batches)
+    require_finite(sum(p.detach().double().abs().sum() for p in model.parameters()), updates)
+    return model.eval()
+
+
+def _fit_padded(config: LanguageConfig, model: PreTrainedModel, rows: Pool, batches: Iterator[np.ndarray]) -> None:
+    """Any model, anywhere: rows of an update padded to its longest."""
+    import torch
+
+    updates = config.updates(rows.rows)
     optimizer = _optimizer(config, model)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate(config, step, updates))
-    batches = shuffled(rows.rows, config.batch, stream.numpy("order"))
-    with isolated(stream.integer("dropout")):
-        for step in range(updates):
-            loss = _update(config, model, optimizer, rows, next(batches))
-            schedule.step()
-            if (step + 1) % CHECK_EVERY == 0 or step + 1 == updates:
-                _require_finite(loss, step + 1)
-    _require_finite(sum(p.detach().double().abs().sum() for p in model.parameters()), updates)
-    return model.eval()
+    for step in range(updates):
+        loss = _update(config, model, optimizer, rows, next(batches))
+        schedule.step()
+        if (step + 1) % CHECK_EVERY == 0 or step + 1 == updates:
+            require_finite(loss, step + 1)
 
 
 def rate(config: LanguageConfig, step: int, updates: int) -> float:
@@ -68,6 +81,18 @@ def _update(
 ) -> torch.Tensor:
     import torch
 
+    loss = padded_loss(config, model, rows, index)
+    optimizer.zero_grad(set_to_none=True)
+    torch.autograd.backward(loss)
+    torch.nn.utils.clip_grad_norm_(model.parameters(), config.clip)
+    optimizer.step()
+    return loss.detach()
+
+
+def padded_loss(config: LanguageConfig, model: PreTrainedModel, rows: Pool, index: np.ndarray) -> torch.Tensor:
+    """The loss of the rows at `index`, padded to the longest: a mean over their tokens that count, weighted by row."""
+    import torch
+
     from trainables.families.language.loss import weighted_loss
 
     taken, every = rows.take(index), np.arange(len(index))
@@ -77,26 +102,27 @@ def _update(
     if rows.weights is not None:
         share = share * torch.from_numpy(rows.weights[index]).to(share)[:, None]
     with autocast(config):
-        loss = weighted_loss(model, tokens, share, config.bos, config.loss.above)
-    optimizer.zero_grad(set_to_none=True)
-    torch.autograd.backward(loss)
-    torch.nn.utils.clip_grad_norm_(model.parameters(), config.clip)
-    optimizer.step()
-    return loss.detach()
+        return weighted_loss(model, tokens, share, config.bos, config.loss.above)
 
 
 def _optimizer(config: LanguageConfig, model: PreTrainedModel) -> torch.optim.Optimizer:
-    """Biases, gains and other vectors do not decay."""
     import torch
 
+    fused = pick_device().type in ("cpu", "cuda")
+    return torch.optim.AdamW(decayed(config, model), lr=config.learning_rate, betas=BETAS, fused=fused)
+
+
+def decayed(config: LanguageConfig, model: PreTrainedModel) -> list[dict[str, Any]]:
+    """Parameters in groups: biases, gains and other vectors do not decay."""
     matrices = [p for p in model.parameters() if p.ndim >= 2]
     vectors = [p for p in model.parameters() if p.ndim < 2]
     groups = [{"params": matrices, "weight_decay": config.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
-    groups = [group for group in groups if group["params"]]
-    fused = pick_device().type in ("cpu", "cuda")
-    return torch.optim.AdamW(groups, lr=config.learning_rate, betas=(0.9, 0.95), fused=fused)
+    return [group for group in groups if group["params"]]
 
 
-def _require_finite(value: torch.Tensor | float, step: int) -> None:
+def require_finite(value: torch.Tensor | float, step: int) -> None:
+    """Raises:
+    Diverged: the value at this step is not finite.
+    """
     if not math.isfinite(float(value)):
         raise Diverged(f"loss is not finite at step {step}")

@@ -38,16 +38,27 @@ def weighted_loss(
 
     A token whose probability exceeds `above` counts nothing (truncated cross-entropy of ForTIFAI, arXiv 2509.08972).
     """
-    least = None if above is None else -math.log(above)
     if not plain_head(model):
+        least = _least(above)
         logits = model(read_after_bos(tokens, bos), use_cache=False).logits.float()
         losses = cross_entropy(logits.flatten(0, 1), tokens.flatten(), reduction="none")
         kept = share.flatten() if least is None else share.flatten() * (losses.detach() >= least)
         return (losses * kept).sum()
-    loss: Tensor = _Chunked.apply(  # type: ignore[no-untyped-call]
-        hidden(model, read_after_bos(tokens, bos)), model.lm_head.weight, tokens.flatten(), share.flatten(), least
-    )
+    read_ND = hidden(model, read_after_bos(tokens, bos))
+    return hidden_loss(read_ND, model.lm_head.weight, tokens.flatten(), share.flatten(), above)
+
+
+def hidden_loss(
+    hidden_ND: Tensor, head_VD: Tensor, tokens_N: Tensor, share_N: Tensor, above: float | None = None
+) -> Tensor:
+    """The same sum from last hidden states and the matrix that gives logits of them."""
+    loss: Tensor = _Chunked.apply(hidden_ND, head_VD, tokens_N, share_N, _least(above))  # type: ignore[no-untyped-call]
     return loss
+
+
+def _least(above: float | None) -> float | None:
+    """The loss of a token of such a probability."""
+    return None if above is None else -math.log(above)
 
 
 def plain_head(model: PreTrainedModel) -> bool:

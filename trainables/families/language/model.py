@@ -122,8 +122,12 @@ def autocast(config: LanguageConfig) -> AbstractContextManager[Any]:
     """Bfloat16 arithmetic where the config asks for it or, by `auto`, on a GPU that has it."""
     import torch
 
-    wanted = config.precision == "bfloat16" or (config.precision == "auto" and _gpu_gains())
-    return torch.autocast(pick_device().type, dtype=torch.bfloat16, enabled=wanted)
+    return torch.autocast(pick_device().type, dtype=torch.bfloat16, enabled=halves(config))
+
+
+def halves(config: LanguageConfig) -> bool:
+    """Whether fits and judgements calculate in bfloat16."""
+    return config.precision == "bfloat16" or (config.precision == "auto" and _gpu_gains())
 
 
 def sampling_dtype(config: LanguageConfig) -> torch.dtype:

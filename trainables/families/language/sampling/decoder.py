@@ -6,7 +6,8 @@ Letters in tensor names: B rows, D width, H heads, T places, K width of a head, 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import torch
@@ -16,6 +17,8 @@ from torch.nn import functional as F
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
+    from trainables.families.language.sampling.gpt2 import Gpt2Decoder
+    from trainables.families.language.sampling.llama import LlamaDecoder
 
 CHUNK = 16
 """Places of keys and values that lie side by side."""
@@ -48,15 +51,47 @@ def decoder(model: PreTrainedModel, length: int, dtype: torch.dtype = torch.floa
     """
     from trainables.families.language.sampling.fused import FusedDecoder
     from trainables.families.language.sampling.generic import generic_decoder
-    from trainables.families.language.sampling.gpt2 import Gpt2Decoder
-    from trainables.families.language.sampling.llama import LlamaDecoder
 
     if FusedDecoder.fits(model):
         return FusedDecoder.of(model, length, dtype)
-    for lean in (Gpt2Decoder, LlamaDecoder):
-        if lean.fits(model):
-            return lean(model, length, dtype)
+    if has_lean_decoder(model):
+        return lean_decoder(model, length, dtype, KeyValues)
     return generic_decoder(model, length, dtype)
+
+
+def has_lean_decoder(model: PreTrainedModel) -> bool:
+    """Whether the model is a GPT-2 or a relative of Llama with nothing more: what lean paths are written for."""
+    from trainables.families.language.sampling.gpt2 import Gpt2Decoder
+    from trainables.families.language.sampling.llama import LlamaDecoder
+
+    return Gpt2Decoder.fits(model) or LlamaDecoder.fits(model)
+
+
+def lean_decoder(
+    model: PreTrainedModel, length: int, dtype: torch.dtype, cache: Callable[..., Cache]
+) -> Gpt2Decoder | LlamaDecoder:
+    """The decoder of a model that has a lean one, over keys and values as `cache` holds them."""
+    from trainables.families.language.sampling.gpt2 import Gpt2Decoder
+    from trainables.families.language.sampling.llama import LlamaDecoder
+
+    kind = Gpt2Decoder if Gpt2Decoder.fits(model) else LlamaDecoder
+    return kind(model, length, dtype, cache)
+
+
+class Cache(Protocol):
+    """Keys and values of all layers, of rows that grow side by side."""
+
+    def begin(self, rows: int) -> None:
+        """Room for so many rows."""
+
+    def attend(self, layer: int, place: Any, q_BHK: Tensor, k_BHK: Tensor, v_BHK: Tensor, scale: float) -> Tensor:
+        """Store this place's key and value, and what the queries find, [B, heads · K].
+
+        How a place is said, by a number or a tensor, the decoder's caller and the cache agree on.
+        """
+
+    def keep(self, index: Tensor) -> None:
+        """Rows at `index` alone."""
 
 
 class Product:
@@ -68,6 +103,11 @@ class Product:
 
     def __call__(self, x: Tensor) -> Tensor:
         return F.linear(x.to(self.weight.dtype), self.weight, self.bias)
+
+    @property
+    def tensors(self) -> list[Tensor]:
+        """What it holds."""
+        return [self.weight] if self.bias is None else [self.weight, self.bias]
 
 
 class KeyValues:

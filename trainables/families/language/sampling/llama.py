@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from trainables.families.language.sampling.decoder import Decoder, KeyValues, Product
+from trainables.families.language.sampling.decoder import Cache, Decoder, KeyValues, Product
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -24,7 +24,13 @@ class LlamaDecoder(Decoder):
     """Weights that read one input joined into one matrix, gains of norms in the matrix that reads them, rotations
     of all places in one table."""
 
-    def __init__(self, model: PreTrainedModel, length: int, dtype: torch.dtype) -> None:
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        length: int,
+        dtype: torch.dtype,
+        cache: Callable[..., Cache] = KeyValues,
+    ) -> None:
         config, body = model.config, model.model
         self.embedding_VD: Tensor = body.embed_tokens.weight
         self.heads, self.kv_heads = config.num_attention_heads, config.num_key_value_heads
@@ -32,7 +38,7 @@ class LlamaDecoder(Decoder):
         self.head = Product(model.lm_head.weight * body.norm.weight, None, torch.float32)
         self.eps: float = body.norm.variance_epsilon
         width = self.layers[0].head_width
-        self.cache = KeyValues(len(self.layers), self.kv_heads, length, width, self.layers[0].out.weight)
+        self.cache = cache(len(self.layers), self.kv_heads, length, width, self.layers[0].out.weight)
         places = torch.arange(length, device=self.embedding_VD.device)[None]
         cos, sin = body.rotary_emb(self.embedding_VD, places)
         half = width // 2
@@ -51,7 +57,7 @@ class LlamaDecoder(Decoder):
     def begin(self, rows: int) -> None:
         self.cache.begin(rows)
 
-    def step(self, tokens_B: Tensor, place: int) -> Tensor:
+    def step(self, tokens_B: Tensor, place: int | Tensor) -> Tensor:
         x_BD = self.embedding_VD[tokens_B]
         for number, layer in enumerate(self.layers):
             x_BD += self._attention(number, place, layer, x_BD)
@@ -59,10 +65,18 @@ class LlamaDecoder(Decoder):
             x_BD += layer.down(layer.act(gate).mul_(up))
         return self.head(unit(x_BD, self.eps))
 
+    def tensors(self) -> list[Tensor]:
+        """All that a step reads of a model, and of a place."""
+        found = [self.embedding_VD.detach(), self.cos_TK, self.sin_TK, *self.head.tensors]
+        for layer in self.layers:
+            found += [tensor for product in layer.products for tensor in product.tensors]
+            found += [] if layer.gains_HK is None else [layer.gains_HK.detach()]
+        return found
+
     def keep(self, index: Tensor) -> None:
         self.cache.keep(index)
 
-    def _attention(self, number: int, place: int, layer: _Layer, x_BD: Tensor) -> Tensor:
+    def _attention(self, number: int, place: int | Tensor, layer: _Layer, x_BD: Tensor) -> Tensor:
         qkv = layer.qkv(unit(x_BD, layer.eps)).float()
         qkv_BHK = qkv.view(len(x_BD), self.heads + 2 * self.kv_heads, layer.head_width)
         turning_BHK = qkv_BHK[:, : self.heads + self.kv_heads]
@@ -73,7 +87,7 @@ class LlamaDecoder(Decoder):
         v_BHK = qkv_BHK[:, self.heads + self.kv_heads :]
         return layer.out(self.cache.attend(number, place, q_BHK, k_BHK, v_BHK, layer.scale))
 
-    def _rotated(self, x_BHK: Tensor, place: int) -> Tensor:
+    def _rotated(self, x_BHK: Tensor, place: int | Tensor) -> Tensor:
         """Rotary position embedding; the sign of rotate-half is in the table of sines."""
         swapped_BHK = x_BHK.roll(x_BHK.shape[-1] // 2, dims=-1)
         return torch.addcmul(x_BHK * self.cos_TK[place], swapped_BHK, self.sin_TK[place])
@@ -91,6 +105,7 @@ class _Layer:
         self.gate_up = _joined(layer.post_attention_layernorm, (mlp.gate_proj, mlp.up_proj), dtype)
         self.out = Product(attention.o_proj.weight, attention.o_proj.bias, dtype)
         self.down = Product(mlp.down_proj.weight, mlp.down_proj.bias, dtype)
+        self.products = (self.qkv, self.gate_up, self.out, self.down)
         self.act: Callable[[Tensor], Tensor] = mlp.act_fn
         self.gains_HK = _gains(attention)
 

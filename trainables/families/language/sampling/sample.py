@@ -40,11 +40,16 @@ def sample_rows(
     """
     import torch
 
+    from trainables.families.language import gpu
     from trainables.families.language.sampling.decoder import decoder
 
     generator = seeded(stream.integer())
     prompts = prompts_of(config, real, rows)
     pieces = []
+    if gpu.can_grow(config, model):
+        return _cut(
+            config, _grown_in_place(config, model, prompts, generator, config.temperature * bias), prompts.lengths
+        )
     with torch.inference_mode():
         grown = decoder(model, config.context, sampling_dtype(config))
         most = config.side_by_side(pick_device().type)
@@ -56,6 +61,28 @@ def sample_rows(
             grow = _searched if config.decoding == "beam" else _grow
             pieces.append(grow(config, grown, points.to(pick_device()), config.temperature * bias, given))
     return _cut(config, np.concatenate(pieces), prompts.lengths)
+
+
+def _grown_in_place(
+    config: LanguageConfig, model: PreTrainedModel, prompts: Prompts, generator: torch.Generator, temperature: float
+) -> np.ndarray:
+    """Tokens, [rows, context], by recorded steps, of the same points as on a CPU."""
+    import torch
+
+    from trainables.families.language import gpu
+
+    pieces, rows = [], len(prompts.lengths)
+    with torch.inference_mode():
+        work = gpu.growth(config, model, sampling_dtype(config), rows)
+        for start in range(0, rows, work.rows):
+            points = torch.rand(min(work.rows, rows - start), config.context, generator=generator)
+            given = prompts.part(slice(start, start + len(points)))
+            beginnings = torch.from_numpy(given.tokens), torch.from_numpy(given.inside)
+            tokens, check = work.grown(points, temperature, *beginnings)
+            if not math.isfinite(check):
+                raise Diverged("sampling: the model's probabilities are not finite")
+            pieces.append(tokens)
+    return np.concatenate(pieces)
 
 
 def _cut(config: LanguageConfig, tokens: np.ndarray, given: np.ndarray) -> Rows:
@@ -155,11 +182,11 @@ def cut(config: LanguageConfig, chances_BV: torch.Tensor) -> torch.Tensor:
 
     if 0 < config.top_k < chances_BV.shape[-1]:
         least = chances_BV.topk(config.top_k, dim=-1).values[:, -1:]
-        chances_BV = torch.where(chances_BV < least, 0.0, chances_BV)
+        chances_BV = chances_BV.masked_fill(chances_BV < least, 0.0)
     if config.top_p < 1.0:
         ordered, order = chances_BV.sort(dim=-1, descending=True)
         before = ordered.cumsum(dim=-1) - ordered
-        kept = torch.where(before < config.top_p * ordered.sum(dim=-1, keepdim=True), ordered, 0.0)
+        kept = ordered.masked_fill(~(before < config.top_p * ordered.sum(dim=-1, keepdim=True)), 0.0)
         chances_BV = torch.zeros_like(chances_BV).scatter_(-1, order, kept)
     return chances_BV
 
@@ -173,24 +200,24 @@ def inverse(chances_BV: torch.Tensor, points_B: torch.Tensor) -> torch.Tensor:
     import torch
 
     rows, vocabulary = chances_BV.shape
-    block = _block(vocabulary)
+    block = block_size(vocabulary)
     blocks_BNK = torch.nn.functional.pad(chances_BV, (0, -vocabulary % block)).view(rows, -1, block)
     table_BN = blocks_BNK.sum(dim=-1).cumsum(dim=-1)
     target_B1 = points_B[:, None] * table_BN[:, -1:]
-    chosen_B = _first_above(table_BN, target_B1)
-    before = torch.where(chosen_B > 0, table_BN.gather(1, (chosen_B - 1).clamp_min(0)[:, None])[:, 0], 0.0)
+    chosen_B = first_above(table_BN, target_B1)
+    before = table_BN.gather(1, (chosen_B - 1).clamp_min(0)[:, None])[:, 0].masked_fill(chosen_B == 0, 0.0)
     inside_BK = blocks_BNK[torch.arange(rows, device=chosen_B.device), chosen_B].cumsum(dim=-1)
-    found_B = chosen_B * block + _first_above(inside_BK, target_B1 - before[:, None])
+    found_B = chosen_B * block + first_above(inside_BK, target_B1 - before[:, None])
     return found_B.clamp_max(vocabulary - 1)  # only chances that are no numbers lead further
 
 
-def _block(vocabulary: int) -> int:
+def block_size(vocabulary: int) -> int:
     """About √V; a divisor of V where there is one near, which saves a copy of all chances."""
     root = math.isqrt(vocabulary)
     return next((size for size in range(root, root // 2, -1) if vocabulary % size == 0), root)
 
 
-def _first_above(table: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+def first_above(table: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     """The first column of each row's ascending table that exceeds the target, which rounding keeps below the last."""
     import torch
 
