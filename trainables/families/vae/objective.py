@@ -52,16 +52,19 @@ def fit(
         network = load(config, start).requires_grad_(True)
     feed = Feed.of(images)
     noise = seeded(stream.integer("latents"))
-    weights = None if weight is None else torch.from_numpy(weight)
+    weights = None if weight is None else torch.from_numpy(weight).to(pick_device())
 
-    def loss(index: Tensor) -> Tensor:
-        eps = torch.randn((len(index), config.latent), generator=noise).to(pick_device())
+    def inputs(index: Tensor) -> tuple[Tensor, ...]:
+        return index, torch.randn((len(index), config.latent), generator=noise)
+
+    def loss(index: Tensor, eps: Tensor) -> Tensor:
         with arithmetic(config.precision):
-            parts = elbo_parts(config, network, feed.batch(index), eps)
+            parts = elbo_parts(config, network, feed.batch(index), eps.to(pick_device()))
         each = parts[0] + config.beta * parts[1]
-        return each.mean() if weights is None else (each * weights[index].to(each)).mean()
+        return each.mean() if weights is None else (each * weights[index.to(weights.device)].to(each)).mean()
 
-    return network, train(network, loss, images.rows, schedule(config, images.rows), stream.integer("order"))
+    plan, resident = schedule(config, images.rows), feed.resident is not None
+    return network, train(network, loss, images.rows, plan, stream.integer("order"), inputs, resident)
 
 
 def mean_pixel(images: Pixels) -> np.ndarray:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from trainables.families.base import Diverged
-from trainables.runtime import pick_device, seeded
+from trainables.runtime import Captured, pick_device, seeded
 
 BETAS = (0.9, 0.95)
 
@@ -40,34 +40,41 @@ class Schedule:
         return self.learning_rate * share
 
 
-def train(module: nn.Module, loss: Callable[[Tensor], Tensor], rows: int, plan: Schedule, seed: int) -> float:
+def alone(index: Tensor) -> tuple[Tensor, ...]:
+    """Row numbers, and nothing drawn beside them."""
+    return (index,)
+
+
+def train(
+    module: nn.Module,
+    loss: Callable[..., Tensor],
+    rows: int,
+    plan: Schedule,
+    seed: int,
+    inputs: Callable[[Tensor], tuple[Tensor, ...]] = alone,
+    resident: bool = False,
+) -> float:
     """Minimise `loss` of row numbers; returns its mean over the last updates.
 
     Args:
         module: what is trained, in place.
-        loss: of row numbers [k], on the CPU, a scalar.
+        loss: of what `inputs` gives, a scalar.
         rows: of the corpus.
         plan: schedule.
         seed: of the order of rows.
+        inputs: what an update's loss reads: its row numbers [k], and what is drawn for them, on the CPU.
+        resident: whether all else that `loss` reads stays where it is on the device, so that an update can be recorded.
 
     Raises:
         Diverged: a loss or a weight is not finite; says at which update.
     """
-    optimizer = _optimizer(module, plan)
+    update = (_Recorded if resident and pick_device().type == "cuda" else _Update)(module, loss, plan)
     batches = shuffled(rows, min(plan.batch, rows), seeded(seed))
     module.train()
     recent = torch.zeros((), device=pick_device())
     count = mean = 0.0
     for step in range(plan.updates):
-        for group in optimizer.param_groups:
-            group["lr"] = plan.rate(step)
-        value = loss(next(batches))
-        optimizer.zero_grad(set_to_none=True)
-        torch.autograd.backward(value)
-        if plan.clip is not None:
-            nn.utils.clip_grad_norm_(module.parameters(), plan.clip)
-        optimizer.step()
-        recent, count = recent + value.detach(), count + 1
+        recent, count = recent + update(plan.rate(step), inputs(next(batches))), count + 1
         if count == CHECK_EVERY or step + 1 == plan.updates:
             mean = float(recent) / count
             require_finite(mean, f"training loss by update {step + 1} of {plan.updates}")
@@ -76,6 +83,59 @@ def train(module: nn.Module, loss: Callable[[Tensor], Tensor], rows: int, plan: 
     require_finite(float(total), f"weights after update {plan.updates}")
     module.eval()
     return mean
+
+
+class _Update:
+    """One update after another of a module."""
+
+    def __init__(self, module: nn.Module, loss: Callable[..., Tensor], plan: Schedule) -> None:
+        self.module, self.loss, self.clip = module, loss, plan.clip
+        self.optimizer = _optimizer(module, plan)
+
+    def __call__(self, rate: float, inputs: tuple[Tensor, ...]) -> Tensor:
+        """Its loss before it."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        return self.apply(inputs)
+
+    def apply(self, inputs: tuple[Tensor, ...]) -> Tensor:
+        """At the rate that the optimiser holds."""
+        value = self.loss(*inputs)
+        self.optimizer.zero_grad(set_to_none=True)
+        torch.autograd.backward(value)
+        if self.clip is not None:
+            nn.utils.clip_grad_norm_(self.module.parameters(), self.clip)
+        self.optimizer.step()
+        return value.detach()
+
+
+class _Recorded(_Update):
+    """The same as work on tensors that stay where they are, a CUDA graph where that can be recorded.
+
+    The numbers are those of `_Update` up to the rounding of the learning rate, held in single precision: order and
+    latents are drawn on the CPU as ever.
+    """
+
+    def __init__(self, module: nn.Module, loss: Callable[..., Tensor], plan: Schedule) -> None:
+        super().__init__(module, loss, plan)
+        where = pick_device()
+        self.rate, self.value = (torch.zeros((), device=where) for _ in range(2))
+        for group in self.optimizer.param_groups:
+            group |= {"lr": self.rate, "capturable": where.type == "cuda"}
+        self.inputs: tuple[Tensor, ...] = ()
+        self.run = Captured(self._once, where)
+
+    def __call__(self, rate: float, inputs: tuple[Tensor, ...]) -> Tensor:
+        if not self.inputs:
+            self.inputs = tuple(part.to(self.rate.device, copy=True) for part in inputs)
+        for held, given in zip(self.inputs, inputs, strict=True):
+            held.copy_(given)
+        self.rate.fill_(rate)
+        self.run()
+        return self.value
+
+    def _once(self) -> None:
+        self.value.copy_(self.apply(self.inputs))
 
 
 def shuffled(rows: int, batch: int, generator: torch.Generator) -> Iterator[Tensor]:
