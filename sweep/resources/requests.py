@@ -63,7 +63,9 @@ class ResourceEstimator:
     def request(self, job: Job) -> Request:
         """What the job's trial is to reserve now; what was learned of its kind counts."""
         wants, family = job.resources, job.cell.family
-        gpu = wants.gpu if wants.gpu not in (None, "auto") else self._share(job) if family.accelerated else 0.0
+        asked = wants.gpu not in (None, "auto")
+        core = family.accelerated and not asked and self._faster_on_a_core(job)
+        gpu = wants.gpu if asked else self._share(job) if family.accelerated and not core else 0.0
         assert isinstance(gpu, (int, float))
         if job.key in self._alone and 0 < gpu < 1:
             gpu = 1.0
@@ -72,7 +74,7 @@ class ResourceEstimator:
             gpu=float(gpu),
             accelerator=(wants.accelerator or "") if gpu else "",
             memory=wants.memory or 0,
-            hidden=family.accelerated and wants.gpu == 0,
+            hidden=family.accelerated and (wants.gpu == 0 or core),
         )
 
     def learn(self, job: Job, peak: float) -> None:
@@ -83,6 +85,14 @@ class ResourceEstimator:
     def isolate(self, job: Job) -> None:
         """The job did not fit beside others: it gets an accelerator to itself."""
         self._alone.add(job.key)
+
+    def _faster_on_a_core(self, job: Job) -> bool:
+        """Whether there is an accelerator, and a generation of the job is too little work for one."""
+        cell = job.cell
+        if not self._pool.gpus or job.resources.accelerator:
+            return False
+        cost = cell.family.cost(cell.rows)
+        return cell.rows * (cost.fit_flops + cost.sample_flops) < cell.family.core_flops
 
     def _share(self, job: Job) -> float:
         """1/k of a GPU, where the memory of k such trials fits; none where there are no GPUs."""

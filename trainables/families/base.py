@@ -111,6 +111,8 @@ class FamilyConfig(Config, ABC):
     compares: ClassVar[bool] = False
     validates: ClassVar[bool] = False
     accelerated: ClassVar[bool] = False
+    core_flops: ClassVar[float] = 0.0
+    """Operations of a generation below which a CPU core takes less time than an accelerator, as measured."""
     abilities: ClassVar[frozenset[str]] = frozenset()
     data_fields: ClassVar[frozenset[str]] = frozenset()
     sampling_fields: ClassVar[frozenset[str]] = frozenset()

@@ -33,13 +33,23 @@ def test_closed_forms_go_to_cpus_and_networks_to_gpus_where_there_are_any() -> N
     mixed, bare = ResourceEstimator(ClusterCapacity([CPUS, H100])), ResourceEstimator(ClusterCapacity([CPUS]))
     for family in ("linear", "gaussian", "discrete", "kde"):
         assert mixed.request(job(family)) == Request()
-    for family in ("language", "vae", "diffusion"):
-        assert 0 < mixed.request(job(family)).gpu <= 1
-        assert bare.request(job(family)) == Request()
+    for family, fields in (("language", {"size": "0.4M"}), ("vae", {}), ("diffusion", {})):
+        assert 0 < mixed.request(job(family, **fields)).gpu <= 1
+        assert bare.request(job(family, **fields)) == Request()
+
+
+def test_a_generation_of_little_work_goes_to_a_core_which_takes_less_time_for_it() -> None:
+    mixed, bare = ResourceEstimator(ClusterCapacity([CPUS, H100])), ResourceEstimator(ClusterCapacity([CPUS]))
+    assert mixed.request(job("language")) == Request(hidden=True)
+    assert bare.request(job("language")) == Request()
+    for more in ({"size": "0.4M"}, {"epochs": 8}):
+        assert mixed.request(job("language", **more)).gpu > 0
+    for asked in ({"gpu": 0.5}, {"gpu": 1}, {"accelerator": "H100"}):
+        assert mixed.request(job("language", wants=asked)).gpu > 0
 
 
 def test_a_gpu_is_shared_by_as_many_as_its_memory_holds_and_no_more() -> None:
-    small, large = job("language"), job("language", size="42M", context=512, batch=64)
+    small, large = job("language", size="0.4M"), job("language", size="42M", context=512, batch=64)
     needs = ResourceEstimator(ClusterCapacity([H100]))
     assert needs.request(small).gpu == pytest.approx(1 / MOST_SHARING)
     tight = ResourceEstimator(
@@ -55,13 +65,13 @@ def test_a_gpu_is_shared_by_as_many_as_its_memory_holds_and_no_more() -> None:
 
 
 def test_what_a_trial_took_counts_more_than_the_estimate() -> None:
-    needs, one = ResourceEstimator(ClusterCapacity([H100])), job("language")
+    needs, one = ResourceEstimator(ClusterCapacity([H100])), job("language", size="0.4M")
     needs.learn(one, 30 * GIB)
-    assert needs.request(job("language", seed=5)).gpu == 0.5
-    assert needs.request(job("language", size="0.4M")).gpu < 0.5, "of its own kind only"
+    assert needs.request(job("language", seed=5, size="0.4M")).gpu == 0.5
+    assert needs.request(job("language", size="1M")).gpu < 0.5, "of its own kind only"
     needs.isolate(one)
     assert needs.request(one).gpu == 1.0
-    assert needs.request(job("language", seed=5)).gpu == 0.5
+    assert needs.request(job("language", seed=5, size="0.4M")).gpu == 0.5
 
 
 def test_the_studys_words_come_before_defaults_and_the_blocks_before_the_studys() -> None:

@@ -147,6 +147,7 @@ class LanguageConfig(StartConfig):
     compares: ClassVar[bool] = True
     validates: ClassVar[bool] = True
     accelerated: ClassVar[bool] = True
+    core_flops: ClassVar[float] = 1e11
     fit_version: ClassVar[int] = 3
     default_rows: ClassVar[int] = 300
     default_generations: ClassVar[int] = 4
@@ -451,13 +452,13 @@ class LanguageConfig(StartConfig):
         )
 
     def working_bytes(self, rows: int) -> float:
-        """The larger of an update's activations and of the keys and values of rows that are sampled side by side."""
+        """An update's activations, and the keys and values of rows sampled side by side: recordings of both stay."""
         shape, width = self.shape, 4.0 if self.precision == "float32" else 2.0
         layer = 16.0 * shape.width + 3.0 * shape.intermediate + shape.heads * self.context
         update = self.batch * self.context * 4.0 * (shape.layers * layer + 3.0 * self._counted())
         together = min(rows, self.side_by_side("cuda"))
         sampling = together * (self.context * shape.layers * 2.0 * shape.width * width + 12.0 * self._counted())
-        return max(update, sampling)
+        return update + sampling
 
     def _counted(self) -> int:
         """Tokens, for estimates."""
