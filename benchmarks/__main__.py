@@ -1,13 +1,18 @@
-"""`python -m benchmarks [NAME …]`: run every claim (or those named) and write benchmarks/results.md."""
+"""`python -m benchmarks [NAME …]`: run every claim (or those named) and write benchmarks/results.md.
+
+`python -m benchmarks gpu [--device cpu]` is by name alone: it needs a card, or says on what to rehearse.
+"""
 
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.harness import HEADER, Ratio, ceiling, pin
+from trainables.runtime import DEVICE
 
 CLAIMS = (
     "toys",
@@ -29,7 +34,9 @@ CLAIMS = (
 
 def main(names: list[str]) -> None:
     """Each module named has `claims() -> list[Ratio]`; results are written as they come."""
-    pin()
+    names = _placed(names)
+    if names != ["gpu"]:  # whose host compiles on all cores
+        pin()
     top = ceiling()
     print(top, flush=True)
     rows: list[Ratio] = []
@@ -39,6 +46,15 @@ def main(names: list[str]) -> None:
             rows.append(claim)
         if not names:
             Path(__file__).with_name("results.md").write_text(page(top, rows))
+
+
+def _placed(names: list[str]) -> list[str]:
+    """The names without `--device WORD`, which is obeyed."""
+    if "--device" not in names:
+        return names
+    at = names.index("--device")
+    os.environ[DEVICE] = names[at + 1] if at + 1 < len(names) else "cpu"
+    return names[:at] + names[at + 2 :]
 
 
 def page(top: str, rows: Sequence[Ratio]) -> str:
