@@ -220,7 +220,7 @@ def plain(config: LanguageConfig, rows: Rows, compiled: bool) -> None:
 
 def trainer(config: LanguageConfig, rows: Rows) -> None:
     """`Trainer` on rows padded to the context, nothing logged, saved or evaluated on the way."""
-    from transformers import Trainer, TrainingArguments
+    from transformers import PrinterCallback, Trainer, TrainingArguments
 
     tokens, inside = rows.padded(np.arange(rows.rows), config.eos)
     labels = tokens.masked_fill(~inside, -100)
@@ -239,7 +239,9 @@ def trainer(config: LanguageConfig, rows: Rows) -> None:
             logging_strategy="no",
             disable_tqdm=True,
         )
-        Trainer(architecture.create(config, 0), words, train_dataset=pairs).train()  # type: ignore[arg-type]
+        peer = Trainer(architecture.create(config, 0), words, train_dataset=pairs)
+        peer.remove_callback(PrinterCallback)
+        peer.train()
 
 
 _peers: dict[str, Any] = {}
