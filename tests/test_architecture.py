@@ -10,6 +10,9 @@ from typing import NamedTuple
 
 import pytest
 
+from search_spaces.studies import named_study
+from trainables.families import FAMILIES, recorded
+
 ROOT = Path(__file__).parents[1]
 ROOMS = ("trainables", "search_spaces", "analysis", "sweep")
 FLAT = {"trainables": 8, "search_spaces": 6, "analysis": 3, "sweep": 8}
@@ -163,3 +166,30 @@ def test_no_import_goes_in_a_circle():
         for name in MODULES
     }
     graphlib.TopologicalSorter(graph).prepare()
+
+
+FLAGS = {"test_loss", "infinite_mean", "separated"}
+"""What statistics ask of any family."""
+WORDS = {("analysis.stats.growth", "linear")}
+"""A family's name in another meaning: a law of growth."""
+
+
+@pytest.mark.parametrize("room", ["analysis", "search_spaces", "sweep"])
+def test_families_are_named_where_they_are_declared(room):
+    """Nothing outside of `trainables` knows a family or a figure of one by name, but theory, which derives them, and
+    named studies and the trackers' suite, which run them."""
+    apart = ("analysis.theory", "search_spaces.studies", "sweep.testing")
+    figures = {metric.name for kind in FAMILIES for metric in recorded(kind)} - FLAGS if room == "analysis" else set()
+    named = {
+        (name, node.value)
+        for name in MODULES
+        if name.startswith(f"{room}.") and not name.startswith(apart)
+        for node in ast.walk(ast.parse(MODULES[name].read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value in {*FAMILIES, *figures}
+    }
+    assert named - WORDS == set()
+
+
+@pytest.mark.parametrize("kind", list(FAMILIES))
+def test_every_family_has_a_study_of_all_policies(kind):
+    assert named_study(f"policies/{kind}").blocks[0].cell["family"]["kind"] == kind

@@ -7,11 +7,12 @@ from analysis.data.external import parse_columns, suspicion
 from analysis.data.frame import IDENTITY, is_parameter, parameters, short, tidy
 from analysis.data.labels import NAMES, configurations, in_order, title, titles
 from analysis.data.loading import load
-from analysis.data.metrics import Metric, judged
+from analysis.data.metrics import judged
 from analysis.data.policy_order import order
 from analysis.data.runs import CellRun, Points
 from analysis.data.store_records import Shown, compositions, representatives, samples
 from analysis.data.stored_points import metrics_of
+from trainables.families import Metric
 
 __all__ = [
     "IDENTITY",

@@ -11,12 +11,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from analysis.data import metrics
 from analysis.stats import Curves, Fit, fit, intervals, t_interval
+
+if TYPE_CHECKING:
+    from trainables.families import Role
 
 Array = npt.NDArray[np.float64]
 MET, NOT_MET, UNDECIDED, UNSUPPORTED = "met", "not met", "undecided", "not supported"
@@ -46,9 +50,9 @@ class Case:
     min_runs: int = 3
     seed: int = 0
 
-    def first_of(self, names: tuple[str, ...]) -> Curves | None:
-        """The first of these metrics that was recorded."""
-        return next((self.curves[name] for name in names if name in self.curves), None)
+    def first_of(self, role: Role) -> Curves | None:
+        """The first recorded metric that has this role in the family, see `Metric.role`."""
+        return next((self.curves[name] for name in metrics.of_role(self.family, role) if name in self.curves), None)
 
     @cached_property
     def law(self) -> Fit | None:

@@ -7,9 +7,6 @@ import numpy as np
 from analysis.definitions.base import Case, Definition, Measure, ratio_of, unsupported
 from analysis.stats import first, last
 
-BASELINES = ("uniform_loss", "constant_loss")
-"""Metrics that hold the loss of a model that has learned nothing."""
-
 
 def measure(case: Case, threshold: float) -> Measure:
     """Mean last held-out loss over the lesser of κ times the mean first one and the uninformed baseline; above 1 is
@@ -19,7 +16,7 @@ def measure(case: Case, threshold: float) -> Measure:
         return Measure(np.inf, np.inf, np.inf, 1.0, 0.0, len(loss.values), "test_loss", diverged=True)
     start = first(loss.values)
     limit = threshold * start
-    baseline = case.first_of(BASELINES)
+    baseline = case.first_of("uninformed")
     if baseline is not None:
         uninformed = float(np.nanmean(baseline.values))
         if not np.nanmean(start) > 0 or uninformed < threshold * float(np.nanmean(start)):

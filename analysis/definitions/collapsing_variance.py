@@ -7,13 +7,10 @@ import numpy as np
 from analysis.definitions.base import Case, Definition, Measure, ratio_of, unsupported
 from analysis.stats import first, last
 
-METRICS = ("trace_ratio", "pixel_variance", "gini_simpson", "diversity", "distinct_2", "entropy")
-"""Measures of spread, from the definition's own to the nearest that a family records."""
-
 
 def measure(case: Case, threshold: float) -> Measure:
     """Mean last over mean first value of the family's measure of spread; below τ is met."""
-    spread = case.first_of(METRICS)
+    spread = case.first_of("spread")
     if spread is None:
         return unsupported("no measure of spread is recorded")
     start = first(spread.values)

@@ -5,13 +5,10 @@ from __future__ import annotations
 from analysis.definitions.base import Case, Definition, Measure, mean_of, unsupported
 from analysis.stats import first, last
 
-METRICS = ("mode_overlap",)
-"""Share of samples that lie between real modes: 0 each in one mode, 1 all of them between modes."""
-
 
 def measure(case: Case, threshold: float) -> Measure:
     """Rise of the share of samples that belong to no single mode; above τ is met."""
-    overlap = case.first_of(METRICS)
+    overlap = case.first_of("overlap")
     if overlap is None:
         return unsupported("no modes are recorded")
     return mean_of(last(overlap.values) - first(overlap.values), threshold, case, overlap.metric)

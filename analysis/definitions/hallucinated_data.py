@@ -7,14 +7,10 @@ import numpy as np
 from analysis.definitions.base import Case, Definition, Measure, mean_of, unsupported
 from analysis.stats import first, last
 
-OUTSIDE = ("outside_mass",)
-INSIDE = ("precision", "cov_precision", "validity")
-"""Shares of samples outside, and inside, the real support."""
-
 
 def measure(case: Case, threshold: float) -> Measure:
     """Rise of the share of samples outside the real support; above τ is met."""
-    outside, inside = case.first_of(OUTSIDE), case.first_of(INSIDE)
+    outside, inside = case.first_of("outside"), case.first_of("inside")
     found = outside if outside is not None else inside
     if found is None:
         return unsupported("no support is recorded")

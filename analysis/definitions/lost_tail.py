@@ -7,14 +7,10 @@ import numpy as np
 from analysis.definitions.base import Case, Definition, Measure, ratio_of, unsupported
 from analysis.stats import first, last
 
-METRICS = ("tail_coverage", "surviving_categories", "recall", "class_coverage", "cov", "tail_mass")
-"""Measures of how much of the real tail is still generated. Mass comes last: under drift its mean stays what it was (a
-martingale) while the tail disappears."""
-
 
 def measure(case: Case, threshold: float) -> Measure:
     """Mean last over mean first value of the family's measure of the tail; below τ is met."""
-    tail = case.first_of(METRICS)
+    tail = case.first_of("tail")
     if tail is None:
         return unsupported("no measure of the tail is recorded")
     start = first(tail.values)

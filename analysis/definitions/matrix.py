@@ -12,6 +12,7 @@ from analysis.definitions.base import MET, NOT_MET, UNDECIDED, UNSUPPORTED, Case
 from analysis.definitions.registry import definitions
 from analysis.stats import Curves, by_policy, curves_of, laws
 from analysis.verdicts import Replicates, Thresholds
+from trainables.families import SUMMARIES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -114,9 +115,7 @@ def sensitivity(cases: Sequence[Case]) -> pd.DataFrame:
 def _curves(part: pd.DataFrame, replicates: Replicates) -> Iterator[tuple[str, Curves]]:
     """Curves of every recorded metric of a family; closed forms and spreads of replicates are no metrics."""
     for name in part.columns:
-        apart = name.startswith(("theory_", "composition.", "seconds.")) or name.endswith(
-            ("_se", "_q05", "_q95", "_median")
-        )
+        apart = name.startswith(("theory_", "composition.", "seconds.")) or name.endswith(SUMMARIES)
         known = name in IDENTITY and name != "test_loss"
         if apart or known or is_parameter(name) or name in ("reason", "cell_config") or not part[name].notna().any():
             continue

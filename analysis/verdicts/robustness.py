@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from analysis.data import NAMES, STOPPED, configurations, in_order, metrics
+from analysis.data import NAMES, STOPPED, Metric, configurations, in_order, metrics
 from analysis.stats import (
     Curves,
     Interval,
@@ -87,7 +87,7 @@ def assess(
     return in_order(_adjust(table).sort_values(["metric", "policy"], kind="stable"), names)
 
 
-def _row(group: Curves, metric: metrics.Metric, limits: Thresholds) -> dict[str, Any]:
+def _row(group: Curves, metric: Metric, limits: Thresholds) -> dict[str, Any]:
     evidence, basis = gather(group, metric.worse, limits)
     growth, alone = evidence.growth, judge(evidence, limits)
     shown = _turned(growth, metric.worse)

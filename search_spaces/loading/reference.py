@@ -13,7 +13,7 @@ from search_spaces.search import SCHEDULERS, SEARCHES, TuneFirst
 from search_spaces.study import Block, PowerRequirement, Study, StudyBudget
 from trainables.cell import Cell, Fork
 from trainables.config import Registry
-from trainables.families import FAMILIES
+from trainables.families import FAMILIES, recorded
 from trainables.policies import POLICIES
 from trainables.sources.images import IMAGE_SOURCES
 from trainables.sources.molecules import MOLECULE_SOURCES
@@ -53,8 +53,22 @@ def reference() -> str:
     parts += [_table(f"### `{name}`", config) for name, config in _PARTS.items()]
     for title, (registry, where) in _REGISTRIES.items():
         parts.append(f"## {title}\n\n{where}\n")
-        parts += [_table(f"### `{kind}`", registry.get(kind)) for kind in registry]
+        for kind in registry:
+            parts.append(_table(f"### `{kind}`", registry.get(kind)))
+            parts += [_figures(kind)] if registry is FAMILIES else []
     return "\n".join(parts)
+
+
+def _figures(kind: str) -> str:
+    """What a family's records hold."""
+    better = {1: "lower", -1: "higher", 0: "–"}
+    head = ["| records hold | meaning | unit | better | definitions take it as |", "|---|---|---|---|---|"]
+    rows = [
+        f"| `{found.name}` | {found.label}{f' ({found.when})' if found.when else ''} | {found.unit or '–'} | "
+        f"{better[found.worse]} | {found.role or '–'} |"
+        for found in recorded(kind)
+    ]
+    return "\n".join([*head, *rows, ""])
 
 
 def _table(heading: str, config: type[BaseModel]) -> str:

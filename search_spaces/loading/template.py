@@ -16,20 +16,6 @@ from trainables.config import did_you_mean
 from trainables.families import FAMILIES
 from trainables.policies import POLICIES
 
-SOURCES: dict[str, dict[str, str]] = {
-    "language": {"": "text"},
-    "vae": {"": "folder"},
-    "diffusion": {
-        ".sdf": "sdf",
-        ".npz": "npz",
-        ".smi": "smiles",
-        ".smiles": "smiles",
-        ".txt": "smiles",
-        ".csv": "smiles",
-    },
-}
-"""Family -> kind of source by the suffix of the data's path; "" for all others."""
-
 
 def template(
     family: str,
@@ -91,9 +77,9 @@ def _known(family: str, policies: Sequence[str]) -> Any:
 
 
 def _source(family: str, data: str) -> dict[str, str]:
-    if family not in SOURCES:
+    kinds = FAMILIES.get(family).own_data
+    if not kinds:
         raise StudyError(f"--data {data}: {family} draws its data from a known distribution; leave it out")
-    kinds = SOURCES[family]
     kind = kinds.get(PurePath(data).suffix.lower(), kinds.get(""))
     if kind is None:
         raise StudyError(f"--data {data}: {family} reads files that end in {', '.join(kinds)}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 
 from search_spaces.study import Study
+from trainables.families import FAMILIES
 
 __all__ = ["STUDIES", "named_study"]
 
@@ -51,20 +52,9 @@ STUDIES = {
     "features/scaling": "search_spaces.studies.features:features_scaling",
     "features/strong": "search_spaces.studies.features:features_strong",
     "features/quality": "search_spaces.studies.features:features_quality",
-    "policies/linear": "search_spaces.studies.policies:policies_linear",
-    "policies/gaussian": "search_spaces.studies.policies:policies_gaussian",
-    "policies/discrete": "search_spaces.studies.policies:policies_discrete",
-    "policies/kde": "search_spaces.studies.policies:policies_kde",
-    "policies/bernoulli": "search_spaces.studies.policies:policies_bernoulli",
-    "policies/poisson": "search_spaces.studies.policies:policies_poisson",
-    "policies/mixture": "search_spaces.studies.policies:policies_mixture",
-    "policies/glm": "search_spaces.studies.policies:policies_glm",
-    "policies/random_features": "search_spaces.studies.policies:policies_random_features",
-    "policies/language": "search_spaces.studies.policies:policies_language",
-    "policies/vae": "search_spaces.studies.policies:policies_vae",
-    "policies/diffusion": "search_spaces.studies.policies:policies_diffusion",
+    **{f"policies/{kind}": f"search_spaces.studies.policies:policies_on:{kind}" for kind in FAMILIES},
 }
-"""Name -> "module:function"; the function takes nothing and gives one complete, frozen study."""
+"""Name -> "module:function", or "module:function:argument"; the function gives one complete, frozen study."""
 
 
 def named_study(name: str) -> Study:
@@ -73,6 +63,6 @@ def named_study(name: str) -> Study:
     Raises:
         KeyError: there is none.
     """
-    module, _, function = STUDIES[name].partition(":")
-    study: Study = getattr(importlib.import_module(module), function)()
+    module, function, *arguments = STUDIES[name].split(":")
+    study: Study = getattr(importlib.import_module(module), function)(*arguments)
     return study

@@ -15,26 +15,10 @@ SPARSE: dict[str, dict[str, Any]] = {
 }
 """Settings for families whose real rows run out: what `fresh_mix` adds each generation has to be there."""
 
-BASES: dict[str, dict[str, Any]] = {
-    "linear": {"replicates": 1000},
-    "gaussian": {"replicates": 1000},
-    "discrete": {"replicates": 1000},
-    "kde": {"replicates": 100, "generations": 10},
-    "bernoulli": {"replicates": 1000},
-    "poisson": {"replicates": 1000},
-    "mixture": {"replicates": 100, "generations": 10},
-    "glm": {"replicates": 1000},
-    "random_features": {"replicates": 300},
-    "language": {"rows": 250, "generations": 4},
-    "vae": {"rows": 600, "generations": 4},
-    "diffusion": {"rows": 400, "generations": 4},
-}
-"""Cells, by family; the rest is the family's default."""
-
 
 def policies_on(family: str) -> Study:
     """All policies on one family, with three seeds: which of them keep it healthy?"""
-    base = BASES[family]
+    base = FAMILIES.get(family).policy_study
     finite = "replicates" not in base
     policies = tuple(
         {"kind": kind} | (SPARSE.get(kind, {}) if finite else {}) for kind in POLICIES if _runs(kind, family)
@@ -49,63 +33,3 @@ def _runs(kind: str, family: str) -> bool:
     if kind == "compose":
         return False
     return bool(POLICIES.get(kind)().requires() <= FAMILIES.get(family).abilities)
-
-
-def policies_linear() -> Study:
-    """Every policy on linear models."""
-    return policies_on("linear")
-
-
-def policies_gaussian() -> Study:
-    """Every policy on Gaussians."""
-    return policies_on("gaussian")
-
-
-def policies_discrete() -> Study:
-    """Every policy on categories."""
-    return policies_on("discrete")
-
-
-def policies_kde() -> Study:
-    """Every policy on kernel density estimates."""
-    return policies_on("kde")
-
-
-def policies_bernoulli() -> Study:
-    """Every policy on coins."""
-    return policies_on("bernoulli")
-
-
-def policies_poisson() -> Study:
-    """Every policy on counts."""
-    return policies_on("poisson")
-
-
-def policies_mixture() -> Study:
-    """Every policy on mixtures of two Gaussians."""
-    return policies_on("mixture")
-
-
-def policies_glm() -> Study:
-    """Every policy on logistic regression."""
-    return policies_on("glm")
-
-
-def policies_random_features() -> Study:
-    """Every policy on ridge regression with random features."""
-    return policies_on("random_features")
-
-
-def policies_language() -> Study:
-    """Every policy on small language models."""
-    return policies_on("language")
-
-
-def policies_vae() -> Study:
-    """Every policy on autoencoders of digits."""
-    return policies_on("vae")
-
-
-def policies_diffusion() -> Study:
-    """Every policy on conformer models of small molecules."""
-    return policies_on("diffusion")

@@ -136,6 +136,18 @@ def short(original):
     return lambda self, start, rows: original(self, start, max(rows - 1, 1))
 
 
+def talkative(original):
+    def evaluate(self, model, stream):
+        found = original(self, model, stream)
+        return replace(found, metrics={**found.metrics, "novelty": 0.5})
+
+    return evaluate
+
+
+def silent(original):
+    return lambda self, model, stream: replace(original(self, model, stream), metrics={})
+
+
 def careless(original):
     return lambda self, model, stream: Evaluation(0.5)
 
@@ -149,6 +161,8 @@ def careless(original):
         ("evaluate", wide, "family_evaluates_cleanly"),
         ("evaluate", careless, "family_reports_divergence"),
         ("sample", blind, "family_biases_its_sampler"),
+        ("evaluate", talkative, "family_declares_its_metrics"),
+        ("evaluate", silent, "family_declares_its_metrics"),
         ("take", anywhere, "family_scores_rows"),
         ("real", short, "family_counts_rows"),
     ],

@@ -1,7 +1,11 @@
 """Model families: one module (or package) each, named here. See `base.py` for the contract."""
 
+from dataclasses import replace
+from functools import cache
+
 from trainables.config import Registry
 from trainables.families.base import Cost, Diverged, Evaluation, Family, FamilyConfig, World
+from trainables.families.metrics import SUMMARIES, Metric, Role, undeclared
 
 FAMILIES = Registry(
     "family",
@@ -21,4 +25,40 @@ FAMILIES = Registry(
     },
 )
 
-__all__ = ["FAMILIES", "Cost", "Diverged", "Evaluation", "Family", "FamilyConfig", "World"]
+
+@cache
+def recorded(kind: str) -> tuple[Metric, ...]:
+    """What the figures of a family's records mean, in the order of tables.
+
+    Of a kind that is not registered, as that of imported runs, figures mean what their names mean in the first family
+    that has them; the loss has no unit, and a verdict alone.
+    """
+    if kind in FAMILIES:
+        found: tuple[Metric, ...] = FAMILIES.get(kind).recorded()
+        return found
+    return (*FamilyConfig.recorded(), *_shared().values())
+
+
+def _shared() -> dict[str, Metric]:
+    """Every family's metrics by name, the first family's of several."""
+    found: dict[str, Metric] = {}
+    for kind in FAMILIES:
+        for metric in FAMILIES.get(kind).metrics:
+            found.setdefault(metric.name, replace(metric, judged=False))
+    return found
+
+
+__all__ = [
+    "FAMILIES",
+    "SUMMARIES",
+    "Cost",
+    "Diverged",
+    "Evaluation",
+    "Family",
+    "FamilyConfig",
+    "Metric",
+    "Role",
+    "World",
+    "recorded",
+    "undeclared",
+]

@@ -25,6 +25,7 @@ import numpy as np
 from trainables.config import Config
 from trainables.corpus import Corpus
 from trainables.errors import CollapseSweepError
+from trainables.families.metrics import Metric, held_out_loss
 from trainables.lineage import Stream, make_key
 from trainables.store import Payload, Store
 
@@ -105,6 +106,13 @@ class FamilyConfig(Config, ABC):
     """
 
     kind: str
+    policy_study: ClassVar[Mapping[str, int]] = {}
+    """Rows, generations and replicates of the study `policies/<kind>`, where the defaults are not for it."""
+    own_data: ClassVar[Mapping[str, str]] = {}
+    """Kind of source that reads one's own data, by the suffix of its path; "" for all others."""
+    loss_unit: ClassVar[str] = ""
+    metrics: ClassVar[tuple[Metric, ...]] = ()
+    """What records hold beside `test_loss`, in the order of tables."""
     default_rows: ClassVar[int] = 100
     default_generations: ClassVar[int] = 5
     vectorised: ClassVar[bool] = False
@@ -125,6 +133,11 @@ class FamilyConfig(Config, ABC):
     """Raised when fitting or sampling gives other numbers, so that this family alone is computed again."""
     judge_fields: ClassVar[frozenset[str]] = frozenset()
     start_fields: ClassVar[frozenset[str]] = frozenset()
+
+    @classmethod
+    def recorded(cls) -> tuple[Metric, ...]:
+        """What the figures of a record mean: the held-out loss, then `metrics`."""
+        return (held_out_loss(cls.loss_unit), *cls.metrics)
 
     def data_identity(self) -> dict[str, Any]:
         """What real rows are made of: data fields, and a digest of any file's content. Light to compute.

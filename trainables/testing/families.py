@@ -15,7 +15,7 @@ import pytest
 from pydantic import ValidationError
 
 from trainables.cell import Cell
-from trainables.families import Diverged, Evaluation
+from trainables.families import Diverged, Evaluation, Family, undeclared
 from trainables.lineage import make_key
 from trainables.recursion import Recursion, check_data, run
 from trainables.store import MemoryStore, Payload, open_store
@@ -57,6 +57,23 @@ def family_refuses_what_it_cannot_run(bench: Bench) -> None:
         assert available >= 4 * bench.cell.rows, "tiny() must leave a reserve of three times its rows"
         with pytest.raises(ValueError, match=f"rows: {available + 1} real rows"):
             check_data(bench.cell.model_copy(update={"rows": available + 1}))
+
+
+def family_declares_its_metrics(bench: Bench) -> None:
+    """Every figure of a record is declared, and every declared one is recorded unless its declaration says when it is;
+    what has a verdict has a worse direction, and a family declares a disagreement if it tells one."""
+    declared = bench.cell.family.recorded()
+    figures = bench.recursion.record(2).metrics
+    names = [metric.name for metric in declared]
+    assert len(set(names)) == len(names)
+    assert not undeclared(list(figures), declared)
+    lacking = {metric.name for metric in declared if not metric.when} - set(figures) - {"test_loss"}
+    assert not lacking, f"declared and never recorded: {sorted(lacking)}"
+    assert all(metric.label for metric in declared)
+    assert all(metric.worse for metric in declared if metric.judged or metric.role not in (None, "uninformed"))
+    assert declared[0].unit, "loss_unit is empty"
+    tells = type(bench.family).disagree is not Family.disagree
+    assert ("disagreement" in names) == tells
 
 
 def family_is_deterministic(bench: Bench) -> None:
@@ -198,6 +215,7 @@ FAMILY_CHECKS: tuple[Callable[[Bench], None], ...] = (
     family_is_plain_data,
     family_states_its_cost,
     family_refuses_what_it_cannot_run,
+    family_declares_its_metrics,
     family_is_deterministic,
     family_depends_on_seed_and_stream,
     family_starts_where_told,

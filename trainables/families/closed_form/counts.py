@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -21,6 +21,7 @@ from trainables.families.closed_form.corpus_terms import (
     square_distances,
     terms_of,
 )
+from trainables.families.metrics import Metric, disagreement
 from trainables.families.replicate_summary import summarise
 from trainables.lineage import Stream
 from trainables.store import Payload
@@ -30,6 +31,13 @@ class CountsConfig(FamilyConfig):
     """What both have in common: x ≥ 0, whole, known by its mean."""
 
     mean: float
+    policy_study: ClassVar[Mapping[str, int]] = {"replicates": 1000}
+    loss_unit: ClassVar[str] = "squared error of the mean"
+    metrics: ClassVar[tuple[Metric, ...]] = (
+        Metric("variance_ratio", "variance, fitted over true", worse=-1, role="spread", judged=True),
+        Metric("absorbed", "share of recursions whose rows are all alike", worse=1),
+        disagreement("squared difference of two means"),
+    )
     vectorised: ClassVar[bool] = True
     default_generations: ClassVar[int] = 20
     data_fields: ClassVar[frozenset[str]] = frozenset({"mean"})

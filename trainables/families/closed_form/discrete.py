@@ -6,7 +6,7 @@ Rows exist on demand, a random order of the counts, wherever a policy looks at s
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import ClassVar, Literal
 
@@ -27,6 +27,7 @@ from trainables.families.closed_form.corpus_terms import (
     terms_of,
 )
 from trainables.families.closed_form.random_matrices import blocks
+from trainables.families.metrics import Metric, disagreement
 from trainables.families.replicate_summary import summarise
 from trainables.lineage import Stream
 from trainables.store import Payload
@@ -49,6 +50,18 @@ class DiscreteConfig(FamilyConfig):
     start: Literal["zipf", "uniform"] = "zipf"
     exponent: float = Field(default=1.0, ge=0, le=20, description="of zipf: p ∝ rank^−exponent")
     smoothing: float = Field(default=0.0, ge=0)
+    policy_study: ClassVar[Mapping[str, int]] = {"replicates": 1000}
+    loss_unit: ClassVar[str] = "squared distance of frequencies"
+    metrics: ClassVar[tuple[Metric, ...]] = (
+        Metric("gini_simpson", "diversity, 1 − Σp²", worse=-1, role="spread", judged=True),
+        Metric("entropy", "entropy of frequencies", "nats", worse=-1, role="spread"),
+        Metric("surviving_categories", "categories that are left", worse=-1, role="tail"),
+        Metric("missing_mass", "real mass of lost categories", worse=1),
+        Metric("tail_mass_ratio", "mass of the real tail, fitted over true", when="where the tail is not empty"),
+        Metric("total_variation", "total variation distance", worse=1),
+        Metric("nll", "held-out negative log-likelihood", "nats", worse=1),
+        disagreement("squared distance of two models' frequencies"),
+    )
     vectorised: ClassVar[bool] = True
     abilities: ClassVar[frozenset[str]] = frozenset({"bias", "score"})
     default_rows: ClassVar[int] = 200

@@ -7,7 +7,7 @@ generation. Rows exist on demand, conditional on the statistics, wherever a poli
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -29,6 +29,7 @@ from trainables.families.closed_form.corpus_terms import (
 )
 from trainables.families.closed_form.moments import Moments
 from trainables.families.closed_form.random_matrices import blocks, frame, wishart_root
+from trainables.families.metrics import INFINITE_MEAN, Metric, disagreement
 from trainables.families.replicate_summary import summarise
 from trainables.lineage import Stream
 from trainables.store import Payload
@@ -44,6 +45,17 @@ class GaussianConfig(FamilyConfig):
     kind: Literal["gaussian"] = "gaussian"
     dim: int = Field(default=1, ge=1, le=1000)
     estimator: Literal["biased", "unbiased"] = "biased"
+    policy_study: ClassVar[Mapping[str, int]] = {"replicates": 1000}
+    loss_unit: ClassVar[str] = "nats per row"
+    metrics: ClassVar[tuple[Metric, ...]] = (
+        Metric("trace_ratio", "variance, tr Σ̂ / tr Σ", worse=-1, role="spread", judged=True),
+        Metric("mean_sq_error", "squared error of the mean", worse=1),
+        Metric("nll", "held-out negative log-likelihood", "nats", worse=1),
+        Metric("det_ratio", "generalised variance, det Σ̂ / det Σ", worse=-1),
+        Metric("log_det_ratio", "log of the generalised variance", worse=-1),
+        INFINITE_MEAN,
+        disagreement("squared distance of two means"),
+    )
     vectorised: ClassVar[bool] = True
     abilities: ClassVar[frozenset[str]] = frozenset({"bias", "score"})
     default_generations: ClassVar[int] = 20

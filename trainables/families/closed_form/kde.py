@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar, Literal
@@ -23,6 +23,7 @@ from trainables.families.closed_form.corpus_terms import (
 )
 from trainables.families.closed_form.kernel_sums import log_sums, sliced_wasserstein
 from trainables.families.closed_form.mixtures import POINTS, Shape, between, dimension, draw, modes, points
+from trainables.families.metrics import Metric, disagreement
 from trainables.families.replicate_summary import summarise
 from trainables.lineage import Stream
 from trainables.store import Payload
@@ -41,6 +42,18 @@ class KdeConfig(FamilyConfig):
     bandwidth: float | Literal["scott", "silverman"] = Field(default=0.1, description="a length, or a rule")
     held_out: int = Field(default=500, ge=2, description="real rows that the loss is measured on")
     directions: int = Field(default=16, ge=1, description="of the sliced Wasserstein distance")
+    policy_study: ClassVar[Mapping[str, int]] = {"replicates": 100, "generations": 10}
+    loss_unit: ClassVar[str] = "nats per row"
+    metrics: ClassVar[tuple[Metric, ...]] = (
+        Metric("excess_nll", "held-out loss above the truth's", "nats per row", worse=1),
+        Metric("trace_ratio", "variance, tr Σ̂ / tr Σ", worse=-1, role="spread"),
+        Metric("mean_sq_error", "squared error of the mean", worse=1),
+        Metric("det_ratio", "generalised variance, det Σ̂ / det Σ", worse=-1),
+        Metric("sliced_wasserstein", "sliced Wasserstein distance", worse=1),
+        Metric("mode_overlap", "share of samples between modes", worse=1, role="overlap", when="of several modes"),
+        Metric("bandwidth", "bandwidth"),
+        disagreement("squared difference of two log-densities", "nats²"),
+    )
     vectorised: ClassVar[bool] = True
     abilities: ClassVar[frozenset[str]] = frozenset({"bias", "score"})
     validates: ClassVar[bool] = True

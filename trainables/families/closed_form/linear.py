@@ -6,6 +6,7 @@ generation. Rows exist on demand, conditional on the statistics, wherever a poli
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from typing import ClassVar, Literal
 
@@ -16,6 +17,7 @@ from trainables.families.base import Cost, Evaluation, FamilyConfig, World
 from trainables.families.closed_form.inputs import Design, Tiled
 from trainables.families.closed_form.regression import Equations, Estimator, Solver
 from trainables.families.closed_form.relabelling import Relabelling
+from trainables.families.metrics import INFINITE_MEAN, Metric, disagreement
 from trainables.families.replicate_summary import summarise
 from trainables.lineage import Stream
 from trainables.store import Payload
@@ -38,6 +40,14 @@ class LinearConfig(FamilyConfig):
     covariance: Literal["identity", "power_law"] = "identity"
     exponent: float = Field(default=1.0, ge=0, description="of power_law: eigenvalue i of Σ is i^−exponent")
     signal: float = Field(default=1.0, gt=0, description="length of w*, whose direction is random")
+    policy_study: ClassVar[Mapping[str, int]] = {"replicates": 1000}
+    loss_unit: ClassVar[str] = "squared Σ-norm"
+    metrics: ClassVar[tuple[Metric, ...]] = (
+        Metric("mean_sq_error", "squared error of coefficients", worse=1),
+        Metric("norm_ratio", "length of coefficients, fitted over true"),
+        INFINITE_MEAN,
+        disagreement("squared Σ-distance of two models"),
+    )
     vectorised: ClassVar[bool] = True
     abilities: ClassVar[frozenset[str]] = frozenset({"bias", "score"})
     validates: ClassVar[bool] = True

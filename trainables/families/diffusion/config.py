@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
 from trainables.families.base import Cost, World
+from trainables.families.metrics import Metric
 from trainables.families.starts import StartConfig
 from trainables.sources.molecules import ELEMENTS, MOLECULE_SOURCES, MoleculeSource, Nci, require
 
@@ -22,6 +24,9 @@ ATOM_TYPES = 3 * len(ELEMENTS)
 
 EDGE_TYPES = 8
 """Of an ordered pair of atoms: itself, four bond orders, two or three bonds apart, further."""
+
+
+_LOSS = "denoising error per coordinate"
 
 
 class DiffusionConfig(StartConfig):
@@ -75,6 +80,42 @@ class DiffusionConfig(StartConfig):
     judged_molecules: int = Field(default=24, ge=1)
     cov_threshold: float = Field(default=0.5, gt=0)
 
+    own_data: ClassVar[Mapping[str, str]] = {
+        ".sdf": "sdf",
+        ".npz": "npz",
+        ".smi": "smiles",
+        ".smiles": "smiles",
+        ".txt": "smiles",
+        ".csv": "smiles",
+    }
+    policy_study: ClassVar[Mapping[str, int]] = {"rows": 400, "generations": 4}
+    loss_unit: ClassVar[str] = _LOSS
+    metrics: ClassVar[tuple[Metric, ...]] = (
+        Metric(
+            "constant_loss",
+            "loss of a model that predicts no noise",
+            _LOSS,
+            role="uninformed",
+        ),
+        Metric("cov", "coverage of real conformers, COV-R", worse=-1, role="tail"),
+        Metric("mat", "distance to real conformers, MAT-R", "Å", worse=1),
+        Metric("cov_precision", "sampled conformers near a real one, COV-P", worse=-1, role="inside"),
+        Metric("mat_precision", "distance of sampled conformers, MAT-P", "Å", worse=1),
+        Metric("validity", "share of valid conformers", worse=-1, role="inside"),
+        Metric("valid_bonds", "share of valid bonds", worse=-1),
+        Metric("diversity", "distance between samples of one molecule", "Å", worse=-1, role="spread"),
+        Metric("bond_distance", "Wasserstein distance of bond lengths", "Å", worse=1, when="where there are bonds"),
+        Metric(
+            "angle_distance",
+            "Wasserstein distance of bond angles",
+            "degrees",
+            worse=1,
+            when="where there are angles",
+        ),
+        Metric("gyration_ratio", "radius of gyration, sampled over real"),
+        Metric("skipped", "entries that the source left out"),
+        Metric("held_out_molecules", "held-out molecules", when="where they are fewer than asked for"),
+    )
     validates: ClassVar[bool] = True
     fit_version: ClassVar[int] = 3
     default_rows: ClassVar[int] = 500

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import Field, field_validator, model_validator
 
 from trainables.families.base import Cost, World
+from trainables.families.language.metrics import METRICS
 from trainables.families.language.objective import PLAIN, Loss
 from trainables.families.language.pretrained import LanguageCheckpoint
 from trainables.families.language.sizes import (
@@ -22,6 +23,7 @@ from trainables.families.language.sizes import (
     shape,
     suggest_size,
 )
+from trainables.families.metrics import Metric
 from trainables.families.starts import StartConfig
 from trainables.lineage import make_key
 from trainables.sources.text import TEXTS, Pydoc, TextSource
@@ -144,6 +146,10 @@ class LanguageConfig(StartConfig):
     test_rows: int = Field(default=256, ge=1)
     sample_rows: int = Field(default=64, ge=0)
 
+    own_data: ClassVar[Mapping[str, str]] = {"": "text"}
+    policy_study: ClassVar[Mapping[str, int]] = {"rows": 250, "generations": 4}
+    loss_unit: ClassVar[str] = "nats per token"
+    metrics: ClassVar[tuple[Metric, ...]] = METRICS
     compares: ClassVar[bool] = True
     validates: ClassVar[bool] = True
     accelerated: ClassVar[bool] = True

@@ -11,12 +11,33 @@ from collections.abc import Sequence
 import numpy as np
 
 from trainables.families.language.token_rows import Rows
+from trainables.families.metrics import Metric, disagreement
 
 ORDER = 4
 """Longest n-gram of BLEU and of repetition."""
 
 TAIL = 0.1
 """The tail is the rarest tokens that together have this share of the real training tokens."""
+
+_SAMPLED = "where rows are sampled to be judged"
+METRICS = (
+    Metric("perplexity", "held-out perplexity", worse=1),
+    Metric("uniform_loss", "loss of a model that knows no token", "nats per token", role="uninformed"),
+    Metric("perplexity_under_first", "perplexity of samples under model 1", when=_SAMPLED),
+    Metric("distinct_1", "distinct tokens", worse=-1, when=_SAMPLED),
+    Metric("distinct_2", "distinct bigrams", worse=-1, role="spread", when=_SAMPLED),
+    Metric("distinct_3", "distinct trigrams", worse=-1, when=_SAMPLED),
+    Metric("entropy", "entropy of tokens", "nats", worse=-1, role="spread", when=_SAMPLED),
+    Metric("self_bleu", "self-BLEU of samples", worse=1, when=_SAMPLED),
+    Metric("repetition", "share of 4-grams that repeat one of their row", worse=1, when=_SAMPLED),
+    Metric("zipf_exponent", "Zipf exponent of tokens", when=_SAMPLED),
+    Metric("tail_coverage", "rare tokens that samples have", worse=-1, role="tail", when=_SAMPLED),
+    Metric("tail_mass", "mass of rare tokens", worse=-1, role="tail", when=_SAMPLED),
+    Metric("sampled_length", "length of samples", "tokens", when=_SAMPLED),
+    disagreement("squared difference of two models' losses", "nats² per token²"),
+)
+"""What records hold beside the loss, in the order of tables. Of the tail, coverage comes before mass: under drift its
+mean mass stays what it was (a martingale) while the tail disappears."""
 
 
 def each(rows: Rows) -> list[np.ndarray]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from trainables.families.base import Cost, Family, World
+from trainables.families.metrics import Metric
 from trainables.families.starts import StartConfig
 from trainables.sources.images import IMAGE_SOURCES, Digits, ImageSource
 
@@ -19,6 +21,9 @@ else:
 
 KERNEL = 4
 """Side of every convolution's kernel; its stride is 2."""
+
+
+_LABELS = "of images with labels"
 
 
 class VaeConfig(StartConfig):
@@ -87,6 +92,24 @@ class VaeConfig(StartConfig):
     neighbours: int = Field(default=3, ge=1)
     feature_steps: int = Field(default=300, ge=1)
 
+    own_data: ClassVar[Mapping[str, str]] = {"": "folder"}
+    policy_study: ClassVar[Mapping[str, int]] = {"rows": 600, "generations": 4}
+    loss_unit: ClassVar[str] = "nats per image"
+    metrics: ClassVar[tuple[Metric, ...]] = (
+        Metric("reconstruction", "reconstruction", "nats per image", worse=1),
+        Metric("kl", "KL of posterior and prior", "nats per image"),
+        Metric("validation_loss", "loss on validation images", "nats per image", worse=1),
+        Metric("constant_loss", "loss of a model that knows mean pixels alone", "nats per image", role="uninformed"),
+        Metric("frechet_distance", "squared Fréchet distance", worse=1),
+        Metric("precision", "precision", worse=-1, role="inside"),
+        Metric("recall", "recall", worse=-1, role="tail"),
+        Metric("pixel_variance", "variance of a pixel", worse=-1, role="spread"),
+        Metric("variance_ratio", "variance, sampled over real", worse=-1, role="spread"),
+        Metric("class_coverage", "share of classes covered", worse=-1, role="tail", when=_LABELS),
+        Metric("class_entropy", "entropy of classes", "nats", worse=-1, when=_LABELS),
+        Metric("class_kl", "KL of sampled and real classes", "nats", worse=1, when=_LABELS),
+        Metric("mode_overlap", "share of samples between classes", worse=1, role="overlap", when=_LABELS),
+    )
     vectorised: ClassVar[bool] = True
     validates: ClassVar[bool] = True
     default_rows: ClassVar[int] = 490

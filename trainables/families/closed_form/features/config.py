@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
 
 from trainables.families.base import Cost, FamilyConfig, World
+from trainables.families.metrics import Metric, disagreement
 
 if TYPE_CHECKING:
     from trainables.families.closed_form.features.family import RandomFeatures
@@ -47,6 +49,12 @@ class FeaturesConfig(FamilyConfig):
     features: Literal["fresh", "shared"] = "fresh"
     labeller: Literal["model", "surrogate"] = "model"
     distortion: float = Field(default=0.0, ge=0)
+    policy_study: ClassVar[Mapping[str, int]] = {"replicates": 300}
+    loss_unit: ClassVar[str] = "squared Σ-norm"
+    metrics: ClassVar[tuple[Metric, ...]] = (
+        Metric("norm_ratio", "length of coefficients, fitted over true"),
+        disagreement("squared Σ-distance of two models"),
+    )
     vectorised: ClassVar[bool] = True
     validates: ClassVar[bool] = True
     abilities: ClassVar[frozenset[str]] = frozenset({"bias", "score"})

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
 from trainables.families.base import Cost, FamilyConfig, World
 from trainables.families.closed_form.glm.labels import Link
+from trainables.families.metrics import SEPARATED, Metric, disagreement
 from trainables.sources.tables import TABLES, Simulated, TableSource
 
 if TYPE_CHECKING:
@@ -19,6 +21,9 @@ else:
 
 STEPS = 7.0
 """Newton steps of a fit, about."""
+
+_KNOWN = "where the truth is known"
+_CLASSES = "of two classes"
 
 
 class GlmConfig(FamilyConfig):
@@ -44,6 +49,18 @@ class GlmConfig(FamilyConfig):
     design: Literal["fixed", "fresh"] = "fixed"
     limit: int = Field(default=40, ge=1, le=1000)
     held_out: int = Field(default=200, ge=10)
+    policy_study: ClassVar[Mapping[str, int]] = {"replicates": 1000}
+    loss_unit: ClassVar[str] = "nats per label"
+    metrics: ClassVar[tuple[Metric, ...]] = (
+        Metric("fisher_error", "squared error of coefficients, Fisher metric", worse=1, judged=True, when=_KNOWN),
+        Metric("coefficient_error", "squared error of coefficients", worse=1, when=_KNOWN),
+        Metric("accuracy", "held-out accuracy", worse=-1, when=_CLASSES),
+        Metric("calibration_error", "expected calibration error", worse=1, when=_CLASSES),
+        SEPARATED,
+        Metric("out_of_steps", "share of fits that ran out of steps", worse=1),
+        Metric("newton_steps", "Newton steps of a fit"),
+        disagreement("squared distance of two models' coefficients"),
+    )
     vectorised: ClassVar[bool] = True
     validates: ClassVar[bool] = True
     abilities: ClassVar[frozenset[str]] = frozenset({"bias", "score"})

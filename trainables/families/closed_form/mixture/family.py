@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from typing import ClassVar, Literal
 
@@ -18,6 +19,7 @@ from trainables.families.closed_form.corpus_terms import (
     probability,
     whole_batches,
 )
+from trainables.families.metrics import Metric
 from trainables.families.replicate_summary import summarise
 from trainables.lineage import Stream
 from trainables.store import Payload
@@ -43,6 +45,15 @@ class MixtureConfig(FamilyConfig):
     tolerance: float = Field(default=1e-6, gt=0)
     limit: int = Field(default=500, ge=1)
     held_out: int = Field(default=500, ge=10)
+    policy_study: ClassVar[Mapping[str, int]] = {"replicates": 100, "generations": 10}
+    loss_unit: ClassVar[str] = "nats per row"
+    metrics: ClassVar[tuple[Metric, ...]] = (
+        Metric("trace_ratio", "variance, tr Σ̂ / tr Σ", worse=-1, role="spread", judged=True),
+        Metric("component_variance", "variance of components", worse=-1),
+        Metric("distance", "distance of the components' means"),
+        Metric("least_share", "share of the smaller component", worse=-1),
+        Metric("out_of_steps", "share of fits that ran out of steps", worse=1),
+    )
     vectorised: ClassVar[bool] = True
     validates: ClassVar[bool] = True
     abilities: ClassVar[frozenset[str]] = frozenset({"bias", "score"})
