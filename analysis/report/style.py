@@ -6,14 +6,16 @@ Figures are drawn with the light theme's colours; `inline` turns these into the 
 from __future__ import annotations
 
 import io
+import itertools
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from analysis.data import order
+from trainables.policies import POLICIES, Color
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 INK, MUTED, GRID = "#1c2024", "#646b73", "#d5d9df"
 SERIES = ("#c2410c", "#0b63a5", "#0a7d57", "#8b4aa8", "#8a6100", "#b4275e", "#2f6f7e", "#565d66")
 """At least 4.5:1 on white; told apart by markers too, so that no reading rests on colour alone."""
+_NAMES = get_args(Color)
 _DARK_SERIES = ("#ff9a5c", "#6cb8f5", "#4fd1a5", "#d3a1ec", "#e5bd52", "#ff8fb3", "#7fd0e0", "#b9c0c9")
 DARK = {INK: "#e8eaed", MUTED: "#a3aab3", GRID: "#3a4048", **dict(zip(SERIES, _DARK_SERIES, strict=True))}
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
@@ -45,11 +48,27 @@ class Look:
 
 
 def looks(policies: Iterable[str]) -> dict[str, Look]:
-    """Colour and marker of each policy; a name from the literature looks alike in all reports that lack its peers."""
-    ranked = order(policies)
-    return {
-        p: Look(SERIES[i % len(SERIES)], MARKERS[(i + i // len(SERIES)) % len(MARKERS)]) for i, p in enumerate(ranked)
-    }
+    """Colour and marker of each policy: its own, or where one before it has that, the first that is free."""
+    ranked, held = order(policies), dict[str, int]()
+    for policy in ranked:
+        own = _own(policy)
+        if own is not None and own not in held.values():
+            held[policy] = own
+    taken = set(held.values())
+    free = (number for number in itertools.count() if number not in taken)
+    held |= {policy: next(free) for policy in ranked if policy not in held}
+    return {policy: _look(held[policy]) for policy in ranked}
+
+
+def _own(policy: str) -> int | None:
+    """Number of the colour that a policy declares."""
+    kind = policy.split("(")[0]
+    return _NAMES.index(POLICIES.get(kind).color) if kind in POLICIES else None
+
+
+def _look(number: int) -> Look:
+    """Beyond the last colour they start again, with other markers."""
+    return Look(SERIES[number % len(SERIES)], MARKERS[(number + number // len(SERIES)) % len(MARKERS)])
 
 
 @contextmanager

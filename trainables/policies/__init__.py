@@ -1,7 +1,7 @@
 """Data policies: one module each, named here in the order of tables and legends. See `base.py` for the contract."""
 
 from trainables.config import Registry
-from trainables.policies.base import FRESH, Budget, Draw, PolicyConfig, Recipe, Sampling, Selection
+from trainables.policies.base import FRESH, Budget, Color, Draw, PolicyConfig, Recipe, Sampling, Selection
 
 POLICIES = Registry(
     "policy",
@@ -27,4 +27,4 @@ POLICIES = Registry(
     },
 )
 
-__all__ = ["FRESH", "POLICIES", "Budget", "Draw", "PolicyConfig", "Recipe", "Sampling", "Selection"]
+__all__ = ["FRESH", "POLICIES", "Budget", "Color", "Draw", "PolicyConfig", "Recipe", "Sampling", "Selection"]

@@ -17,7 +17,7 @@ its `sampling` and `selection` define batch n−1. A recipe that names the futur
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -25,6 +25,9 @@ from trainables.config import Config
 
 FRESH = -1
 """The batch number of the reserve: real rows that are in neither batch 0 nor the held-out split."""
+
+Color = Literal["orange", "blue", "green", "purple", "brown", "pink", "teal", "grey"]
+"""Of a policy's curves; what each looks like is the report's."""
 
 How = Literal["all", "first", "subsample", "bootstrap", "scored"]
 
@@ -156,6 +159,8 @@ class PolicyConfig(Config, ABC):
     """
 
     kind: str
+    color: ClassVar[Color] = "grey"
+    """Its own in every picture, unless a policy before it in the order of tables has it there."""
     bias: float = Field(default=1.0, gt=0, description="modifier biased_sampling: λ of the sampler")
 
     @abstractmethod

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
 from trainables.policies import POLICIES
-from trainables.policies.base import Budget, PolicyConfig, Recipe
+from trainables.policies.base import Budget, Color, PolicyConfig, Recipe
 from trainables.policies.replace import Replace
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ class BiasedSampling(PolicyConfig):
     """
 
     kind: Literal["biased_sampling"] = "biased_sampling"
+    color: ClassVar[Color] = "orange"
     strength: float = Field(default=0.5, gt=0, description="λ of the sampler")
     base: AnyBase = Replace()
 

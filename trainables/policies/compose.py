@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
 from trainables.config import explain
-from trainables.policies.base import Budget, Draw, PolicyConfig, Recipe, Sampling
+from trainables.policies.base import Budget, Color, Draw, PolicyConfig, Recipe, Sampling
 from trainables.policies.parts import Keep, Sample, Share, nearest
 
 
@@ -21,6 +21,7 @@ class Compose(PolicyConfig):
     """A policy of one's own: the five parts, side by side. Without any, it is `replace`."""
 
     kind: Literal["compose"] = "compose"
+    color: ClassVar[Color] = "grey"
     sample: Sample = Sample()
     keep: Keep | None = None
     corpus: tuple[Share, ...] = Field(default=(Share(source="latest"),), min_length=1)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from trainables.policies.base import Color
 from trainables.policies.compose import Compose, NamedPolicy
 from trainables.policies.parts import Keep, Share
 
@@ -19,6 +20,7 @@ class Curated(NamedPolicy):
     """
 
     kind: Literal["curated"] = "curated"
+    color: ClassVar[Color] = "purple"
     of: int = Field(default=4, ge=1, description="K, samples to choose from")
     temperature: float = Field(default=1.0, gt=0, description="small values take the best")
     judge: Literal["reference", "detector"] = "reference"

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from trainables.policies.base import Color
 from trainables.policies.compose import Compose, NamedPolicy
 from trainables.policies.parts import Share, Source
 
@@ -20,6 +21,7 @@ class DecayingReal(NamedPolicy):
     """
 
     kind: Literal["decaying_real"] = "decaying_real"
+    color: ClassVar[Color] = "blue"
     schedule: Literal["power", "exponential"] = "power"
     rate: float = Field(default=1.0, gt=0, le=100, description="how fast α falls")
     fresh: bool = Field(default=False, description="take new real rows each generation, from the reserve")

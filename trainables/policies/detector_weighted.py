@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
+from trainables.policies.base import Color
 from trainables.policies.compose import Compose, NamedPolicy
 from trainables.policies.parts import Share
 
@@ -18,6 +19,7 @@ class DetectorWeighted(NamedPolicy):
     """
 
     kind: Literal["detector_weighted"] = "detector_weighted"
+    color: ClassVar[Color] = "pink"
 
     def parts(self) -> Compose:
         """N rows of the pool, by score."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from trainables.policies.base import Color
 from trainables.policies.compose import Compose, NamedPolicy
 from trainables.policies.parts import Share
 
@@ -18,6 +19,7 @@ class FreshMix(NamedPolicy):
     """
 
     kind: Literal["fresh_mix"] = "fresh_mix"
+    color: ClassVar[Color] = "green"
     real: float = Field(default=0.5, gt=0, description="n_r, as a multiple of N, each generation")
     synthetic: float = Field(default=0.5, gt=0, description="n_s, as a multiple of N")
 

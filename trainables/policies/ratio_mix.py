@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from trainables.policies.base import Color
 from trainables.policies.compose import Compose, NamedPolicy
 from trainables.policies.parts import Share
 
@@ -18,6 +19,7 @@ class RatioMix(NamedPolicy):
     """
 
     kind: Literal["ratio_mix"] = "ratio_mix"
+    color: ClassVar[Color] = "purple"
     ratio: float = Field(default=0.5, ge=0, le=1, description="r, the synthetic share of the rows")
     fresh: bool = Field(default=False, description="take new real rows each generation, from the reserve")
 

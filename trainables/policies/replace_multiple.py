@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
+from trainables.policies.base import Color
 from trainables.policies.compose import Compose, NamedPolicy
 from trainables.policies.parts import Sample, Share
 
@@ -15,6 +16,7 @@ class ReplaceMultiple(NamedPolicy):
     """
 
     kind: Literal["replace_multiple"] = "replace_multiple"
+    color: ClassVar[Color] = "brown"
 
     def parts(self) -> Compose:
         """n·N rows of the latest model."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from trainables.policies.base import Color
 from trainables.policies.compose import Compose, NamedPolicy
 from trainables.policies.parts import Share
 
@@ -17,6 +18,7 @@ class SlidingWindow(NamedPolicy):
     """
 
     kind: Literal["sliding_window"] = "sliding_window"
+    color: ClassVar[Color] = "teal"
     window: int = Field(default=2, ge=1, description="W, batches kept")
 
     def parts(self) -> Compose:

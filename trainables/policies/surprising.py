@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from trainables.policies.base import Color
 from trainables.policies.compose import Compose, NamedPolicy
 from trainables.policies.parts import Keep, Share
 
@@ -19,6 +20,7 @@ class Surprising(NamedPolicy):
     """
 
     kind: Literal["surprising"] = "surprising"
+    color: ClassVar[Color] = "brown"
     candidates: float = Field(default=2.0, ge=1, description="m, samples for each row kept")
     judge: Literal["own", "first", "reference"] = "own"
 

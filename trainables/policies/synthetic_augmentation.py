@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from trainables.policies.base import Color
 from trainables.policies.compose import Compose, NamedPolicy
 from trainables.policies.parts import Share
 
@@ -18,6 +19,7 @@ class SyntheticAugmentation(NamedPolicy):
     """
 
     kind: Literal["synthetic_augmentation"] = "synthetic_augmentation"
+    color: ClassVar[Color] = "purple"
     real: float = Field(default=1.0, gt=0, le=1, description="n_r, as a multiple of N; the first rows of batch 0")
     synthetic: float = Field(default=1.0, gt=0, description="n_s, as a multiple of N")
 

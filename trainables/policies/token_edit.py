@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from trainables.policies.base import Color
 from trainables.policies.compose import Compose, NamedPolicy
 from trainables.policies.parts import Sample, Share
 
@@ -18,6 +19,7 @@ class TokenEdit(NamedPolicy):
     """
 
     kind: Literal["token_edit"] = "token_edit"
+    color: ClassVar[Color] = "teal"
     threshold: float = Field(default=0.99, gt=0, le=1, description="p, the least probability of an edited token")
 
     def parts(self) -> Compose:

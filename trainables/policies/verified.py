@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from trainables.policies.base import Color
 from trainables.policies.compose import Compose, NamedPolicy
 from trainables.policies.parts import Keep, Share
 
@@ -20,6 +21,7 @@ class Verified(NamedPolicy):
     """
 
     kind: Literal["verified"] = "verified"
+    color: ClassVar[Color] = "pink"
     candidates: float = Field(default=2.0, ge=1, description="m, samples for each row kept")
     judge: Literal["reference", "detector"] = "reference"
     rule: Literal["accept", "top"] = "accept"

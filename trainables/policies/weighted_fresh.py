@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from trainables.policies.base import Color
 from trainables.policies.compose import Compose, NamedPolicy
 from trainables.policies.parts import Share
 
@@ -19,6 +20,7 @@ class WeightedFresh(NamedPolicy):
     """
 
     kind: Literal["weighted_fresh"] = "weighted_fresh"
+    color: ClassVar[Color] = "teal"
     weight: float | None = Field(default=None, gt=0, lt=1, description="w, the real rows' share of the loss")
     real: float = Field(default=0.5, gt=0, description="n_r, as a multiple of N, each generation")
     synthetic: float = Field(default=0.5, gt=0, description="n_s, as a multiple of N")
