@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from benchmarks.harness import Ratio, matrix_rate, seconds
 from benchmarks.vae_peer import LATENT, WIDTH, Peer
-from trainables.corpus import Batch, Corpus, Part
+from trainables.corpus import Batch, Corpus, RealisedDraw
 from trainables.families.base import World
 from trainables.families.vae import network, objective
 from trainables.families.vae.config import VaeConfig
@@ -40,7 +40,7 @@ class Product:
 
     def __call__(self) -> None:
         real = self.family.real(0, ROWS)
-        corpus = Corpus((Part((Batch(0, "real", ROWS, lambda: real),), None, 1.0),))
+        corpus = Corpus((RealisedDraw((Batch(0, "real", ROWS, lambda: real),), None, 1.0),))
         model = self.family.fit(corpus, Stream("fit"))
         fitted = network.load(self.family.config, model.tensors)
         parts = objective.judge(self.family.config, fitted, self.family.images.test.pixels, Stream("judge"))

@@ -34,8 +34,8 @@ class Batch:
 
 
 @dataclass(frozen=True)
-class Part:
-    """One realised draw.
+class RealisedDraw:
+    """What a draw of a recipe came to: rows of batches, and their weight.
 
     Attributes:
         batches: the batches drawn on, in ascending number.
@@ -77,7 +77,7 @@ class Part:
 class Corpus:
     """What a generation is fitted on."""
 
-    parts: tuple[Part, ...]
+    parts: tuple[RealisedDraw, ...]
 
     @property
     def rows(self) -> int:
@@ -139,7 +139,7 @@ def realise(
     replicates: int,
     rng: np.random.Generator,
     scores: np.ndarray | None = None,
-) -> Part:
+) -> RealisedDraw:
     """The rows that a draw comes to.
 
     Args:
@@ -153,20 +153,20 @@ def realise(
         ValueError: the draw asks for more rows than there are.
     """
     if draw.how == "all":
-        return Part(tuple(batches), None, draw.weight)
+        return RealisedDraw(tuple(batches), None, draw.weight)
     total = sum(batch.rows for batch in batches)
     wanted = draw.rows or 0
     if draw.how in ("first", "subsample") and draw.start + wanted > total:
         raise ValueError(f"rows {draw.start} to {draw.start + wanted} of batches that hold {total}")
     if draw.how == "first":
-        return Part(tuple(batches), np.arange(draw.start, draw.start + wanted), draw.weight)
+        return RealisedDraw(tuple(batches), np.arange(draw.start, draw.start + wanted), draw.weight)
     if draw.how == "subsample":
         drawn = subsample(replicates, total, wanted, rng)
     elif draw.how == "bootstrap":
         drawn = rng.integers(0, total, (replicates, wanted))
     else:
         drawn = _by_score(replicates, total, wanted, rng, scores)
-    return Part(tuple(batches), drawn if replicates > 1 else drawn[0], draw.weight)
+    return RealisedDraw(tuple(batches), drawn if replicates > 1 else drawn[0], draw.weight)
 
 
 def subsample(replicates: int, total: int, wanted: int, rng: np.random.Generator) -> np.ndarray:

@@ -5,7 +5,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from trainables.corpus import Batch, Corpus, Part, realise, subsample
+from trainables.corpus import Batch, Corpus, RealisedDraw, realise, subsample
 from trainables.policies import FRESH, Draw
 from trainables.store import Payload
 
@@ -96,7 +96,7 @@ def test_a_scored_draw_without_scores_is_an_error():
 
 
 def corpus(*parts):
-    return Corpus(tuple(Part(tuple(batches), index, weight) for batches, index, weight in parts))
+    return Corpus(tuple(RealisedDraw(tuple(batches), index, weight) for batches, index, weight in parts))
 
 
 def test_weights_are_shares_of_the_loss():

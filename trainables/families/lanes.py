@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from trainables.corpus import Batch, Corpus, Part
+from trainables.corpus import Batch, Corpus, RealisedDraw
 from trainables.lineage import Stream
 from trainables.store import Payload
 
@@ -45,9 +45,9 @@ def corpus_of(corpus: Corpus, number: int) -> Corpus:
     return Corpus(tuple(_part(part, number) for part in corpus.parts))
 
 
-def _part(part: Part, number: int) -> Part:
+def _part(part: RealisedDraw, number: int) -> RealisedDraw:
     index = part.index if part.index is None or part.index.ndim == 1 else part.index[number]
-    return Part(tuple(_batch(batch, number) for batch in part.batches), index, part.weight)
+    return RealisedDraw(tuple(_batch(batch, number) for batch in part.batches), index, part.weight)
 
 
 def _batch(batch: Batch, number: int) -> Batch:

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from trainables.policies.base import Color
 from trainables.policies.compose import Compose, NamedPolicy
-from trainables.policies.parts import Share, Source
+from trainables.policies.parts import Share, ShareOf
 
 
 class DecayingReal(NamedPolicy):
@@ -28,7 +28,7 @@ class DecayingReal(NamedPolicy):
 
     def parts(self) -> Compose:
         """Real rows by the schedule; the latest model fills up to N."""
-        source: Source = "fresh" if self.fresh else "real"
+        source: ShareOf = "fresh" if self.fresh else "real"
         if self.schedule == "power":
             real = Share(source=source, times=1, power=-self.rate)
         else:

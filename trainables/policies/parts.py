@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 from trainables.config import Config
 from trainables.policies.base import FRESH, Budget, Selection
 
-Source = Literal["real", "fresh", "latest", "synthetic", "pool"]
+ShareOf = Literal["real", "fresh", "latest", "synthetic", "pool"]
 
 
 class Amount(Config):
@@ -115,7 +115,7 @@ class Share(Amount):
         loss_share: of the whole loss, however many rows there are; all shares have one or none has.
     """
 
-    source: Source
+    source: ShareOf
     window: int | None = Field(default=None, ge=1)
     fill: float | None = Field(default=None, gt=0)
     how: Literal["first", "subsample", "bootstrap", "scored"] = "first"

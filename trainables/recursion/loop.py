@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from trainables.cell import Cell, Record
-from trainables.corpus import Batch, Corpus, Part, realise
+from trainables.corpus import Batch, Corpus, RealisedDraw, realise
 from trainables.errors import CollapseSweepError, NotInstalled
 from trainables.families import Diverged, Family, World
 from trainables.lineage import Stream
@@ -235,11 +235,11 @@ class Recursion:
         rng = None if whole else Stream(step.model).numpy("corpus")
         return Corpus(tuple(self._part(step, number, rng) for number in range(len(step.draws))))
 
-    def _part(self, step: Step, number: int, rng: np.random.Generator | None) -> Part:
+    def _part(self, step: Step, number: int, rng: np.random.Generator | None) -> RealisedDraw:
         draw = step.draws[number]
         batches = [self._handle(b) for b in self.steps.drawn(draw)]
         if draw.batches == (FRESH,) or rng is None:
-            return Part(tuple(batches), None, draw.weight)
+            return RealisedDraw(tuple(batches), None, draw.weight)
         scores = None
         if draw.how == "scored":
             scores = np.concatenate([self._kept_scores("detector", b) for b in self.steps.drawn(draw)], axis=-1)

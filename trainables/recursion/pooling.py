@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from trainables.corpus import Part
+from trainables.corpus import RealisedDraw
 from trainables.families.closed_form import summarise
 from trainables.population import Feed
 from trainables.store import Payload
@@ -17,10 +17,11 @@ SPLIT = ("rows_by_batch", "weight_by_batch", "rejected")
 """Parts of a composition that are tables by name."""
 
 
-def by_age(parts: Iterable[Part]) -> tuple[Part, ...]:
+def by_age(parts: Iterable[RealisedDraw]) -> tuple[RealisedDraw, ...]:
     """Whole batches one by one, oldest first, so that a pool that grows only grows at its end; then drawn rows."""
     parts = list(parts)
-    whole = [Part((batch,), None, part.weight) for part in parts if part.index is None for batch in part.batches]
+    entire = (part for part in parts if part.index is None)
+    whole = [RealisedDraw((batch,), None, part.weight) for part in entire for batch in part.batches]
     return (*sorted(whole, key=lambda part: part.batches[0].number), *(p for p in parts if p.index is not None))
 
 

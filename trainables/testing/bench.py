@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from trainables.cell import Cell
-from trainables.corpus import Batch, Corpus, Part
+from trainables.corpus import Batch, Corpus, RealisedDraw
 from trainables.families import FAMILIES, Family
 from trainables.lineage import Stream, make_key
 from trainables.recursion import Recursion
@@ -72,7 +72,7 @@ class Bench:
     def fit(self, *parts: tuple[Payload, np.ndarray | None, float]) -> Payload:
         """A model of a corpus put together by hand from (batch, index, weight)."""
         corpus = [
-            Part((Batch(number, _by_content(batch), batch.rows, lambda batch=batch: batch),), index, weight)  # type: ignore[misc]
+            RealisedDraw((Batch(number, _by_content(batch), batch.rows, lambda batch=batch: batch),), index, weight)  # type: ignore[misc]
             for number, (batch, index, weight) in enumerate(parts)
         ]
         return self.family.fit(Corpus(tuple(corpus)), self.stream("fit"))

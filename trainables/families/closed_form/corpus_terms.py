@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
-from trainables.corpus import Batch, Corpus, Part
+from trainables.corpus import Batch, Corpus, RealisedDraw
 
 T = TypeVar("T")
 
@@ -71,12 +71,12 @@ def whole_batches(corpus: Corpus) -> list[tuple[Batch, float]]:
     return [(batch, part.weight) for part in corpus.parts if part.index is None for batch in part.batches]
 
 
-def drawn_parts(corpus: Corpus) -> list[Part]:
+def drawn_parts(corpus: Corpus) -> list[RealisedDraw]:
     """Parts that are some rows of their batches, or some rows repeatedly."""
     return [part for part in corpus.parts if part.index is not None]
 
 
-def multiplicities(part: Part) -> Iterator[tuple[Batch, np.ndarray]]:
+def multiplicities(part: RealisedDraw) -> Iterator[tuple[Batch, np.ndarray]]:
     """How often each row of a batch is drawn, [1 or replicates, rows]; batches without any are left out."""
     assert part.index is not None
     index = np.atleast_2d(part.index)
@@ -110,13 +110,13 @@ def probability(log_odds: np.ndarray) -> np.ndarray:
     return found
 
 
-def terms_of(corpus: Corpus, sums: RunningSum[T], drawn: Callable[[Part], T]) -> list[T]:
+def terms_of(corpus: Corpus, sums: RunningSum[T], drawn: Callable[[RealisedDraw], T]) -> list[T]:
     """What a corpus adds up to, at least one term: its whole batches together, then each part of drawn rows."""
     whole = whole_batches(corpus)
     return ([sums.total(whole)] if whole else []) + [drawn(part) for part in drawn_parts(corpus)]
 
 
-def of_drawn(part: Part, replicates: int, known: Memo[T], compute: Callable[[Part], T]) -> T:
+def of_drawn(part: RealisedDraw, replicates: int, known: Memo[T], compute: Callable[[RealisedDraw], T]) -> T:
     """A part's term; of rows that every replicate and generation draws alike it is remembered."""
     assert part.index is not None
     if part.index.ndim == 1 and replicates > 1:

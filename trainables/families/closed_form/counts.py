@@ -10,7 +10,7 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from trainables.corpus import Batch, Corpus, Part
+from trainables.corpus import Batch, Corpus, RealisedDraw
 from trainables.families.base import Cost, Diverged, Evaluation, Family, FamilyConfig, World
 from trainables.families.closed_form.corpus_terms import (
     RunningSum,
@@ -198,7 +198,7 @@ def _whole(batch: Batch, weight: float) -> np.ndarray:
     return total
 
 
-def _drawn(part: Part) -> np.ndarray:
+def _drawn(part: RealisedDraw) -> np.ndarray:
     sums = [(counts * batch.payload.tensors["values"]).sum(axis=1) for batch, counts in multiplicities(part)]
     total: np.ndarray = part.weight * np.sum(sums, axis=0)
     return total

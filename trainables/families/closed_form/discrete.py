@@ -13,7 +13,7 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from trainables.corpus import Batch, Corpus, Part
+from trainables.corpus import Batch, Corpus, RealisedDraw
 from trainables.families.base import Cost, Diverged, Evaluation, Family, FamilyConfig, World
 from trainables.families.closed_form.corpus_terms import (
     Memo,
@@ -188,11 +188,11 @@ class Discrete(Family):
         tensors: dict[str, np.ndarray] = {"counts": counts.astype(np.int64), "rows": taken.astype(np.int32)}
         return Payload(meta={"rows": index.shape[1]}, tensors=tensors)
 
-    def _drawn(self, part: Part) -> np.ndarray:
+    def _drawn(self, part: RealisedDraw) -> np.ndarray:
         """Weighted counts of a part's rows."""
         return of_drawn(part, self.world.replicates, self._parts, self._counts)
 
-    def _counts(self, part: Part) -> np.ndarray:
+    def _counts(self, part: RealisedDraw) -> np.ndarray:
         total = np.zeros((self.world.replicates, self.config.categories))
         for batch, times in multiplicities(part):
             for block, rows in self._rows(batch.payload):

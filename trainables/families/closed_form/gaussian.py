@@ -13,7 +13,7 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from trainables.corpus import Batch, Corpus, Part
+from trainables.corpus import Batch, Corpus, RealisedDraw
 from trainables.families.base import Cost, Diverged, Evaluation, Family, FamilyConfig, World
 from trainables.families.closed_form import moments
 from trainables.families.closed_form.corpus_terms import (
@@ -183,11 +183,11 @@ class Gaussian(Family):
         }
         return Payload(meta={"rows": index.shape[1]}, tensors=tensors)
 
-    def _drawn(self, part: Part) -> Moments:
+    def _drawn(self, part: RealisedDraw) -> Moments:
         """Moments of a part's rows."""
         return of_drawn(part, self.world.replicates, self._parts, self._moments)
 
-    def _moments(self, part: Part) -> Moments:
+    def _moments(self, part: RealisedDraw) -> Moments:
         """Moments of drawn rows."""
         total: Moments | None = None
         for batch, counts in multiplicities(part):

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from trainables.corpus import Batch, Corpus, Part
+from trainables.corpus import Batch, Corpus, RealisedDraw
 from trainables.families.base import Cost, Diverged, Evaluation, Family, FamilyConfig, World
 from trainables.families.closed_form.corpus_terms import (
     RunningSum,
@@ -317,7 +317,7 @@ def _mixture(model: Payload, queries: np.ndarray, width: np.ndarray) -> np.ndarr
     return found
 
 
-def _rows(part: Part) -> np.ndarray:
+def _rows(part: RealisedDraw) -> np.ndarray:
     """A part's rows, in the order drawn."""
     assert part.index is not None
     return gather(np.concatenate([batch.payload.tensors["x"] for batch in part.batches], axis=1), part.index)

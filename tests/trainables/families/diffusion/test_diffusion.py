@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from rdkit import Chem
 
 from trainables import Cell, CellFailed, run
-from trainables.corpus import Batch, Corpus, Part
+from trainables.corpus import Batch, Corpus, RealisedDraw
 from trainables.families import Diverged, World
 from trainables.families.diffusion import data, pictures
 from trainables.families.diffusion.config import DiffusionConfig
@@ -31,7 +31,7 @@ def build(config: DiffusionConfig = TINY, rows: int = ROWS, seed: int = 0) -> Di
 
 
 def corpus(*batches: Payload) -> Corpus:
-    parts = [Part((Batch(n, f"b{n}", b.rows, lambda b=b: b),), None, 1.0) for n, b in enumerate(batches)]
+    parts = [RealisedDraw((Batch(n, f"b{n}", b.rows, lambda b=b: b),), None, 1.0) for n, b in enumerate(batches)]
     return Corpus(tuple(parts))
 
 
@@ -124,8 +124,8 @@ class TestFit:
 
     def test_index_and_weight_of_a_part_count(self, family):
         batch = Batch(0, "b", ROWS, lambda: family.real(0, ROWS))
-        few = Part((batch,), np.array([0, 0, 5]), 1.0)
-        many = Part((batch,), np.arange(3), 1e-9)
+        few = RealisedDraw((batch,), np.array([0, 0, 5]), 1.0)
+        many = RealisedDraw((batch,), np.arange(3), 1e-9)
         alone = family.fit(Corpus((few,)), STREAM)
         light = family.fit(Corpus((few, many)), STREAM)
         assert any(not np.array_equal(alone.tensors[n], v) for n, v in light.tensors.items())

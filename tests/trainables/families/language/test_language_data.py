@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from trainables.corpus import Batch, Corpus, Part
+from trainables.corpus import Batch, Corpus, RealisedDraw
 from trainables.families.language.config import EOS, LanguageConfig
 from trainables.families.language.data import prepare, split, train_tokenizer
 from trainables.families.language.token_rows import Rows, gather, read
@@ -115,12 +115,12 @@ def listed(rows: Rows) -> list[list[int]]:
 
 def test_a_corpus_holds_the_rows_drawn_with_their_weights() -> None:
     real, made = batch(0, ROWS), batch(1, [[20], [21, 22]])
-    parts = (Part((real, made), np.array([5, 0, 0, 3]), 1.0), Part((made,), None, 3.0))
+    parts = (RealisedDraw((real, made), np.array([5, 0, 0, 3]), 1.0), RealisedDraw((made,), None, 3.0))
     rows = gather(Corpus(parts))
     assert listed(rows) == [[21, 22], [1, 2, 3], [1, 2, 3], [7, 8, 9, 10], [20], [21, 22]]
     assert rows.weights is not None
     assert rows.weights == pytest.approx(np.array([1, 1, 1, 1, 3, 3]) / (10 / 6))
-    assert gather(Corpus((Part((real,), None, 2.0),))).weights is None
+    assert gather(Corpus((RealisedDraw((real,), None, 2.0),))).weights is None
 
 
 def test_padding_marks_what_is_real() -> None:

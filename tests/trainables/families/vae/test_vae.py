@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 from scipy import stats
 
-from trainables.corpus import Batch, Corpus, Part
+from trainables.corpus import Batch, Corpus, RealisedDraw
 from trainables.families import Diverged, World
 from trainables.families.vae import network, objective
 from trainables.families.vae.baseline import constant_loss
@@ -31,7 +31,7 @@ def family(rows=100, seed=0, **fields):
 def corpus(*parts):
     """A corpus of (batch, index, weight)."""
     made = [
-        Part((Batch(number, str(number), batch.rows, lambda batch=batch: batch),), index, weight)
+        RealisedDraw((Batch(number, str(number), batch.rows, lambda batch=batch: batch),), index, weight)
         for number, (batch, index, weight) in enumerate(parts)
     ]
     return Corpus(tuple(made))
@@ -150,7 +150,8 @@ def _constant(batch, value):
 def test_an_index_picks_rows_of_all_its_batches():
     made = family()
     one, two = made.real(0, 30), made.real(30, 20)
-    both = Part((Batch(0, "0", 30, lambda: one), Batch(1, "1", 20, lambda: two)), np.array([0, 29, 30, 49, 49]), 1.0)
+    batches = Batch(0, "0", 30, lambda: one), Batch(1, "1", 20, lambda: two)
+    both = RealisedDraw(batches, np.array([0, 29, 30, 49, 49]), 1.0)
     from trainables.families.vae.rows import gather
 
     images, weight = gather(Corpus((both,)))

@@ -158,9 +158,9 @@ def test_judges_prefer_real_images_to_blurred_ones(digits, kind):
 
 
 def _whole(batch):
-    from trainables.corpus import Batch, Corpus, Part
+    from trainables.corpus import Batch, Corpus, RealisedDraw
 
-    return Corpus((Part((Batch(0, "0", batch.rows, lambda: batch),), None, 1.0),))
+    return Corpus((RealisedDraw((Batch(0, "0", batch.rows, lambda: batch),), None, 1.0),))
 
 
 def test_a_classifier_reference_is_sure_of_real_digits(digits):

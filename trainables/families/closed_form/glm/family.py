@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from trainables.corpus import Batch, Corpus, Part
+from trainables.corpus import Batch, Corpus, RealisedDraw
 from trainables.families.base import Diverged, Evaluation, Family, World
 from trainables.families.closed_form.corpus_terms import (
     Memo,
@@ -174,11 +174,11 @@ class Glm(Family):
         counted = np.broadcast_to(weight, (1, batch.rows)) if np.ndim(weight) == 0 else np.asarray(weight)
         return {inputs.name: tally(inputs, batch.tensors.get("index"), counted, held)}
 
-    def _drawn(self, part: Part) -> Tallies:
+    def _drawn(self, part: RealisedDraw) -> Tallies:
         """Sums of a part's rows."""
         return of_drawn(part, self.world.replicates, self._parts, self._sum_of_rows)
 
-    def _sum_of_rows(self, part: Part) -> Tallies:
+    def _sum_of_rows(self, part: RealisedDraw) -> Tallies:
         total: Tallies = {}
         for batch, counts in multiplicities(part):
             total = added(total, self._tallies(batch.payload, counts * part.weight))

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from trainables.corpus import Batch, Corpus, Part
+from trainables.corpus import Batch, Corpus, RealisedDraw
 from trainables.families.base import Diverged, Family, FamilyConfig, World
 from trainables.families.closed_form.corpus_terms import (
     Memo,
@@ -172,11 +172,11 @@ class Relabelling(Family):
         found = Factored(design.name, design.unit, weight * design.multiple, projection, design.rank)
         return found if design.name is not None else found.plain()
 
-    def _drawn(self, part: Part) -> NormalEquations:
+    def _drawn(self, part: RealisedDraw) -> NormalEquations:
         """Equations of a part's rows."""
         return of_drawn(part, self.world.replicates, self._parts, self._sum_of_rows)
 
-    def _sum_of_rows(self, part: Part) -> NormalEquations:
+    def _sum_of_rows(self, part: RealisedDraw) -> NormalEquations:
         replicates, dim = self.world.replicates, self._dim
         gram, moment = np.zeros((replicates, dim, dim)), np.zeros((replicates, dim))
         different = np.zeros(replicates)

@@ -6,7 +6,7 @@ from pydantic import ValidationError
 from scipy.stats import ks_2samp
 
 from trainables import Cell, run
-from trainables.corpus import Batch, Corpus, Part
+from trainables.corpus import Batch, Corpus, RealisedDraw
 from trainables.families.closed_form.features.config import FeaturesConfig
 from trainables.lineage import Stream, make_key
 from trainables.recursion import Recursion
@@ -27,7 +27,7 @@ def cell(**changes):
 def part(batches, index=None, weight=1.0):
     keys = [make_key("batch", sums=[float(x.sum()) for x in b.tensors.values()], **b.meta) for b in batches]
     handles = [Batch(n, key, b.rows, lambda b=b: b) for n, (key, b) in enumerate(zip(keys, batches, strict=True))]
-    return Part(tuple(handles), index, weight)
+    return RealisedDraw(tuple(handles), index, weight)
 
 
 def pool(asked):
