@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
 import numba
 from numba.core.caching import FunctionCache
@@ -26,27 +26,18 @@ REORDERED = {"arcp", "contract", "nsz", "reassoc"}
 
 
 def compiled(function: Callable[P, R]) -> Callable[P, R]:
-    """A function of arrays and numbers as machine code for this processor; it holds no interpreter lock."""
-    return _kept(function, fastmath=REORDERED)
-
-
-def compiled_as_written(function: Callable[P, R]) -> Callable[P, R]:
-    """The same with every operation rounded as it stands, where other processors must draw the same numbers."""
-    return _kept(function)
+    """A function of arrays and numbers as machine code for this processor, kept on disk where a folder for it can be
+    written; it holds no interpreter lock."""
+    kernel: Callable[P, R] = numba.njit(nogil=True, error_model="numpy", fastmath=REORDERED)(function)
+    with _folder(), suppress(RuntimeError, OSError):  # no such folder: every process compiles its own
+        kernel._cache = _Cache(function)  # type: ignore[attr-defined]  # numba is untyped
+    return kernel
 
 
 def in_order(function: Callable[P, R]) -> Callable[P, R]:
     """A part of compiled functions whose sums and products stay as they are written, fused where they follow."""
     part: Callable[P, R] = numba.njit(error_model="numpy", fastmath={"contract"}, forceinline=True)(function)
     return part
-
-
-def _kept(function: Callable[P, R], **options: Any) -> Callable[P, R]:
-    """A compiled function, kept on disk where a folder for it can be written."""
-    kernel: Callable[P, R] = numba.njit(nogil=True, error_model="numpy", **options)(function)
-    with _folder(), suppress(RuntimeError, OSError):  # no such folder: every process compiles its own
-        kernel._cache = _Cache(function)  # type: ignore[attr-defined]  # numba is untyped
-    return kernel
 
 
 class _Cache(FunctionCache):  # type: ignore[misc]  # numba is untyped

@@ -67,8 +67,8 @@ class DiscreteConfig(FamilyConfig):
     default_rows: ClassVar[int] = 200
     default_generations: ClassVar[int] = 20
     data_fields: ClassVar[frozenset[str]] = frozenset({"categories", "start", "exponent"})
-    data_version: ClassVar[int] = 1
-    fit_version: ClassVar[int] = 1
+    data_version: ClassVar[int] = 2
+    fit_version: ClassVar[int] = 2
 
     @property
     def probabilities(self) -> np.ndarray:
@@ -111,7 +111,7 @@ class Discrete(Family):
     def real(self, start: int, rows: int) -> Payload:
         """Endless independent rows; each range of them is a sample of its own."""
         frequencies = np.broadcast_to(self._truth, (self.world.replicates, self.config.categories))
-        return _draw(frequencies, rows, self.truth.child("rows", str(start), str(rows)))
+        return draw(frequencies, rows, self.truth.child("rows", str(start), str(rows)))
 
     def sample(self, model: Payload, rows: int, stream: Stream, bias: float = 1.0) -> Payload:
         """`bias` λ samples from p^(1/λ), as a temperature does."""
@@ -119,7 +119,7 @@ class Discrete(Family):
         if bias != 1.0:
             sharp = (frequencies / frequencies.max(axis=1, keepdims=True)) ** (1 / bias)
             frequencies = sharp / sharp.sum(axis=1, keepdims=True)
-        return _draw(frequencies, rows, stream)
+        return draw(frequencies, rows, stream)
 
     def fit(self, corpus: Corpus, stream: Stream) -> Payload:
         """Weighted frequencies."""
@@ -218,10 +218,9 @@ class Discrete(Family):
             yield part, rng.permuted(ordered, axis=1)
 
 
-def _draw(frequencies: np.ndarray, rows: int, stream: Stream) -> Payload:
-    from trainables.families.closed_form.multinomial import multinomial
-
-    counts = multinomial(stream.numpy("counts"), rows, frequencies)
+def draw(frequencies: np.ndarray, rows: int, stream: Stream) -> Payload:
+    """A batch's counts; frequencies need not add up to 1 to the last digit."""
+    counts = stream.numpy("counts").multinomial(rows, frequencies / frequencies.sum(axis=1, keepdims=True))
     return Payload({"rows": rows, "stream": [stream.key, *stream.path]}, {"counts": counts})
 
 
