@@ -174,11 +174,11 @@ WORDS = {("analysis.stats.growth", "linear")}
 """A family's name in another meaning: a law of growth."""
 
 
-@pytest.mark.parametrize("room", ["analysis", "search_spaces", "sweep"])
+@pytest.mark.parametrize("room", ["analysis", "search_spaces"])
 def test_families_are_named_where_they_are_declared(room):
-    """Nothing outside of `trainables` knows a family or a figure of one by name, but theory, which derives them, and
-    named studies and the trackers' suite, which run them."""
-    apart = ("analysis.theory", "search_spaces.studies", "sweep.testing")
+    """Neither room knows a family or a figure of one by name, but theory, which derives them, and named studies, which
+    run them."""
+    apart = ("analysis.theory", "search_spaces.studies")
     figures = {metric.name for kind in FAMILIES for metric in recorded(kind)} - FLAGS if room == "analysis" else set()
     named = {
         (name, node.value)
