@@ -1,9 +1,10 @@
 """A process that runs an accumulating recursion with large batches and prints the memory it took.
 
-Run as `python pool_worker.py FAMILY GENERATIONS MEGABYTES`; prints a JSON object, all in MB:
+Run as `python pool_worker.py FAMILY MEGABYTES FIRST LAST`; prints a JSON object for each of the two generations, once
+its record is there, all in MB:
     batch      bytes of one batch in the store
-    resident   peak of the whole process, libraries and mapped files included (VmHWM)
-    private    peak of its own memory, mapped files left out (RssAnon, looked at every 10 ms)
+    resident   peak so far of the whole process, libraries and mapped files included (VmHWM)
+    private    peak so far of its own memory, mapped files left out (RssAnon, looked at every 10 ms)
 Real rows are random, and sampling gives random rows: what is measured is how a pool is held, not the sampler.
 """
 
@@ -80,7 +81,7 @@ def watch(private: list[float]) -> None:
         time.sleep(0.01)
 
 
-def main(kind: str, generations: int, megabytes: int) -> None:
+def main(kind: str, megabytes: int, first: int, last: int) -> None:
     """Run the recursion."""
     config, rows, make, family = {"language": language, "vae": vae, "diffusion": diffusion}[kind](megabytes)
     family.__init__ = lambda self, config, world: setattr(self, "config", config)
@@ -88,17 +89,18 @@ def main(kind: str, generations: int, megabytes: int) -> None:
     family.sample = lambda self, model, count, stream, bias=1.0: make(count, stream.numpy())
     family.evaluate = lambda self, model, stream: Evaluation(0.0)
     family.compare = lambda self, model, first, stream: {}
-    base = {"family": config, "policy": {"kind": "accumulate"}, "rows": rows, "generations": generations}
+    base = {"family": config, "policy": {"kind": "accumulate"}, "rows": rows, "generations": last}
     cell = Cell.model_validate(base)
     with tempfile.TemporaryDirectory() as folder:
         sys.modules["trainables.recursion.loop"].check_data = lambda cell: None  # type: ignore[attr-defined]
         private = [0.0]
         threading.Thread(target=watch, args=(private,), daemon=True).start()
-        list(run(cell, folder))
         store = open_store(folder)
-        batch = next(iter(store.walk("batch"))).size / 1e6
-    print(json.dumps({"batch": batch, "resident": memory("VmHWM"), "private": private[0]}))
+        for record in run(cell, folder):
+            if record.generation in (first, last):
+                batch = next(iter(store.walk("batch"))).size / 1e6
+                print(json.dumps({"batch": batch, "resident": memory("VmHWM"), "private": private[0]}))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
+    main(sys.argv[1], *map(int, sys.argv[2:]))
