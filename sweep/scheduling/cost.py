@@ -81,7 +81,7 @@ def _fit(cell: Cell, steps: Steps, step: Step) -> Work:
     )
     cost = cell.family.cost(rows)
     total = rows * cell.replicates
-    size = FLOAT * cost.parameters * cell.replicates
+    size = FLOAT * (cost.parameters if cost.kept is None else cost.kept) * cell.replicates
     return Work("model", step.model, total, total * cost.tokens_per_row, total * cost.fit_flops, size)
 
 

@@ -83,6 +83,7 @@ class Cost:
         sample_flops: of sampling one row.
         row_bytes: of a stored row.
         tokens_per_row: tokens (language), pixels (images), atoms (molecules), 1 elsewhere.
+        kept: parameters that are stored of a model, where it is stored as what differs from its checkpoint.
     """
 
     parameters: int
@@ -90,6 +91,7 @@ class Cost:
     sample_flops: float
     row_bytes: float
     tokens_per_row: float = 1.0
+    kept: int | None = None
 
 
 DEVICE_CONTEXT = 0.6 * 2**30
@@ -177,6 +179,11 @@ class FamilyConfig(Config, ABC):
     def pretraining(self) -> tuple[int, Cost] | None:
         """Rows that the checkpoint is fitted on, and what they cost, where the study makes it itself."""
         return None
+
+    @property
+    def adapts(self) -> bool:
+        """Whether a stored model is what differs from the checkpoint, without which it can't be read."""
+        return False
 
     @property
     def prompted(self) -> bool:

@@ -80,7 +80,7 @@ class Graph:
         for member in self.steps.cell.members:
             found[f"record {member}"] = self.of(member).own_record(generation)
             found[f"model {member}"] = self.of(member).model(generation)
-        return found
+        return found | self._adapted()
 
     def own_record(self, generation: int) -> Node:
         """A record judges a model, in some families beside model 1."""
@@ -92,7 +92,7 @@ class Graph:
         found = {"model": self.model(generation)}
         if self.steps.cell.family.compares:
             found["first model"] = self.model(1)
-        return found
+        return found | self._adapted()
 
     def model(self, generation: int) -> Node:
         """A model is fitted on the batches its recipe draws on, and where it draws by score, on these scores; it may
@@ -109,7 +109,7 @@ class Graph:
                     found[role] = self.batch(batch)
                     if draw.how == "scored":
                         found[f"{whose}scores {batch.number}"] = self.scores(batch, "detector")
-            return found | self._start(generation)
+            return found | self._start(generation) | self._adapted()
 
         return Node("model", step.model, step, derive)
 
@@ -121,6 +121,10 @@ class Graph:
             case "checkpoint":
                 return {"checkpoint": self.checkpoint()}
         return {}
+
+    def _adapted(self) -> dict[str, Node]:
+        """What stored models can't be read without."""
+        return {"checkpoint": self.checkpoint()} if self.steps.cell.family.adapts else {}
 
     def checkpoint(self) -> Node:
         """The pretrained model. In a store only where the study makes it."""
@@ -135,7 +139,7 @@ class Graph:
             sampling = batch.recipe.sampling if batch.recipe else None
             if batch.recipe is None or sampling is None:
                 return {}  # real rows
-            found = {"model": self.model(batch.number)}
+            found = {"model": self.model(batch.number)} | self._adapted()
             if sampling.edit is not None:
                 found["edited rows"] = self.batch(self.steps.edited(sampling.rows))
             elif self.steps.cell.family.prompted:
@@ -152,7 +156,11 @@ class Graph:
     def scores(self, batch: BatchStep, judge: str) -> Node:
         """Scores are a judge's of a batch."""
         key = self.steps.scores_key(batch, judge)
-        return Node("scores", key, batch, lambda: {"batch": self.batch(batch), "judge": self.judge(judge)})
+
+        def derive() -> Parents:
+            return {"batch": self.batch(batch), "judge": self.judge(judge)} | self._adapted()
+
+        return Node("scores", key, batch, derive)
 
     def judge(self, judge: str, number: int = 1) -> Node:
         """Model 1, model `number` for `own`, or a judge fitted on real rows, a detector also on rows of model 1."""

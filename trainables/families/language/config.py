@@ -12,7 +12,7 @@ from pydantic import Field, field_validator, model_validator
 from trainables.families.base import Cost, World
 from trainables.families.language.metrics import METRICS
 from trainables.families.language.objective import PLAIN, Loss
-from trainables.families.language.pretrained import LanguageCheckpoint
+from trainables.families.language.pretrained import LanguageCheckpoint, Lora
 from trainables.families.language.sizes import (
     FORMULAS,
     LEAN,
@@ -44,7 +44,7 @@ MIN_VOCABULARY = 256 + SPECIAL
 SIDE_BY_SIDE = {"cpu": (64, 512), "gpu": (64, 4096)}
 """Fewest and most rows that are sampled together; a GPU's step costs the same time for few rows as for many."""
 
-NOT_PRETRAINED = frozenset({"loss", "prompts", "prompt_tokens", "keep_prompts", "decoding", "beams"})
+NOT_PRETRAINED = frozenset({"lora", "loss", "prompts", "prompt_tokens", "keep_prompts", "decoding", "beams"})
 """Fields of fine-tuning and sampling that pretraining leaves at their defaults."""
 
 KEYS_AND_VALUES = {"cpu": 384 * 2**20, "gpu": 8 * 2**30}
@@ -73,6 +73,8 @@ class LanguageConfig(StartConfig):
 
     Attributes:
         start, checkpoint: where fits start, as in `StartConfig`; a `LanguageCheckpoint`.
+        lora: adapters that are fitted in place of the checkpoint's own weights, as in `Lora`; None fits all of them.
+            With `start: previous` they go on from the last generation's.
         source: where the text comes from.
         vocabulary: tokens of the byte-level BPE, trained on the training documents only.
         context: tokens of a row.
@@ -107,6 +109,7 @@ class LanguageConfig(StartConfig):
 
     kind: Literal["language"] = "language"
     checkpoint: LanguageCheckpoint | None = Field(default=None, exclude_if=lambda checkpoint: checkpoint is None)
+    lora: Lora | None = Field(default=None, exclude_if=lambda lora: lora is None)
     source: AnyText = Pydoc()
     vocabulary: int = Field(default=512, ge=MIN_VOCABULARY, le=2**31 - 1)
     context: int = Field(default=64, ge=2)
@@ -204,6 +207,14 @@ class LanguageConfig(StartConfig):
         if self.prompts == "prefix" and self.prompt_tokens >= self.context:
             raise ValueError(
                 f"prompt_tokens: {self.prompt_tokens} tokens leave nothing to sample in a context of {self.context}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _adapts(self) -> LanguageConfig:
+        if self.lora is not None and self.checkpoint is None:
+            raise ValueError(
+                "lora: adapts a checkpoint; name one, as in start: checkpoint, checkpoint: {path: my-model}"
             )
         return self
 
@@ -319,6 +330,10 @@ class LanguageConfig(StartConfig):
         return self.model_validate(self.canonical() | named | {"size": self.reference_size})
 
     @property
+    def adapts(self) -> bool:
+        return self.lora is not None
+
+    @property
     def prompted(self) -> bool:
         return self.prompts in ("first_token", "prefix", "source")
 
@@ -405,6 +420,13 @@ class LanguageConfig(StartConfig):
 
     def check(self, rows: int, replicates: int) -> None:
         super().check(rows, replicates)
+        self._check_model()
+        if self.lora is not None and (not self.loads or self._readable() is not None):
+            from trainables.families.language.adapters import check_adapters
+
+            check_adapters(self)
+
+    def _check_model(self) -> None:
         if self.loads:
             self._check_checkpoint()
             return
@@ -447,15 +469,32 @@ class LanguageConfig(StartConfig):
         return prepare(self).train.rows
 
     def cost(self, rows: int) -> Cost:
-        """Six operations a parameter and token to fit, two to sample (Kaplan et al. 2020, table 1)."""
+        """Six operations a parameter and token to fit, four where weights that do not change need no gradient, two to
+        sample (Kaplan et al. 2020, table 1)."""
+        each = 6.0 if self.lora is None else 4.0
         fitted = self.context * self.updates(rows) * self.batch / rows
         return Cost(
             parameters=self.parameters,
-            fit_flops=6.0 * self.parameters * fitted,
+            fit_flops=each * self.parameters * fitted,
             sample_flops=2.0 * self.parameters * self.context,
             row_bytes=self.context * (2.0 if self._counted() <= 2**16 else 4.0),
             tokens_per_row=self.context,
+            kept=self._fitted,
         )
+
+    @cached_property
+    def _fitted(self) -> int | None:
+        """Parameters that a fit changes and the store keeps; None where these are all, or can't be told yet."""
+        if self.lora is None or (self.loads and self._readable() is None):
+            return None
+        from trainables.families.language.adapters import adapter_parameters
+
+        return adapter_parameters(self)
+
+    def device_bytes(self, rows: int) -> float:
+        """Weights that do not change have neither gradients nor moments."""
+        frozen = self.parameters - self._fitted if self._fitted is not None else 0
+        return super().device_bytes(rows) - 12.0 * frozen
 
     def working_bytes(self, rows: int) -> float:
         """An update's activations, and the keys and values of rows sampled side by side: recordings of both stay."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,23 +18,27 @@ from trainables.families.language import model as architecture
 from trainables.families.language.config import LanguageConfig
 from trainables.families.language.data import NAMES, prepare
 from trainables.families.language.evaluate import cross_entropy, row_losses
-from trainables.families.language.fit import fit
+from trainables.families.language.fit import fit, train
 from trainables.families.language.metrics import each, statistics, tail
 from trainables.families.language.sampling import edit_rows, sample_rows
 from trainables.families.language.token_rows import Pool, Rows, gather, join, read
 from trainables.families.shown_files import shown
 from trainables.lineage import Stream
-from trainables.store import Payload
+from trainables.store import Payload, StoreError
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
+
+ADAPTS = "adapts"
+"""In the meta of a model that is adapters: the key of the checkpoint that they belong to."""
 
 SHOWN = 16
 """Samples in the file of samples."""
 
 
 class Language(Family):
-    """Batches are tables with a column `input_ids`; models are tensors by parameter name."""
+    """Batches are tables with a column `input_ids`; models are tensors by parameter name, or, where fits adapt a
+    checkpoint, adapters by layer."""
 
     config: LanguageConfig
 
@@ -54,14 +59,27 @@ class Language(Family):
         return self._batch(join([self.text.test, self.text.validation]))
 
     def fit(self, corpus: Corpus, stream: Stream) -> Payload:
-        return self._fitted(corpus, stream, None)
+        return self._fitted(self.config, gather(corpus), stream, None)
 
     def fine_tune(self, start: Payload, corpus: Corpus, stream: Stream) -> Payload:
-        return self._fitted(corpus, stream, start)
+        return self._fitted(self.config, gather(corpus), stream, start)
 
-    def _fitted(self, corpus: Corpus, stream: Stream, start: Payload | None) -> Payload:
-        model = fit(self.config, gather(corpus), stream, start.tensors if start else None)
-        return Payload(meta={"parameters": self.config.parameters}, tensors=architecture.weights(model))
+    def _fitted(self, config: LanguageConfig, rows: Pool, stream: Stream, start: Payload | None) -> Payload:
+        """A model, or adapters, fitted from random weights, a checkpoint or an earlier generation's."""
+        meta = {"parameters": config.parameters}
+        if config.lora is None:
+            model = fit(config, rows, stream, start.tensors if start else None)
+            return Payload(meta=meta, tensors=architecture.weights(model))
+        from trainables.families.language.adapters import adapted, adapter_weights
+
+        held = start.tensors if start is not None and ADAPTS in start.meta else None
+        model = train(config, adapted(config, self._base, held, stream.integer("init")), rows, stream)
+        return Payload(meta=meta | {ADAPTS: config.checkpoint_key()}, tensors=adapter_weights(model))
+
+    @cached_property
+    def _base(self) -> Mapping[str, np.ndarray]:
+        """Weights of the checkpoint that adapters belong to."""
+        return self.checkpoint().tensors
 
     def checkpoint(self) -> Payload:
         key = self.config.checkpoint_key()
@@ -83,6 +101,20 @@ class Language(Family):
 
     def export(self, model: Payload, folder: Path) -> None:
         checkpoint.write(self._load(model), self.text.tokenizer, self.config, folder)
+        if ADAPTS in model.meta:
+            self._export_adapters(model, folder)
+
+    def _export_adapters(self, model: Payload, folder: Path) -> None:
+        """In a folder `adapter`, as peft reads them; a checkpoint that is nowhere else, in a folder `base`."""
+        from trainables.families.language.adapters import write_adapters
+
+        named = self.config.checkpoint
+        assert named is not None  # adapters belong to one
+        place, revision = named.path or named.repository, named.revision if named.repository else None
+        if place is None:
+            whole, place = architecture.load(self.config, self._base), str((folder / "base").resolve())
+            checkpoint.write(whole, self.text.tokenizer, self.config, folder / "base")
+        write_adapters(self.config, model.tensors, place, revision, folder / "adapter")
 
     def evaluate(self, model: Payload, stream: Stream) -> Evaluation:
         config, fitted, test = self.config, self._load(model), self.text.test
@@ -132,11 +164,14 @@ class Language(Family):
         if kind == "detector":
             assert synthetic is not None  # a detector tells real rows from these
             return judges.detector(self.config, read(real), read(synthetic), stream)
-        start = self.checkpoint().tensors if self.config.checkpoint is not None else None
-        return judges.reference(self.config, read(real), stream, start)
+        start = self.checkpoint() if self.config.checkpoint is not None else None
+        return self._fitted(self.config.reference, Pool((read(real),)), stream, start)
 
     def score(self, kind: str, judge: Payload, batch: Payload, stream: Stream) -> np.ndarray:
-        return judges.score(kind, self.config, judge, read(batch))
+        if kind == "detector":
+            return judges.realness(self.config, judge, read(batch))
+        whose = self.config.reference if kind == "reference" else self.config
+        return judges.likelihood(whose, self._load(judge, whose), read(batch))
 
     def take(self, batch: Payload, index: np.ndarray) -> Payload:
         return self._batch(read(batch).take(index))
@@ -153,8 +188,20 @@ class Language(Family):
     def _batch(self, rows: Rows, **meta: object) -> Payload:
         return rows.payload(self.config.tokens, **meta)
 
-    def _load(self, model: Payload) -> PreTrainedModel:
-        return architecture.load(self.config, model.tensors)
+    def _load(self, model: Payload, whose: LanguageConfig | None = None) -> PreTrainedModel:
+        """A model ready to be read from, adapters merged into their checkpoint.
+
+        Raises:
+            StoreError: adapters belong to another checkpoint than the config's.
+        """
+        config = whose or self.config
+        if ADAPTS not in model.meta:
+            return architecture.load(config, model.tensors)
+        from trainables.families.language.adapters import merged
+
+        if model.meta[ADAPTS] != config.checkpoint_key():
+            raise StoreError(f"adapters of checkpoint {model.meta[ADAPTS]} were asked for on another one")
+        return merged(config, self._base, model.tensors)
 
     def _shown(self, sampled: Rows) -> bytes:
         """Some samples as text, between lines of dashes."""

@@ -36,10 +36,20 @@ def fit(
     Raises:
         Diverged: the loss or a weight is not finite.
     """
+    model = create(config, stream.integer("init")) if start is None else load(config, start)
+    return train(config, model, rows, stream)
+
+
+def train(config: LanguageConfig, model: PreTrainedModel, rows: Pool, stream: Stream) -> PreTrainedModel:
+    """The model after its updates on `rows`, in place; weights that ask for no gradient stay.
+
+    Raises:
+        Diverged: the loss or a weight is not finite.
+    """
     from trainables.families.language import gpu
     from trainables.families.language.loss import attend_in_single_precision
 
-    model = (create(config, stream.integer("init")) if start is None else load(config, start)).train()
+    model.train()
     if pick_device().type == "cpu":
         attend_in_single_precision(model)
     updates = config.updates(rows.rows)
@@ -49,7 +59,7 @@ def fit(
     else:
         with isolated(stream.integer("dropout")):
             _fit_padded(config, model, rows, batches)
-    require_finite(sum(p.detach().double().abs().sum() for p in model.parameters()), updates)
+    require_finite(sum(p.detach().double().abs().sum() for p in fitted(model)), updates)
     return model.eval()
 
 
@@ -84,7 +94,7 @@ def _update(
     loss = padded_loss(config, model, rows, index)
     optimizer.zero_grad(set_to_none=True)
     torch.autograd.backward(loss)
-    torch.nn.utils.clip_grad_norm_(model.parameters(), config.clip)
+    torch.nn.utils.clip_grad_norm_(fitted(model), config.clip)
     optimizer.step()
     return loss.detach()
 
@@ -105,6 +115,11 @@ def padded_loss(config: LanguageConfig, model: PreTrainedModel, rows: Pool, inde
         return weighted_loss(model, tokens, share, config.bos, config.loss.above)
 
 
+def fitted(model: PreTrainedModel) -> list[torch.nn.Parameter]:
+    """The parameters that updates change."""
+    return [parameter for parameter in model.parameters() if parameter.requires_grad]
+
+
 def _optimizer(config: LanguageConfig, model: PreTrainedModel) -> torch.optim.Optimizer:
     import torch
 
@@ -114,8 +129,8 @@ def _optimizer(config: LanguageConfig, model: PreTrainedModel) -> torch.optim.Op
 
 def decayed(config: LanguageConfig, model: PreTrainedModel) -> list[dict[str, Any]]:
     """Parameters in groups: biases, gains and other vectors do not decay."""
-    matrices = [p for p in model.parameters() if p.ndim >= 2]
-    vectors = [p for p in model.parameters() if p.ndim < 2]
+    matrices = [p for p in fitted(model) if p.ndim >= 2]
+    vectors = [p for p in fitted(model) if p.ndim < 2]
     groups = [{"params": matrices, "weight_decay": config.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
     return [group for group in groups if group["params"]]
 

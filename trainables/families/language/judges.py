@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from trainables.families.language import model as architecture
 from trainables.families.language.evaluate import counts, row_losses
-from trainables.families.language.fit import fit
-from trainables.families.language.token_rows import Pool, Rows, join
+from trainables.families.language.token_rows import Rows, join
 from trainables.lineage import Stream
 from trainables.store import Payload
 
 if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
     from trainables.families.language.config import LanguageConfig
 
 PAIRS = 4096
@@ -22,13 +21,6 @@ PAIRS = 4096
 
 SURE = 1e-6
 """A detector's probabilities stay this far from 0 and 1."""
-
-
-def reference(
-    config: LanguageConfig, real: Rows, stream: Stream, start: Mapping[str, np.ndarray] | None = None
-) -> Payload:
-    """A model of size `reference_size` fitted on real rows, from scratch or from `start`."""
-    return Payload(tensors=architecture.weights(fit(config.reference, Pool((real,)), stream, start)))
 
 
 def detector(config: LanguageConfig, real: Rows, synthetic: Rows, stream: Stream) -> Payload:
@@ -56,17 +48,14 @@ def features(config: LanguageConfig, rows: Rows) -> np.ndarray:
     return logs
 
 
-def score(kind: str, config: LanguageConfig, judge: Payload, rows: Rows) -> np.ndarray:
-    """Scores of rows, higher is more real, [rows].
+def realness(config: LanguageConfig, judge: Payload, rows: Rows) -> np.ndarray:
+    """Probabilities of being real that a detector gives, [rows]."""
+    raised = features(config, rows) @ judge.tensors["weights"] + judge.tensors["intercept"]
+    chance: np.ndarray = (1 / (1 + np.exp(-raised))).clip(SURE, 1 - SURE)
+    return chance
 
-    `first` and `reference`: mean log-likelihood of a token, in nats. `detector`: probability of being real.
-    """
-    if kind == "detector":
-        raised = features(config, rows) @ judge.tensors["weights"] + judge.tensors["intercept"]
-        chance: np.ndarray = (1 / (1 + np.exp(-raised))).clip(SURE, 1 - SURE)
-        return chance
-    whose = config.reference if kind == "reference" else config
-    found: np.ndarray = -row_losses(whose, architecture.load(whose, judge.tensors), rows) / np.maximum(
-        counts(whose, rows), 1
-    )
+
+def likelihood(config: LanguageConfig, model: PreTrainedModel, rows: Rows) -> np.ndarray:
+    """Mean log-likelihood of a token of each row under a model, in nats, [rows]."""
+    found: np.ndarray = -row_losses(config, model, rows) / np.maximum(counts(config, rows), 1)
     return found

@@ -98,7 +98,8 @@ class _Chunked(torch.autograd.Function):
     ) -> Tensor:
         where, dtype = hidden_ND.device.type, compute_dtype(hidden_ND)
         hidden, head = hidden_ND.detach().to(dtype), head_VD.detach().to(dtype)
-        by_hidden, by_head = torch.empty_like(hidden_ND), torch.zeros_like(head_VD)
+        by_hidden = torch.empty_like(hidden_ND)
+        by_head = torch.zeros_like(head_VD) if ctx.needs_input_grad[1] else None
         total = torch.zeros((), device=hidden.device)
         size = chunk(head_VD)
         with torch.autocast(where, enabled=False):
@@ -109,14 +110,15 @@ class _Chunked(torch.autograd.Function):
                 total += losses_N @ kept_N
                 slopes, share_N1 = slopes.to(dtype), kept_N[:, None]
                 by_hidden[part] = (slopes @ head) * share_N1
-                by_head += slopes.T @ (hidden[part] * share_N1).to(dtype)
+                if by_head is not None:
+                    by_head += slopes.T @ (hidden[part] * share_N1).to(dtype)
         ctx.save_for_backward(by_hidden, by_head)
         return total
 
     @staticmethod
-    def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor, Tensor, None, None, None]:
+    def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor, Tensor | None, None, None, None]:
         by_hidden, by_head = ctx.saved_tensors
-        return by_hidden * slopes[0], by_head * slopes[0], None, None, None
+        return by_hidden * slopes[0], None if by_head is None else by_head * slopes[0], None, None, None
 
 
 def _slopes(logits_NV: Tensor, tokens_N: Tensor) -> tuple[Tensor, Tensor]:

@@ -111,11 +111,16 @@ def weights(model: PreTrainedModel) -> dict[str, np.ndarray]:
 
 
 def count_parameters(config: LanguageConfig) -> int:
-    """Parameters of the model, without memory for them."""
+    """Parameters of the model."""
+    return sum(p.numel() for p in blank(config).parameters())
+
+
+def blank(config: LanguageConfig) -> PreTrainedModel:
+    """The model without memory for its weights."""
     import torch
 
     with torch.device("meta"):
-        return sum(p.numel() for p in _construct(config).parameters())
+        return _construct(config)
 
 
 def autocast(config: LanguageConfig) -> AbstractContextManager[Any]:

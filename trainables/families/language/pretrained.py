@@ -1,10 +1,11 @@
-"""Where a language model starts, beside random weights: a checkpoint of others, or one that the study makes itself."""
+"""Where a language model starts, beside random weights: a checkpoint of others, or one that the study makes itself; and
+what of it a fit changes."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from trainables.config import Config
 from trainables.families.starts import Checkpoint
@@ -52,3 +53,26 @@ class LanguageCheckpoint(Checkpoint):
             super()._check_places()
         elif self.path or self.repository:
             raise ValueError("pretrain: give one of `path`, `repository` and `pretrain`")
+
+
+class Lora(Config):
+    """Low-rank adapters in place of a full fit (LoRA, Hu et al. 2021, arXiv 2106.09685): W + (alpha / rank) · B A, of
+    which A and B alone are fitted and stored.
+
+    Attributes:
+        rank: rows of A, and columns of B.
+        alpha: their product is multiplied by alpha / rank.
+        targets: last parts of the names of linear layers, as in [q_proj, v_proj]; None (or `all-linear`) is every one
+            but the layer that gives logits.
+        dropout: share of a layer's inputs that its adapters do not see while they are fitted.
+    """
+
+    rank: int = Field(default=8, ge=1)
+    alpha: float = Field(default=16.0, gt=0)
+    targets: tuple[str, ...] | None = Field(default=None, min_length=1)
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+
+    @field_validator("targets", mode="before")
+    @classmethod
+    def _all_linear(cls, word: Any) -> Any:
+        return None if word == "all-linear" else word

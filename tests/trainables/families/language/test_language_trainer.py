@@ -13,7 +13,7 @@ from trainables.families.language import model as architecture
 from trainables.families.language.checkpoint import pretrained
 from trainables.families.language.config import BOS, LanguageConfig
 from trainables.families.language.evaluate import cross_entropy
-from trainables.families.language.fit import fit, rate
+from trainables.families.language.fit import fit, rate, train
 from trainables.families.language.token_rows import Pool, Rows
 from trainables.lineage import Stream
 
@@ -47,6 +47,45 @@ def test_a_fit_ends_where_trainer_ends(name: str, tmp_path: Path) -> None:
     expected = cross_entropy(config, model.eval(), test)
     assert found == pytest.approx(expected, abs=1e-3)
     assert start - found > 0.5
+
+
+@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")
+@pytest.mark.parametrize("name", ["llama", "gpt2"])
+def test_adapters_end_where_peft_and_trainer_end(name: str, tmp_path: Path) -> None:
+    """From the same adapters, with the same rows and learning rates."""
+    pytest.importorskip("accelerate", reason="Trainer needs accelerate")
+    peft = pytest.importorskip("peft", reason="the extra `lora`")
+    from transformers import AutoModelForCausalLM
+
+    from trainables.families.language.adapters import adapted, adapter_weights, merged
+
+    still = {"attn_pdrop": 0.0, "embd_pdrop": 0.0, "resid_pdrop": 0.0} if name == "gpt2" else {}
+    given, lora = {"path": str(make(tmp_path / "checkpoint", name))}, {"rank": 4, "alpha": 8}
+    config = LanguageConfig.model_validate(
+        {"start": "checkpoint", "checkpoint": given, "lora": lora, "context": LENGTH, "batch": 8, "epochs": 6}
+        | {"precision": "float32", "learning_rate": 1e-2, "overrides": still}
+    )
+    tokens = np.random.default_rng(0).zipf(1.5, size=2 * ROWS * LENGTH) % 300
+    train_rows, test = (Rows.fixed(half.astype(np.uint16), LENGTH) for half in np.split(tokens, 2))
+    base, stream = pretrained(config), Stream("fit")
+    begun = adapted(config, base, None, stream.integer("init"))
+    first = {name: value.copy() for name, value in adapter_weights(begun).items()}
+    tuned = adapter_weights(train(config, begun, Pool((train_rows,)), stream))
+    found = cross_entropy(config, merged(config, base, tuned), test)
+
+    settings = peft.LoraConfig(
+        r=4, lora_alpha=8, target_modules="all-linear", fan_in_fan_out=name == "gpt2", task_type="CAUSAL_LM"
+    )
+    whole = AutoModelForCausalLM.from_pretrained(given["path"], **still)
+    start = cross_entropy(config, whole.eval(), test)
+    theirs = peft.get_peft_model(whole, settings)
+    peft.set_peft_model_state_dict(theirs, {f"base_model.model.{n}": torch.from_numpy(v) for n, v in first.items()})
+    order = shuffled(ROWS, config.batch, stream.numpy("order"))
+    taken = np.concatenate([next(order) for _ in range(config.updates(ROWS))])
+    train_by_trainer(config, theirs, train_rows.tokens.reshape(-1, LENGTH)[taken], tmp_path)
+    expected = cross_entropy(config, theirs.merge_and_unload().eval(), test)
+    assert found == pytest.approx(expected, abs=1e-3)
+    assert start - found > 0.05
 
 
 def train_by_trainer(config: LanguageConfig, model: Any, tokens: np.ndarray, folder: Path) -> None:

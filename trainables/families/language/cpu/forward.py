@@ -25,7 +25,8 @@ def hidden(model: PreTrainedModel, tokens_BT: Tensor) -> Tensor:
     from trainables.families.language.cpu import forward_gpt2, forward_llama
 
     dtype = compute_dtype(model.get_input_embeddings().weight)
-    if tokens_BT.device.type == "cpu" and dtype == torch.bfloat16 and tokens_BT.shape[1] <= SHORT:
+    known_layers = not hasattr(model, "peft_config")  # adapters are layers of their own
+    if known_layers and tokens_BT.device.type == "cpu" and dtype == torch.bfloat16 and tokens_BT.shape[1] <= SHORT:
         for fits, known in ((forward_llama.fits, forward_llama.hidden), (forward_gpt2.fits, forward_gpt2.hidden)):
             if fits(model):
                 with torch.autocast("cpu", enabled=False):

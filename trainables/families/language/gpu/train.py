@@ -33,10 +33,12 @@ def can_pack(config: LanguageConfig, model: PreTrainedModel, rows: Pool) -> bool
 
 
 def packable(model: PreTrainedModel) -> bool:
-    """Whether documents can share a line: full attention with places that are given, a plain head, no dropout."""
+    """Whether documents can share a line: full attention with places that are given, a plain head, no dropout,
+    no adapters."""
     words = model.config.to_dict().items()
     drops = any(value for name, value in words if name.endswith(("dropout", "_pdrop")) and isinstance(value, float))
-    return has_lean_decoder(model) and not drops
+    adapted = hasattr(model, "peft_config")  # an update copies weights into a model that has no such layers
+    return has_lean_decoder(model) and not (drops or adapted)
 
 
 def fit_packed(config: LanguageConfig, model: PreTrainedModel, rows: Pool, batches: Iterator[np.ndarray]) -> None:
