@@ -66,7 +66,7 @@ def finetune_laptop() -> Study:
 def finetune_lora() -> Study:
     """`finetune/laptop` by low-rank adapters, anew in each generation or going on from the last ones, beside all of the
     checkpoint's weights."""
-    adapted = SMALL | {"lora": {"rank": 4, "alpha": 8.0}, "learning_rate": 1e-2}
+    adapted = SMALL | {"lora": {"rank": 4, "alpha": 32.0}}
     ways = {"full": SMALL, "lora": adapted, "lora-previous": adapted | {"start": "previous"}}
     space = {"policy.kind": Grid(values=("replace", "accumulate")), "seed": Grid(values=(0, 1, 2))}
     return Study(

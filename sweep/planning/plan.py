@@ -151,7 +151,7 @@ class _Count:
         left_out = [title(point.cell) for point in points if not self._take(point)]
         lines = list(self._lines.values())
         estimated = any(is_open(block) for block in self._study.blocks)
-        missing = list(self._declared.missing.values())
+        missing = list(dict.fromkeys(self._declared.missing.values()))
         totals = _sum(line.totals for line in lines)
         return Plan(
             self._study.name,

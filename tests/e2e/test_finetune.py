@@ -12,10 +12,11 @@ import pytest
 
 from search_spaces import load_study
 from search_spaces.expansion import expand
+from sweep.planning import plan_study
 from tests.support.checkpoints import make
 from trainables import run
 from trainables.recursion import Recursion
-from trainables.store import open_store
+from trainables.store import MemoryStore, open_store
 
 SMALL = ["rows=40", "seed=0", "family.width=16", "family.layers=1", "family.heads=2", "family.context=24"]
 SMALL += ["family.vocabulary=300", "family.test_rows=16", "family.sample_rows=4"]
@@ -31,7 +32,7 @@ def called(*words: str, small: bool = True) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command(*words, small=small), capture_output=True, text=True, timeout=600)
 
 
-@pytest.mark.parametrize("name", ["beam", "prompts", "response", "continual"])
+@pytest.mark.parametrize("name", ["beam", "prompts", "response", "continual", "mixes", "lora"])
 def test_every_setting_gives_records(name: str) -> None:
     """Two generations of a tiny model; prompts and parts of rows as the study has them, as far as they fit."""
     given = [word for word in SMALL if not word.startswith("family.context")] + ["generations=2"]
@@ -42,8 +43,9 @@ def test_every_setting_gives_records(name: str) -> None:
         assert math.isfinite(second.test_loss)
 
 
-def test_a_killed_recursion_is_taken_up_and_extended_to_the_last_digit(tmp_path: Path) -> None:
-    point = expand(load_study("finetune/continual", [*SMALL, "generations=4"]))[1]
+@pytest.mark.parametrize(("study", "which"), [("continual", 1), ("lora", -1)])
+def test_a_killed_recursion_is_taken_up_and_extended_to_the_last_digit(study: str, which: int, tmp_path: Path) -> None:
+    point = expand(load_study(f"finetune/{study}", [*SMALL, "generations=4"]))[which]
     whole = [record.test_loss for record in run(point.cell)]
     (tmp_path / "cell.yaml").write_text(json.dumps(point.cell.model_copy(update={"generations": 3}).canonical()))
     words = ["trial", str(tmp_path / "cell.yaml"), "--storage", str(tmp_path / "store")]
@@ -84,6 +86,21 @@ def test_a_repository_that_is_not_at_hand_is_planned_and_not_run(tmp_path: Path)
     assert refused.returncode == 2
     (line,) = refused.stderr.strip().splitlines()
     assert "'openai-community/gpt2' at revision 'main' can't be read" in line
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"), [("olmo", 1_176_764_416), ("smollm2", 134_515_008), ("gemma", 2_614_341_888)]
+)
+def test_what_all_cells_lack_is_said_in_one_line(
+    name: str, parameters: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    found = plan_study(load_study(f"finetune/{name}"), MemoryStore())
+    (line,) = found.missing
+    assert "at revision 'main' can't be read" in line
+    assert "\n" not in line
+    assert {line.parameters for line in found.lines} == {parameters}
 
 
 def test_a_model_is_exported_where_transformers_reads_it(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from trainables.families.language.config import LanguageConfig
 
 LLAMA = {"kind": "language", "architecture": "llama"}
 SIZES = [{"size": "0.1M"}, {"size": "0.4M"}]
-UNPLANNABLE = {"paper/diffusion", "finetune/opt", "finetune/gpt2", "finetune/gemma"}
+UNPLANNABLE = {"paper/diffusion", *(f"finetune/{name}" for name in ("opt", "gpt2", "gemma", "olmo", "smollm2"))}
 """Need a folder of data that the user names, or a checkpoint of the hub, which is named by its content."""
 
 
