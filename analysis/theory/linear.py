@@ -113,6 +113,55 @@ def ridge_replace(eigenvalues: np.ndarray, penalty: float, noise: float, signal:
     return total
 
 
+def descent_kept(eigenvalues: np.ndarray, rate: float, steps: int) -> np.ndarray:
+    """(1 − ηs)ᵏ: what k steps of gradient descent keep of where they begin, along eigenvectors of XᵀX/T of value s."""
+    found: np.ndarray = (1 - rate * eigenvalues) ** steps
+    return found
+
+
+def warm(
+    eigenvalues: np.ndarray,
+    kept: Sequence[np.ndarray],
+    shares: Sequence[Sequence[float]],
+    noise: float,
+    signal: float,
+    start: str,
+) -> list[np.ndarray]:
+    """Fits that keep a part of where they begin, fixed design, given it: with P_n the part that is kept,
+    e_n = P_n e_{n−1} + (I − P_n) Σ_j a_nj (e_j + ξ_{j+1}), where e_0 = 0 labels the real rows and Var ξ = σ²(XᵀX)⁻¹.
+
+    Gradient descent keeps P = (I − ηXᵀX/T)ᵏ; ridge on M rows of which each input comes M/T times keeps
+    λ(λ + XᵀX·M/T)⁻¹. The first fit begins at zero, where its error is −w*; so does every one of `fresh`.
+
+    Args:
+        eigenvalues: of XᵀX for one batch, [..., dim]; Σ = I.
+        kept: P_n along its eigenvectors, [..., dim], by generation from 1 on.
+        shares: a_nj, of batch j = 0, …, n − 1 in generation n's corpus.
+        noise: σ.
+        signal: length of w*, whose direction is uniformly random.
+        start: `fresh` or `previous`.
+
+    Returns:
+        The expected error over noise and direction of each generation, [...]. Exact.
+    """
+    dim, total = eigenvalues.shape[-1], len(shares)
+    target, noises = [np.zeros(dim)], [np.zeros((total, *eigenvalues.shape))]
+    found = []
+    for n, (part, mix) in enumerate(zip(kept, shares, strict=True), start=1):
+        own = np.zeros_like(noises[0])
+        for j, share in enumerate(mix):
+            own[j] += share
+        from_target = sum(share * target[j] for j, share in enumerate(mix))
+        from_noise = own + sum(share * noises[j] for j, share in enumerate(mix))
+        goes_on = start == "previous" and n > 1
+        begun, begun_noise = (target[-1], noises[-1]) if goes_on else (-np.ones(dim), 0.0)
+        target.append(part * begun + (1 - part) * from_target)
+        noises.append(part * begun_noise + (1 - part) * from_noise)
+        error = target[n] ** 2 * signal**2 / dim + noise**2 / eigenvalues * (noises[n] ** 2).sum(axis=0)
+        found.append(error.sum(axis=-1))
+    return found
+
+
 def ridge_replace_large(dim: int, rows: int, penalty: float, noise: float, signal: float, generation: int) -> float:
     """`ridge_replace` averaged over designs, to leading order in 1/dim at fixed dim/rows < 1.
 
@@ -129,6 +178,8 @@ def ridge_replace_large(dim: int, rows: int, penalty: float, noise: float, signa
 
 def curves(family: Any, rows: int, past: History) -> list[Curve]:
     """`test_loss`, where it is known exactly; in a population also `disagreement`."""
+    if family.estimator == "gradient_descent" or family.start == "previous":
+        return []  # `warm` is given the design
     if family.design == "fixed":
         return _fixed(family, rows, past)
     found = _fresh(family, past)

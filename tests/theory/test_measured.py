@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from analysis.theory import ratios
-from analysis.theory.linear import ridge_replace, unit_error
+from analysis.theory.linear import descent_kept, ridge_replace, unit_error, warm
 from trainables import Cell, run
 from trainables.recursion import Recursion
 from trainables.store import MemoryStore
@@ -151,6 +151,43 @@ def test_ridge_given_its_design():
     for record in found:
         expected = ridge_replace(eigenvalues, 4.0, 1.0, 1.0, record.generation).mean()
         assert abs(record.test_loss - expected) < 4 * record.metrics["test_loss_se"]
+
+
+@pytest.mark.parametrize("start", ["fresh", "previous"])
+@pytest.mark.parametrize("policy", ["replace", "accumulate"])
+@pytest.mark.parametrize("estimator", ["gradient_descent", "ridge"])
+def test_a_start_given_its_design(estimator, policy, start):
+    """Fits that keep a part of where they begin: exact for the designs that were drawn."""
+    generations, rows = 6, 8
+    family = {"kind": "linear", "dim": 3, "estimator": estimator, "penalty": 4.0, "steps": 7, "rate": 0.2}
+    asked = Cell.model_validate(
+        {"family": family | {"start": start}, "policy": {"kind": policy}, "rows": rows}
+        | {"generations": generations, "replicates": 4000}
+    )
+    store = MemoryStore()
+    found = list(run(asked, store))
+    recursion = Recursion(asked, store)
+    z = recursion.family.take(recursion.batch(recursion.steps.batch(0)), np.arange(rows)).tensors["inputs"]
+    eigenvalues = np.linalg.eigvalsh(z.swapaxes(1, 2) @ z)
+    times = [n if policy == "accumulate" else 1 for n in range(1, generations + 1)]
+    kept = [
+        descent_kept(eigenvalues / rows, 0.2, 7) if estimator == "gradient_descent" else 4.0 / (4.0 + m * eigenvalues)
+        for m in times
+    ]
+    shares = [[1 / n] * n if policy == "accumulate" else [0.0] * (n - 1) + [1.0] for n in range(1, generations + 1)]
+    expected = warm(eigenvalues, kept, shares, 1.0, 1.0, start)
+    for record, error in zip(found, expected, strict=True):
+        assert abs(record.test_loss - error.mean()) < 4 * record.metrics["test_loss_se"], record.generation
+        assert "theory_test_loss" not in record.metrics
+
+
+def test_a_start_of_ridge_is_the_form_that_is_known():
+    eigenvalues = np.array([[0.5, 2.0, 9.0]])
+    kept, shares = [2.0 / (2.0 + eigenvalues)] * 5, [[0.0] * n + [1.0] for n in range(5)]
+    found = warm(eigenvalues, kept, shares, 0.7, 3.0, "fresh")
+    assert [e[0] for e in found] == pytest.approx(
+        [ridge_replace(eigenvalues, 2.0, 0.7, 3.0, n)[0] for n in range(1, 6)]
+    )
 
 
 @pytest.mark.parametrize("policy", POLICIES)

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from trainables.families.base import Cost, Evaluation, FamilyConfig, World
+from trainables.families.base import Cost, Evaluation, FamilyConfig, Start, World
 from trainables.families.closed_form.inputs import Design, Tiled
 from trainables.families.closed_form.regression import Equations, Estimator, Solver
 from trainables.families.closed_form.relabelling import Relabelling
@@ -25,6 +25,10 @@ from trainables.store import Payload
 
 class LinearConfig(FamilyConfig):
     """x ~ N(0, Σ), y = x·w* + ε, ε ~ N(0, noise²) (Gerstgrasser et al. 2024, arXiv 2404.01413, section 2).
+
+    With `start: previous` a fit goes on from ŵ_{n−1}: gradient descent begins there, `ridge` penalises the distance
+    from it, and `minimum_norm` takes the nearest of the least-squares solutions. Generation 1 is that of `fresh`,
+    which begins at zero.
 
     Model n relabels inputs: y = x·ŵ_n + ε with the same noise. With a `fixed` design these are the inputs of
     batch 0, whatever the batch: m rows of it are its first m, repeated from the start where m > N. With a
@@ -40,6 +44,18 @@ class LinearConfig(FamilyConfig):
     covariance: Literal["identity", "power_law"] = "identity"
     exponent: float = Field(default=1.0, ge=0, description="of power_law: eigenvalue i of Σ is i^−exponent")
     signal: float = Field(default=1.0, gt=0, description="length of w*, whose direction is random")
+    steps: int = Field(
+        default=10, ge=1, le=10**9, exclude_if=lambda steps: steps == 10, description="of gradient_descent"
+    )
+    rate: float = Field(
+        default=0.1,
+        gt=0,
+        exclude_if=lambda rate: rate == 0.1,
+        description="of a step, times the gradient of half the mean squared residual",
+    )
+    start: Literal["fresh", "previous"] = Field(
+        default="fresh", exclude_if=lambda start: start == "fresh", description="where a fit begins"
+    )
     policy_study: ClassVar[Mapping[str, int]] = {"replicates": 1000}
     loss_unit: ClassVar[str] = "squared Σ-norm"
     metrics: ClassVar[tuple[Metric, ...]] = (
@@ -55,7 +71,22 @@ class LinearConfig(FamilyConfig):
     data_fields: ClassVar[frozenset[str]] = frozenset(
         {"dim", "noise", "design", "covariance", "exponent", "signal"},
     )
+    start_fields: ClassVar[frozenset[str]] = frozenset({"start"})
     fit_version: ClassVar[int] = 1
+
+    @model_validator(mode="after")
+    def _starts(self) -> LinearConfig:
+        if self.start == "previous" and self.estimator == "ols":
+            raise ValueError(
+                "start: ols is the same wherever it starts; take estimator gradient_descent, ridge or minimum_norm"
+            )
+        return self
+
+    def starts_from(self, generation: int) -> Start:
+        return self.start if generation > 1 else "fresh"
+
+    def start_identity(self) -> dict[str, Any]:
+        return {} if self.start == "fresh" else {"start": self.start}
 
     def check(self, rows: int, replicates: int) -> None:
         """Ordinary least squares has a finite mean error from dim + 2 rows on."""
@@ -92,7 +123,7 @@ class Linear(Relabelling):
 
     def __init__(self, config: LinearConfig, world: World) -> None:
         super().__init__(config, world, config.dim, config.noise)
-        self._solve = Solver(config.estimator, config.penalty, config.spectrum)
+        self._solve = Solver(config.estimator, config.penalty, config.spectrum, config.steps, config.rate)
 
     @cached_property
     def target(self) -> np.ndarray:
@@ -115,7 +146,7 @@ class Linear(Relabelling):
 
     def solution(self, equations: Equations, weight: float, stream: Stream) -> np.ndarray:
         """By the configured estimator."""
-        return self._solve(equations)
+        return self._solve(equations, weight)
 
     def evaluate(self, model: Payload, stream: Stream) -> Evaluation:
         """Exact figures, no held-out sample needed.

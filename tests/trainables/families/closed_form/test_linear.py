@@ -10,7 +10,7 @@ from trainables import Cell, run
 from trainables.corpus import Batch, Corpus, RealisedDraw
 from trainables.families import Diverged
 from trainables.lineage import Stream, make_key
-from trainables.recursion import Recursion
+from trainables.recursion import CellFailed, Recursion
 from trainables.store import MemoryStore
 
 
@@ -208,3 +208,56 @@ def plain_recursion() -> float:
         for _ in range(100):
             w = np.linalg.solve(x.T @ x, x.T @ (x @ w + rng.standard_normal(100)))
     return (time.process_time() - started) / count
+
+
+@pytest.mark.parametrize("start", ["fresh", "previous"])
+@pytest.mark.parametrize("design", ["fixed", "fresh"])
+@pytest.mark.parametrize("covariance", ["identity", "power_law"])
+def test_descent_takes_the_steps_that_it_states(design, covariance, start):
+    """Against a loop over steps on the rows themselves, in the inputs' own coordinates."""
+    family = {"estimator": "gradient_descent", "steps": 9, "rate": 0.3, "start": start, "design": design}
+    asked = cell(family=family | {"covariance": covariance}, replicates=3)
+    recursion = Recursion(asked, MemoryStore())
+    root = np.sqrt(asked.family.spectrum)
+    w = np.zeros((3, 4))
+    for generation in (1, 2, 3):
+        if start == "fresh":
+            w = np.zeros((3, 4))
+        pairs = [rows_of(recursion.family, recursion.batch(recursion.steps.batch(n))) for n in range(generation)]
+        x, y = (
+            np.concatenate([z * root for z, _ in pairs], axis=1),
+            np.concatenate([label for _, label in pairs], axis=1),
+        )
+        for _ in range(9):
+            w = w - 0.3 * np.einsum("rnd,rn->rd", x, np.einsum("rnd,rd->rn", x, w) - y) / x.shape[1]
+        found = recursion.model(generation).tensors["coefficients"] / root
+        np.testing.assert_allclose(found, w, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("estimator", ["ridge", "minimum_norm"])
+def test_a_fit_goes_on_from_the_nearest(estimator):
+    """Ridge penalises the distance from the last coefficients; minimum norm moves them as little as it can."""
+    asked = cell(
+        family={"estimator": estimator, "dim": 20, "start": "previous"}, policy={"kind": "replace"}, replicates=2
+    )
+    recursion = Recursion(asked, MemoryStore())
+    last, found = (recursion.model(n).tensors["coefficients"] for n in (1, 2))
+    z, y = rows_of(recursion.family, recursion.batch(recursion.steps.batch(1)))
+    for k in range(2):
+        left = y[k] - z[k] @ last[k]
+        move = np.linalg.pinv(z[k]) @ left
+        if estimator == "ridge":
+            move = np.linalg.solve(z[k].T @ z[k] + np.eye(20), z[k].T @ left)
+        np.testing.assert_allclose(found[k] - last[k], move, atol=1e-9)
+
+
+def test_a_start_that_changes_nothing_is_refused_and_keys_stay():
+    with pytest.raises(ValidationError, match="start: ols is the same wherever it starts"):
+        cell(family={"start": "previous"})
+    assert not {"start", "steps", "rate"} & cell().family.canonical().keys()
+
+
+def test_descent_that_leaves_all_bounds_has_diverged():
+    asked = cell(family={"estimator": "gradient_descent", "steps": 10**6, "rate": 50.0})
+    with pytest.raises(CellFailed, match="a rate of 50 is too large"):
+        Recursion(asked, MemoryStore()).record(1)

@@ -68,9 +68,20 @@ class Relabelling(Family):
 
     def fit(self, corpus: Corpus, stream: Stream) -> Payload:
         """Weighted least squares by the family's estimator."""
+        return self._fitted(corpus, stream, None)
+
+    def fine_tune(self, start: Payload, corpus: Corpus, stream: Stream) -> Payload:
+        """The same of what the coefficients of `start` leave of the labels, added to them."""
+        return self._fitted(corpus, stream, start.tensors["coefficients"])
+
+    def _fitted(self, corpus: Corpus, stream: Stream, start: np.ndarray | None) -> Payload:
         terms = terms_of(corpus, self._sums, self._drawn)
         weight = sum(part.rows * part.weight for part in corpus.parts)
-        coefficients = self.solution(sum(terms[1:], start=terms[0]), weight, stream)
+        equations: Equations = sum(terms[1:], start=terms[0])
+        if start is None:
+            coefficients = self.solution(equations, weight, stream)
+        else:
+            coefficients = start + self.solution(equations.beyond(start), weight, stream)
         if not np.isfinite(coefficients).all():
             raise Diverged("a fitted coefficient is not finite")
         return Payload(tensors={"coefficients": coefficients})
