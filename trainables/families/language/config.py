@@ -211,7 +211,9 @@ class LanguageConfig(StartConfig):
         return self
 
     @model_validator(mode="after")
-    def _adapts(self) -> LanguageConfig:
+    def _starts_alike(self) -> LanguageConfig:
+        if self.checkpoint is not None and self.reference_size is not None:
+            raise ValueError("reference_size: the reference starts at the checkpoint too; leave it out")
         if self.lora is not None and self.checkpoint is None:
             raise ValueError(
                 "lora: adapts a checkpoint; name one, as in start: checkpoint, checkpoint: {path: my-model}"
@@ -241,8 +243,6 @@ class LanguageConfig(StartConfig):
         for name in ("vocabulary", "size", "width", "layers", "heads", "intermediate", "initializer_range"):
             if getattr(self, name) != fields[name].default:
                 raise ValueError(f"{name}: the checkpoint's own; leave it out")
-        if self.reference_size is not None:
-            raise ValueError("reference_size: the reference starts at the checkpoint too; leave it out")
         return self
 
     @property

@@ -35,7 +35,7 @@ def cell(folder: Path | None = None, start: str = "checkpoint", generations: int
     )
 
 
-def refusal(folder: Path, **fields: Any) -> str:
+def refusal(folder: Path | None, **fields: Any) -> str:
     with pytest.raises(ValidationError) as caught:
         cell(folder, **fields)
     found = explain(caught.value, Cell)
@@ -193,6 +193,9 @@ def test_what_contradicts_the_checkpoint_is_one_line(gpt2: Path, tmp_path: Path)
     assert "no such folder" in refusal(tmp_path / "nowhere")
     assert refusal(gpt2, start="fresh").startswith("family.start: fresh takes no checkpoint")
     assert "no field 'n_leyer'" in refusal(gpt2, overrides={"n_leyer": 2})
+    pretrained = {"checkpoint": {"pretrain": {"rows": 64}}, "reference_size": "0.1M"}
+    for place, fields in ((gpt2, {"reference_size": "0.1M"}), (None, pretrained)):
+        assert "family.reference_size: the reference starts at the checkpoint too" in refusal(place, **fields)
     with pytest.raises(ValidationError, match="checkpoint: missing; `start: checkpoint` needs one"):
         cell()
 
