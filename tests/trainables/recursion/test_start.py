@@ -118,6 +118,6 @@ def test_networks_are_saved_and_taken_as_checkpoints(kind: str, tmp_path: Path) 
         cell(kind, "checkpoint", checkpoint=given, width=made.cell.family.width + 4)
 
 
-def test_a_closed_form_has_no_start() -> None:
+def test_a_closed_form_without_a_start_says_so() -> None:
     with pytest.raises(ValidationError, match="Extra inputs"):
-        Cell.model_validate({"family": {"kind": "linear", "start": "previous"}, "policy": {"kind": "replace"}})
+        Cell.model_validate({"family": {"kind": "gaussian", "start": "previous"}, "policy": {"kind": "replace"}})
