@@ -360,7 +360,7 @@ class Family(ABC):
         """
 
     def edit(self, model: Payload, real: Payload, threshold: float, stream: Stream) -> Payload:
-        """Real rows with their likely parts resampled (ability `edit`)."""
+        """Real rows with their likely parts (tokens, labels) resampled (ability `edit`)."""
         raise TypeError(f"{self.config.kind} can't edit rows")
 
     def judge(self, kind: str, real: Payload, synthetic: Payload | None, stream: Stream) -> Payload:

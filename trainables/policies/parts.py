@@ -95,7 +95,7 @@ class Sample(Amount):
     """Part 1: the batch that each generation leaves behind. Sizes default to what the corpus takes of it, else N.
 
     Attributes:
-        edit: instead of sampling, resample the tokens of real rows whose probability is at least this.
+        edit: instead of sampling, resample the tokens (or labels) of real rows whose probability is at least this.
     """
 
     edit: float | None = Field(default=None, gt=0, le=1)

@@ -6,6 +6,7 @@ generation. Rows exist on demand, conditional on the statistics, wherever a poli
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Any, ClassVar, Literal
@@ -15,7 +16,7 @@ from pydantic import Field, model_validator
 
 from trainables.families.base import Cost, Evaluation, FamilyConfig, Start, World
 from trainables.families.closed_form.inputs import Design, Tiled
-from trainables.families.closed_form.regression import Equations, Estimator, Solver
+from trainables.families.closed_form.regression import Equations, Estimator, Solver, times
 from trainables.families.closed_form.relabelling import Relabelling
 from trainables.families.metrics import INFINITE_MEAN, Metric, disagreement
 from trainables.families.replicate_summary import summarise
@@ -65,7 +66,7 @@ class LinearConfig(FamilyConfig):
         disagreement("squared Σ-distance of two models"),
     )
     vectorised: ClassVar[bool] = True
-    abilities: ClassVar[frozenset[str]] = frozenset({"bias", "score"})
+    abilities: ClassVar[frozenset[str]] = frozenset({"bias", "score", "edit"})
     validates: ClassVar[bool] = True
     default_generations: ClassVar[int] = 20
     data_fields: ClassVar[frozenset[str]] = frozenset(
@@ -163,6 +164,23 @@ class Linear(Relabelling):
         }
         infinite = self.config.estimator == "minimum_norm" and abs(rows - self.config.dim) <= 1
         return summarise(values, {"infinite_mean": 1.0} if infinite else {})
+
+    def edit(self, model: Payload, real: Payload, threshold: float, stream: Stream) -> Payload:
+        """Labels that the model finds likely, of at least `threshold` times its largest density, drawn from it again.
+
+        Zhu et al. 2024 (arXiv 2412.14689) analyse token editing by this regression.
+        """
+        rng, noise = stream.numpy(), self.config.noise
+        near = noise * math.sqrt(-2 * math.log(threshold))
+        inputs, labels, edited = [], [], 0
+        for part, z, y in self._rows(real):
+            told = times(z, model.tensors["coefficients"][part])
+            again = np.abs(y - told) < near
+            labels.append(np.where(again, told + noise * rng.standard_normal(y.shape), y))
+            inputs.append(z)
+            edited += int(again.sum())
+        tensors = {"inputs": np.concatenate(inputs), "labels": np.concatenate(labels)}
+        return Payload({"rows": real.rows, "edited": edited / tensors["labels"].size}, tensors)
 
     def _design(self, rows: int, stream: Stream) -> Design:
         """Inputs of a batch that was drawn from `stream`."""

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from analysis.theory.linear import unit_error
 from trainables import Cell, run
 from trainables.corpus import Batch, Corpus, RealisedDraw
 from trainables.families import Diverged
@@ -261,3 +262,36 @@ def test_descent_that_leaves_all_bounds_has_diverged():
     asked = cell(family={"estimator": "gradient_descent", "steps": 10**6, "rate": 50.0})
     with pytest.raises(CellFailed, match="a rate of 50 is too large"):
         Recursion(asked, MemoryStore()).record(1)
+
+
+@pytest.mark.parametrize("threshold", [0.3, 0.99])
+def test_an_edit_draws_likely_labels_again_and_leaves_the_rest(threshold):
+    family, (real, *_) = pool(cell(replicates=400))
+    model = family.fit(Corpus((part([real]),)), Stream("1" * 32))
+    edited = family.edit(model, real, threshold, Stream("2" * 32))
+    (z, y), (same, labels) = rows_of(family, real), rows_of(family, edited)
+    np.testing.assert_array_equal(z, same)
+    told = np.einsum("rnd,rd->rn", z, model.tensors["coefficients"])
+    likely = np.exp(-(((y - told) / 0.5) ** 2) / 2) >= threshold
+    assert np.array_equal(labels != y, likely)
+    assert edited.meta["edited"] == pytest.approx(likely.mean())
+    drawn = (labels - told)[likely] / 0.5
+    assert abs(drawn.mean()) < 4 / np.sqrt(likely.sum())
+    assert drawn.std() == pytest.approx(1, abs=4 / np.sqrt(2 * likely.sum()))
+
+
+def test_few_edits_keep_the_error_below_the_bound_of_their_paper():
+    """2σ²d/(T − d − 1), which `replace` passes in generation 3; edits of three labels in four level off as well."""
+    asked = {"family": {"dim": 4, "noise": 0.5}, "rows": 30, "generations": 10, "replicates": 1000}
+    bound = 2 * unit_error(4, 0.5, 30)
+    few, many, every = (
+        list(run(cell(policy=policy, **asked)))
+        for policy in (
+            {"kind": "token_edit", "threshold": 0.99},
+            {"kind": "token_edit", "threshold": 0.5},
+            {"kind": "replace"},
+        )
+    )
+    assert max(record.test_loss + 4 * record.metrics["test_loss_se"] for record in few) < bound
+    assert every[3].test_loss - 4 * every[3].metrics["test_loss_se"] > bound
+    assert many[-1].test_loss < every[-1].test_loss / 2
