@@ -73,15 +73,19 @@ class Language(Family):
         from trainables.families.language.adapters import adapted, adapter_weights
 
         held = start.tensors if start is not None and ADAPTS in start.meta else None
-        model = train(config, adapted(config, self._base, held, stream.integer("init")), rows, stream)
+        begun = adapted(config, self._base.tensors, held, stream.integer("init"))
+        model = train(config, begun, rows, stream)
         return Payload(meta=meta | {ADAPTS: config.checkpoint_key()}, tensors=adapter_weights(model))
 
-    @cached_property
-    def _base(self) -> Mapping[str, np.ndarray]:
-        """Weights of the checkpoint that adapters belong to."""
-        return self.checkpoint().tensors
-
     def checkpoint(self) -> Payload:
+        return self._base if self.config.adapts else self._checkpoint()
+
+    @cached_property
+    def _base(self) -> Payload:
+        """The checkpoint that adapters belong to: every reading of them needs it."""
+        return self._checkpoint()
+
+    def _checkpoint(self) -> Payload:
         key = self.config.checkpoint_key()
         assert key is not None  # asked only where there is one
         if self.config.foundation is None:
@@ -112,7 +116,7 @@ class Language(Family):
         assert named is not None  # adapters belong to one
         place, revision = named.path or named.repository, named.revision if named.repository else None
         if place is None:
-            whole, place = architecture.load(self.config, self._base), str((folder / "base").resolve())
+            whole, place = architecture.load(self.config, self._base.tensors), str((folder / "base").resolve())
             checkpoint.write(whole, self.text.tokenizer, self.config, folder / "base")
         write_adapters(self.config, model.tensors, place, revision, folder / "adapter")
 
@@ -201,7 +205,7 @@ class Language(Family):
 
         if model.meta[ADAPTS] != config.checkpoint_key():
             raise StoreError(f"adapters of checkpoint {model.meta[ADAPTS]} were asked for on another one")
-        return merged(config, self._base, model.tensors)
+        return merged(config, self._base.tensors, model.tensors)
 
     def _shown(self, sampled: Rows) -> bytes:
         """Some samples as text, between lines of dashes."""

@@ -5,7 +5,7 @@ Loaded where a config asks for adapters, and only there: `peft` is an optional p
 
 from trainables.families.language.adapters.files import write_adapters
 from trainables.families.language.adapters.layers import adapter_parameters, check_adapters
-from trainables.families.language.adapters.work import adapted, adapter_weights, merged
+from trainables.families.language.adapters.weights import adapted, adapter_weights, merged
 
 __all__ = [
     "adapted",

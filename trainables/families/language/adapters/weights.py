@@ -1,4 +1,4 @@
-"""Adapters at work: put on a checkpoint, read off as arrays, and merged into it."""
+"""Weights of adapters: put on a checkpoint, read off as arrays, and merged into it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def adapted(config: LanguageConfig, base: Tensors, adapters: Tensors | None = No
         injected(config.lora, model)
     if adapters is not None:
         _set(model, adapters)
-    return model.to(device=model.device)
+    return model
 
 
 def adapter_weights(model: PreTrainedModel) -> dict[str, np.ndarray]:
