@@ -21,7 +21,15 @@ DEFAULT: Mapping[str, Any] = {"family": {"kind": "vae"}}
 SIXTEEN: Mapping[str, Any] = {"family": {"kind": "vae", "source": {"kind": "digits", "size": 16}, "epochs": 4}}
 """Fewer epochs, for this bench's sake: either side takes them alike."""
 
-CELLS = {"VAE, the default cell (8×8)": DEFAULT, "VAE, 16×16, 4 epochs": SIXTEEN}
+LANGUAGE: Mapping[str, Any] = {"family": {"kind": "language"}}
+LLAMA: Mapping[str, Any] = {"family": {"kind": "language", "architecture": "llama"}}
+
+CELLS = {
+    "VAE, the default cell (8×8)": DEFAULT,
+    "VAE, 16×16, 4 epochs": SIXTEEN,
+    "GPT-2 0.1M, the default language cell": LANGUAGE,
+    "Llama 0.1M": LLAMA,
+}
 
 
 def generation(store: MemoryStore, fields: Mapping[str, Any], replicates: int, seed: int) -> float:

@@ -334,8 +334,9 @@ class Family(ABC):
         """
         raise TypeError(f"{self.config.kind} has no validation rows")
 
-    def compare(self, model: Payload, first: Payload, stream: Stream) -> Mapping[str, float]:
-        """Metrics of a model beside model 1 of its lineage, with the stream of `evaluate`.
+    def compare(self, model: Payload, first: Payload, stream: Stream) -> Mapping[str, float | np.ndarray]:
+        """Metrics of a model beside model 1 of its lineage, with the stream of `evaluate`; of several replicates every
+        one's value, [replicates].
 
         Asked only of families whose config says `compares`: model 1 is then part of a record's key.
         """

@@ -36,6 +36,14 @@ def summarise(
     return Evaluation(mean, metrics | dict(extra or {}), dict(values))
 
 
+def figures(values: Mapping[str, float | np.ndarray]) -> dict[str, float]:
+    """Metrics of which some are every replicate's value, [replicates], as means and standard errors."""
+    found: dict[str, float] = {}
+    for name, value in values.items():
+        found |= _figures(name, np.atleast_1d(value), quantiles=False)
+    return found
+
+
 def _figures(name: str, values: np.ndarray, *, quantiles: bool) -> dict[str, float]:
     figures = {name: float(values.mean())}
     if len(values) > 1:

@@ -20,6 +20,7 @@ from trainables.cell import Cell, Record
 from trainables.corpus import Batch, Corpus, RealisedDraw, realise
 from trainables.errors import CollapseSweepError, NotInstalled
 from trainables.families import Diverged, Family, World
+from trainables.families.replicate_summary import figures
 from trainables.lineage import Stream
 from trainables.policies import FRESH, Selection
 from trainables.population import Feed
@@ -318,12 +319,13 @@ class Recursion:
             "test_loss": found.test_loss,
             "corpus_rows": composition["rows"],
             "real_fraction": composition["real_fraction"],
-            "metrics": finite({**found.metrics, **beside}),
+            "metrics": finite({**found.metrics, **figures(beside)}),
             "model": step.model,
             "composition": composition,
             "seconds": {"fit": model.meta["fit_seconds"], "evaluate": time.perf_counter() - started},
         }
-        return Payload(meta=meta, tensors=dict(found.replicates), files=dict(found.files))
+        each = {name: value for name, value in beside.items() if isinstance(value, np.ndarray)}
+        return Payload(meta=meta, tensors={**found.replicates, **each}, files=dict(found.files))
 
     def _sample(self, step: BatchStep) -> Payload:
         stream = Stream(step.key)

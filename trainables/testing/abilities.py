@@ -52,7 +52,7 @@ def _check_take(bench: Bench, kind: str, judge: Payload, batch: Payload, scores:
 
 
 def family_edits_rows(bench: Bench) -> None:
-    """Ability `edit`: a low threshold rewrites most of a row, a high one next to nothing."""
+    """Ability `edit`: a low threshold rewrites most of a row, a high one next to nothing, in every replicate."""
     if "edit" not in bench.cell.family.abilities:
         return
     low, high = (bench.family.edit(bench.model, bench.real, p, bench.stream("edit")) for p in (1e-6, 1.0))

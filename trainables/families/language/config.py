@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from trainables.families.base import Cost, World
+from trainables.families.base import Cost, Family, World
 from trainables.families.language.metrics import METRICS
 from trainables.families.language.objective import PLAIN, Loss
 from trainables.families.language.pretrained import LanguageCheckpoint, Lora
@@ -30,7 +30,6 @@ from trainables.sources.text import TEXTS, Pydoc, TextSource
 
 if TYPE_CHECKING:
     from trainables.families.language.checkpoint import Base
-    from trainables.families.language.family import Language
 
     AnyText = TextSource
 else:
@@ -70,6 +69,9 @@ class LanguageConfig(StartConfig):
     With `checkpoint: {path: …}` or `{repository: …}` architecture, dimensions, vocabulary and tokenizer are the
     checkpoint's, and their fields stay at their defaults; `overrides` change its config. A model that has no BOS of its
     own reads its EOS in the place of BOS.
+
+    `replicates: R` runs R recursions of a GPT-2 or Llama side by side, each on its own order of the real rows and with
+    its own weights, batches and samples, fitted as one batched model; small models cost a fraction of R runs.
 
     Attributes:
         start, checkpoint: where fits start, as in `StartConfig`; a `LanguageCheckpoint`.
@@ -153,6 +155,7 @@ class LanguageConfig(StartConfig):
     policy_study: ClassVar[Mapping[str, int]] = {"rows": 250, "generations": 4}
     loss_unit: ClassVar[str] = "nats per token"
     metrics: ClassVar[tuple[Metric, ...]] = METRICS
+    vectorised: ClassVar[bool] = True
     compares: ClassVar[bool] = True
     validates: ClassVar[bool] = True
     accelerated: ClassVar[bool] = True
@@ -420,6 +423,8 @@ class LanguageConfig(StartConfig):
 
     def check(self, rows: int, replicates: int) -> None:
         super().check(rows, replicates)
+        if replicates > 1:
+            self._check_side_by_side()
         self._check_model()
         if self.lora is not None and (not self.loads or self._readable() is not None):
             from trainables.families.language.adapters import check_adapters
@@ -434,6 +439,19 @@ class LanguageConfig(StartConfig):
             from trainables.families.language.trial import try_out
 
             try_out(self)
+
+    def _check_side_by_side(self) -> None:
+        """Refuse replicates of what is not fitted as one batched model."""
+        if self.loads:
+            raise ValueError("replicates: a checkpoint's model is fitted alone; use several seeds instead")
+        if self.lora is not None:
+            raise ValueError("replicates: adapters are fitted alone; use several seeds instead")
+        if self.overrides or self.architecture not in FORMULAS:
+            other = "overrides" if self.architecture in FORMULAS else self.architecture
+            raise ValueError(
+                f"replicates: {' and '.join(sorted(FORMULAS))} without overrides are fitted side by side, {other} "
+                f"{'are' if other == 'overrides' else 'is'} not; use several seeds instead"
+            )
 
     def _check_checkpoint(self) -> None:
         """Refuse a checkpoint that can't be read or is not what the config says; one of the hub that is not at hand
@@ -510,7 +528,8 @@ class LanguageConfig(StartConfig):
         held = self._readable()
         return self.vocabulary if held is None else held.vocabulary
 
-    def build(self, world: World) -> Language:
+    def build(self, world: World) -> Family:
         from trainables.families.language.family import Language
+        from trainables.families.language.replicates import Languages
 
-        return Language(self, world)
+        return Language(self, world) if world.replicates == 1 else Languages(self, world)

@@ -38,12 +38,19 @@ SHOWN = 16
 
 class Language(Family):
     """Batches are tables with a column `input_ids`; models are tensors by parameter name, or, where fits adapt a
-    checkpoint, adapters by layer."""
+    checkpoint, adapters by layer.
+
+    Args:
+        config: of the family.
+        world: of one recursion.
+        truth: randomness of the real world, where this is one of several recursions side by side.
+    """
 
     config: LanguageConfig
 
-    def __init__(self, config: LanguageConfig, world: World) -> None:
+    def __init__(self, config: LanguageConfig, world: World, truth: Stream | None = None) -> None:
         super().__init__(config, world)
+        self.truth = truth or self.truth
         self.text = prepare(config)
         self._order = self.truth.numpy("rows").permutation(self.text.train.rows)
         self._tail = tail(np.bincount(self.text.train.tokens, minlength=config.tokens))

@@ -4,7 +4,7 @@ from trainables.families.language.cpu import decode
 from trainables.families.language.cpu.attention import attend
 from trainables.families.language.cpu.decode import added, drawn
 from trainables.families.language.cpu.forward import compute_dtype, hidden
-from trainables.families.language.cpu.simd import LANES
+from trainables.families.language.cpu.simd import LANES, exponents, ordered, unordered
 
 __all__ = [
     "LANES",
@@ -13,5 +13,8 @@ __all__ = [
     "compute_dtype",
     "decode",
     "drawn",
+    "exponents",
     "hidden",
+    "ordered",
+    "unordered",
 ]

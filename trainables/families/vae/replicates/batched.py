@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import leaky_relu
 
+from trainables.families.gradients import clip
 from trainables.families.vae import network, objective
 from trainables.families.vae.config import KERNEL
 from trainables.families.vae.likelihood import divergence, reconstruction
@@ -218,7 +219,7 @@ def _train(config: VaeConfig, together: Together, replicates: Sequence[Replicate
         steps.zero_grad(set_to_none=True)
         torch.autograd.backward(values.sum())
         if plan.clip is not None:
-            _clip(list(together.parameters.values()), plan.clip)
+            clip(together.parameters.values(), plan.clip)
         steps.step()
         recent, count = recent + values.detach(), count + 1
         if count == CHECK_EVERY or step + 1 == plan.updates:
@@ -254,12 +255,3 @@ def _weights(replicates: Sequence[Replicate]) -> Tensor | None:
     """Of all rows in the loss, one replicate's behind another's; all weigh theirs, or none does."""
     given = [r.weight for r in replicates if r.weight is not None]
     return torch.from_numpy(np.concatenate(given)) if given else None
-
-
-def _clip(parameters: Sequence[Tensor], largest: float) -> None:
-    """Hold the norm of each replicate's gradient, as `clip_grad_norm_` does of one network's."""
-    gradients = [p.grad for p in parameters if p.grad is not None]
-    squares = torch.stack([gradient.flatten(1).square().sum(1) for gradient in gradients]).sum(0)
-    share = (largest / (squares.sqrt() + 1e-6)).clamp(max=1.0)
-    for gradient in gradients:
-        gradient.mul_(share.view(-1, *[1] * (gradient.ndim - 1)))

@@ -1,0 +1,250 @@
+"""Language models side by side: each is what it is alone, and records say what every one of them came to."""
+
+import time
+
+import numpy as np
+import pytest
+import torch
+
+from trainables import Cell, CellFailed, run
+from trainables.families.base import Diverged
+from trainables.families.lanes import lane
+from trainables.families.language import fit as alone
+from trainables.families.language import model as architecture
+from trainables.families.language.config import LanguageConfig
+from trainables.families.language.data import prepare
+from trainables.families.language.evaluate import token_losses
+from trainables.families.language.loss import read_after_bos, weighted_loss
+from trainables.families.language.replicates import Replicate, fit
+from trainables.families.language.replicates import layers as layers_of
+from trainables.families.language.replicates.layers import cross_entropy
+from trainables.families.language.replicates.stack import stacked
+from trainables.families.language.token_rows import Pool
+from trainables.lineage import Stream
+from trainables.recursion import Recursion
+from trainables.store import MemoryStore
+from trainables.testing.bench import content
+
+TINY = LanguageConfig.tiny()[0].canonical()
+BOTH = ["gpt2", "llama"]
+
+
+def config(**fields):
+    return LanguageConfig.model_validate(TINY | {"layers": 2, "steps": 20} | fields)
+
+
+def replicates(shape, count=3, rows=30, *, weighted=False):
+    """Each its own rows, weights and stream."""
+    train, rng = prepare(shape).train, np.random.default_rng(0)
+    found = []
+    for number in range(count):
+        some = train.take(rng.permutation(train.rows)[:rows])
+        weight = rng.uniform(0.5, 1.5, rows) if weighted else None
+        found.append(Replicate(Pool((some,), weights=weight), Stream("replicates").child(str(number))))
+    return found
+
+
+def stack_of(shape, count=3):
+    models = [architecture.create(shape, seed) for seed in range(count)]
+    for number, model in enumerate(models):  # gains and biases that differ
+        generator = torch.Generator().manual_seed(number)
+        for p in model.parameters():
+            p.data += 0.1 * torch.randn(p.shape, generator=generator)
+    return models, stacked(models[0], [dict(model.named_parameters()) for model in models])
+
+
+@pytest.mark.parametrize("above", [None, 0.01])
+@pytest.mark.parametrize("compiled", [True, False])
+@pytest.mark.parametrize(
+    "fields", [{}, {"architecture": "llama"}, {"size": "12M"}, {"architecture": "llama", "size": "12M"}]
+)
+def test_losses_and_gradients_are_those_of_the_models(fields, compiled, above, monkeypatch):
+    """By compiled loops and by torch's own functions, with heads of their own and without."""
+    if not compiled:
+        monkeypatch.setattr(layers_of, "_compiled", lambda x: False)
+    shape = config(**fields)
+    models, stack = stack_of(shape)
+    generator = torch.Generator().manual_seed(0)
+    tokens = torch.randint(0, 300, (3, 4, 11), generator=generator)
+    share = torch.rand((3, 4, 11), generator=generator)
+    hidden = stack.hidden(read_after_bos(tokens.flatten(0, 1)).view(tokens.shape))
+    losses = cross_entropy(hidden, stack.head, tokens.flatten(1), share.flatten(1), above, 5)
+    losses.sum().backward()
+    for p in stack.parameters.values():
+        p.data = p.grad
+    for number, (model, gradients) in enumerate(zip(models, stack.weights(), strict=True)):
+        loss = weighted_loss(model, tokens[number], share[number], above=above)
+        loss.backward()
+        torch.testing.assert_close(losses[number], loss)
+        assert list(gradients) == [name for name, _ in model.named_parameters()]
+        for name, p in model.named_parameters():
+            size = float(p.grad.abs().max())
+            np.testing.assert_allclose(gradients[name], p.grad.numpy(), rtol=1e-3, atol=2e-5 * size, err_msg=name)
+
+
+@pytest.mark.parametrize("length", [layers_of.SHORT + 1])
+def test_long_rows_are_read_as_well(length):
+    shape = config(architecture="llama", context=length)
+    models, stack = stack_of(shape, 2)
+    tokens = torch.randint(0, 300, (2, 1, length), generator=torch.Generator().manual_seed(0))
+    hidden = stack.hidden(read_after_bos(tokens.flatten(0, 1)).view(tokens.shape))
+    with torch.no_grad():
+        for number, model in enumerate(models):
+            found = (hidden[number] @ stack.head[number].T).log_softmax(-1).gather(1, tokens[number].T)
+            torch.testing.assert_close(-found[:, 0], token_losses(model, tokens[number])[0], rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"architecture": "llama"},
+        {"sequences": "documents", "clip": 0.5},
+        {"loss": {"on": "last", "tokens": 8}},
+        {"loss": {"kind": "truncated", "above": 0.1}, "architecture": "llama"},
+    ],
+)
+def test_losses_are_those_of_separate_fits_of_the_same_streams(fields):
+    """But for rounding, which Adam's early steps magnify."""
+    shape = config(**fields)
+    given = replicates(shape, weighted="clip" in fields)
+    rows = prepare(shape).test.take(np.arange(20))
+    losses = []
+    for one, weights in zip(given, fit(shape, given), strict=True):
+        its = alone.fit(shape, one.rows, one.stream)
+        both = [
+            token_losses(model, torch.from_numpy(rows.tokens[:200].astype(np.int64))[None, : shape.context])
+            for model in (architecture.load(shape, weights), its)
+        ]
+        torch.testing.assert_close(*both, rtol=2e-3, atol=2e-3)
+        losses.append(float(both[0].detach().mean()))
+    assert len(set(losses)) == len(losses)
+
+
+def test_a_fit_goes_on_from_given_weights():
+    shape = config(steps=3, learning_rate=1e-6, architecture="llama")
+    first = [architecture.weights(architecture.create(shape, seed)) for seed in range(2)]
+    given = [Replicate(r.rows, r.stream, start) for r, start in zip(replicates(shape, 2), first, strict=True)]
+    for start, found in zip(first, fit(shape, given), strict=True):
+        for name, value in start.items():
+            np.testing.assert_allclose(found[name], value, atol=1e-5)
+            assert not np.array_equal(found[name], value), name
+
+
+@pytest.mark.parametrize("name", BOTH)
+def test_in_bfloat16_replicates_learn_what_one_does(name):
+    shape = config(architecture=name, precision="bfloat16")
+    rows = torch.from_numpy(prepare(shape).test.take(np.arange(40)).tokens.astype(np.int64)).view(40, -1)
+    given = replicates(shape, 2)
+    for one, weights in zip(given, fit(shape, given), strict=True):
+        both = architecture.load(shape, weights), alone.fit(shape, one.rows, one.stream)
+        with torch.no_grad():
+            ours, its = (float(token_losses(model, rows).mean()) for model in both)
+        assert ours == pytest.approx(its, abs=0.01)
+        assert ours < np.log(300) - 0.2
+
+
+@pytest.mark.parametrize("name", BOTH)
+def test_a_replicate_that_is_no_number_is_no_fit(name):
+    shape = config(architecture=name)
+    broken = architecture.weights(architecture.create(shape, 0))
+    last = "transformer.ln_f.weight" if name == "gpt2" else "model.norm.weight"
+    starts = [None, broken | {last: np.full_like(broken[last], np.nan)}]
+    given = [Replicate(r.rows, r.stream, start) for r, start in zip(replicates(shape, 2), starts, strict=True)]
+    with pytest.raises(Diverged, match="not finite"):
+        fit(shape, given)
+
+
+@pytest.fixture(scope="module")
+def recursion():
+    cell = {"family": config(sequences="documents").canonical(), "policy": {"kind": "replace"}, "generations": 2}
+    return Recursion(Cell.model_validate(cell | {"rows": 32, "replicates": 3}), MemoryStore())
+
+
+def test_records_have_means_errors_and_every_replicates_values(recursion):
+    record = recursion.record(2)
+    held = recursion.store.get("record", recursion.steps.step(2).record)
+    for name in ("perplexity", "entropy", "perplexity_under_first"):
+        values = held.tensors[name]
+        assert values.shape == (3,)
+        assert record.metrics[name] == pytest.approx(values.mean())
+        assert record.metrics[f"{name}_se"] == pytest.approx(values.std(ddof=1) / 3**0.5)
+    losses = held.tensors["test_loss"]
+    assert record.test_loss == pytest.approx(losses.mean())
+    assert len(set(losses.tolist())) == 3
+    assert "uniform_loss_se" not in record.metrics
+    assert held.files["samples.txt"]
+
+
+def test_a_replicate_is_judged_and_sampled_as_it_is_alone(recursion):
+    recursion.record(1)
+    held = recursion.store.get("record", recursion.steps.step(1).record)
+    model, batch = recursion.model(1), recursion.batch(recursion.steps.batch(1))
+    assert batch.meta["tokens"] == sum(map(len, batch.table["input_ids"]))
+    for number, one in enumerate(recursion.family._lanes):
+        its = lane(model, number)
+        stream = Stream(recursion.steps.step(1).own_record).child("evaluate", "replicate", str(number))
+        found = one.evaluate(its, stream)
+        assert found.test_loss == held.tensors["test_loss"][number]
+        assert found.metrics["entropy"] == held.tensors["entropy"][number]
+        stream = Stream(recursion.steps.batch(1).key).child("sample", "replicate", str(number))
+        assert content(one.sample(its, 32, stream)) == content(lane(batch, number))
+
+
+def test_replicates_have_real_rows_of_their_own_and_share_those_held_out(recursion):
+    real = recursion.batch(recursion.steps.batch(0))
+    rows = [{tuple(row) for row in lane(real, number).table["input_ids"]} for number in range(3)]
+    assert rows[0] != rows[1] != rows[2] != rows[0]
+    assert recursion.family.held_out().rows == len(recursion.family.held_out().table)
+
+
+def test_one_recursion_of_a_cell_is_no_batched_model():
+    fields = {"family": TINY, "policy": {"kind": "replace"}, "generations": 1, "rows": 32}
+    first, second = (Recursion(Cell.model_validate(fields | {"replicates": n}), MemoryStore()) for n in (1, 2))
+    assert {name: value[0].shape for name, value in second.model(1).tensors.items()} == {
+        name: value.shape for name, value in first.model(1).tensors.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"architecture": "qwen3"}, "replicates: gpt2 and llama without overrides .* qwen3 is not; use several seeds"),
+        ({"overrides": {"attn_pdrop": 0.1}}, "replicates: .* overrides are not; use several seeds"),
+    ],
+)
+def test_what_is_not_fitted_side_by_side_is_refused(fields, words):
+    with pytest.raises(ValueError, match=words):
+        config(**fields).check(32, 2)
+    config(**fields).check(32, 1)
+
+
+def test_a_replicate_that_diverges_fails_the_cell_at_its_generation():
+    family = config(learning_rate=1e30).canonical()
+    cell = {"family": family, "policy": {"kind": "replace"}, "generations": 1, "rows": 32, "replicates": 2}
+    with pytest.raises(CellFailed, match=r"generation 1: .*not finite"):
+        list(run(Cell.model_validate(cell)))
+
+
+@pytest.mark.slow
+def test_eight_replicates_cost_less_than_two_thirds_of_eight_fits():
+    """In processor time, of this process on one thread, side by side; the best of three rounds of each."""
+    torch.set_num_threads(1)
+    shape = LanguageConfig(steps=40)
+    given = replicates(shape, 8, 300)
+
+    def timed(work):
+        started = time.process_time()
+        work()
+        return time.process_time() - started
+
+    def together():
+        fit(shape, given)
+
+    def apart():
+        for one in given:
+            alone.fit(shape, one.rows, one.stream)
+
+    together()
+    rounds = [(timed(together), timed(apart)) for _ in range(3)]
+    assert min(a for _, a in rounds) / min(t for t, _ in rounds) >= 1.5, rounds
