@@ -23,12 +23,18 @@ SIXTEEN: Mapping[str, Any] = {"family": {"kind": "vae", "source": {"kind": "digi
 
 LANGUAGE: Mapping[str, Any] = {"family": {"kind": "language"}}
 LLAMA: Mapping[str, Any] = {"family": {"kind": "language", "architecture": "llama"}}
+MOLECULES: Mapping[str, Any] = {
+    "family": {"kind": "diffusion", "source": {"kind": "nci", "limit": 300}, "test_molecules": 30, "epochs": 8},
+    "rows": 100,
+}
+"""Few molecules and epochs, for this bench's sake."""
 
 CELLS = {
     "VAE, the default cell (8×8)": DEFAULT,
     "VAE, 16×16, 4 epochs": SIXTEEN,
     "GPT-2 0.1M, the default language cell": LANGUAGE,
     "Llama 0.1M": LLAMA,
+    "conformers, 100 rows, 8 epochs": MOLECULES,
 }
 
 

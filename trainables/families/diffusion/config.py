@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from trainables.families.base import Cost, World
+from trainables.families.base import Cost, Family, World
 from trainables.families.metrics import Metric
 from trainables.families.starts import StartConfig
 from trainables.sources.molecules import ELEMENTS, MOLECULE_SOURCES, MoleculeSource, Nci, require
 
 if TYPE_CHECKING:
-    from trainables.families.diffusion.family import Diffusion
-
     AnyMolecules = MoleculeSource
 else:
     AnyMolecules = MOLECULE_SOURCES.union()
@@ -34,6 +32,9 @@ class DiffusionConfig(StartConfig):
 
     A row is one conformer of one molecule. A synthetic row is a real training row's graph with sampled
     coordinates: row i of a batch has the graph of row i mod N of batch 0. Whole molecules are held out.
+
+    `replicates: R` runs R recursions side by side, each on its own order of the real rows and with its own weights,
+    batches and noise, fitted as one batched model.
 
     Attributes:
         start, checkpoint: where fits start, as in `StartConfig`.
@@ -116,6 +117,7 @@ class DiffusionConfig(StartConfig):
         Metric("skipped", "entries that the source left out"),
         Metric("held_out_molecules", "held-out molecules", when="where they are fewer than asked for"),
     )
+    vectorised: ClassVar[bool] = True
     validates: ClassVar[bool] = True
     fit_version: ClassVar[int] = 3
     default_rows: ClassVar[int] = 500
@@ -201,12 +203,13 @@ class DiffusionConfig(StartConfig):
             tokens_per_row=atoms,
         )
 
-    def build(self, world: World) -> Diffusion:
+    def build(self, world: World) -> Family:
         require("diffusers", "molecules", "family: diffusion")
         require("rdkit", "molecules", "family: diffusion")
         from trainables.families.diffusion.family import Diffusion
+        from trainables.families.diffusion.replicates import Diffusions
 
-        return Diffusion(self, world)
+        return Diffusion(self, world) if world.replicates == 1 else Diffusions(self, world)
 
 
 TIME_FEATURES = 17

@@ -11,7 +11,7 @@ from trainables.families.base import Evaluation, Family, World
 from trainables.families.checkpoint_files import arrays, write
 from trainables.families.diffusion import evaluate, judges, pictures
 from trainables.families.diffusion.config import DiffusionConfig
-from trainables.families.diffusion.data import prepare
+from trainables.families.diffusion.data import Data, prepare
 from trainables.families.diffusion.fit import fit, gather, load, weights_of
 from trainables.families.diffusion.process import check_schedule, sample
 from trainables.lineage import Stream, make_key
@@ -23,14 +23,24 @@ SCORED_LEVELS = 10
 
 
 class Diffusion(Family):
-    """Batches are tables of conformers (`trainables.sources.molecules.rows`); models are tensors by name."""
+    """Batches are tables of conformers (`trainables.sources.molecules.rows`); models are tensors by name.
+
+    Args:
+        config: of the family.
+        world: of one recursion.
+        truth: randomness of the real world, where this is one of several recursions side by side.
+        data: the source's rows, where another of these has them.
+    """
 
     config: DiffusionConfig
 
-    def __init__(self, config: DiffusionConfig, world: World) -> None:
+    def __init__(
+        self, config: DiffusionConfig, world: World, truth: Stream | None = None, data: Data | None = None
+    ) -> None:
         super().__init__(config, world)
+        self.truth = truth or self.truth
         check_schedule(config)
-        self.data = prepare(config, world.store)
+        self.data = data or prepare(config, world.store)
         self._order = self.truth.numpy("rows").permutation(len(self.data.train))
         self._fixed = Stream(make_key("held-out noise", data=config.data_identity()))
         self._rows(0, world.rows)

@@ -19,7 +19,7 @@ from trainables.families.batches import shuffled
 from trainables.families.checkpoint_files import require_shapes
 from trainables.families.diffusion.batching import Featured
 from trainables.families.diffusion.config import DiffusionConfig
-from trainables.families.diffusion.denoiser import Denoiser
+from trainables.families.diffusion.denoiser import Denoiser, Dense
 from trainables.families.diffusion.process import errors, noise, scheduler
 from trainables.lineage import Stream
 from trainables.runtime import isolated, pick_device, seeded
@@ -137,16 +137,25 @@ def _loss(
     generator: torch.Generator,
     weight_B: torch.Tensor,
 ) -> torch.Tensor:
-    """A batch's loss at timesteps spread evenly over the batch, which varies less than independent ones."""
-    rows = len(index)
-    even = (torch.randperm(rows, generator=generator) + torch.rand(rows, generator=generator)) / rows
-    t_B = (even * config.timesteps).long().clamp(max=config.timesteps - 1)
-    graphs, x_BN3 = featured.graphs(index), featured.places(index)
-    eps_BN3 = noise(x_BN3.shape, graphs.mask_BN, generator)
+    """A batch's loss."""
+    graphs, x_BN3, eps_BN3, t_B = drawn(config, featured, index, generator)
     here = pick_device()
     given = model.prepare(graphs.to(here))
     found_B = errors(model, given, x_BN3.to(here), eps_BN3.to(here), t_B.to(here), levels_T)
     return (found_B * weight_B.to(here)).mean()
+
+
+def drawn(
+    config: DiffusionConfig, featured: Featured, index: np.ndarray, generator: torch.Generator
+) -> tuple[Dense, torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Graphs, coordinates, noise and timesteps of a batch, the last spread evenly over it: its loss varies less than at
+    independent ones.
+    """
+    rows = len(index)
+    even = (torch.randperm(rows, generator=generator) + torch.rand(rows, generator=generator)) / rows
+    t_B = (even * config.timesteps).long().clamp(max=config.timesteps - 1)
+    graphs, x_BN3 = featured.graphs(index), featured.places(index)
+    return graphs, x_BN3, noise(x_BN3.shape, graphs.mask_BN, generator), t_B
 
 
 def _require_finite(value: torch.Tensor | float, step: int) -> None:
