@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from analysis.data import order
 from analysis.report import style, tables
 from analysis.report.build import draw
+from analysis.report.charts import DASHES, Panel
 from analysis.report.context import Exhibit, Picture, ReportContext, Section
 from analysis.report.opening import Facts
 from analysis.report.page import html
@@ -28,7 +30,6 @@ if TYPE_CHECKING:
 
 KEYS = ["configuration", "metric", "policy"]
 PANELS = 12
-_DASHES = ("-", (0, (5, 2)), (0, (1, 1.5)), (0, (6, 2, 1, 2)))
 
 
 def compare_studies(
@@ -58,7 +59,10 @@ def compare_studies(
             drawn[picture.name] = paths[f"{picture.name}.svg"].read_text(encoding="utf-8")
     title = " and ".join(study.title for study in studies)
     paths["compare.html"] = folder / "compare.html"
-    paths["compare.html"].write_text(html.page(title, Facts(), sections, drawn, command), encoding="utf-8")
+    policies = order(policy for study in studies for policy in study.assessment.get("policy", ()))
+    choices = html.Choices(tuple(policies), studies=tuple(study.title for study in studies))
+    page = html.page(title, Facts(), sections, drawn, command, choices=choices)
+    paths["compare.html"].write_text(page, encoding="utf-8")
     return paths
 
 
@@ -182,7 +186,9 @@ def _picture(name: str, axis: str, table: pd.DataFrame, studies: Sequence[str]) 
     caption = f"{axis} against generation in each study; bands are intervals of the mean."
     left = table["configuration"].nunique() - len(chosen)
     caption += f" {left} further configurations are in the data file." if left else ""
-    return Picture(f"compare-{name}", caption, table, paint, 7.2, 1.0 + 2.4 * rows)
+    shown = table.rename(columns={"generation": "x", "mean": "y"})
+    chart = [Panel(title, shown[shown["configuration"] == title], "generation", axis) for title in chosen]
+    return Picture(f"compare-{name}", caption, table, paint, 7.2, 1.0 + 2.4 * rows, chart)
 
 
 def _panel(axes: Axes, table: pd.DataFrame, looks: Mapping[str, style.Look], studies: Sequence[str]) -> None:
@@ -190,7 +196,7 @@ def _panel(axes: Axes, table: pd.DataFrame, looks: Mapping[str, style.Look], stu
         for number, study in enumerate(studies):
             own = table[(table["policy"] == policy) & (table["study"] == study)]
             if len(own):
-                n, dash = own["generation"].to_numpy(), _DASHES[number % len(_DASHES)]
+                n, dash = own["generation"].to_numpy(), (0, DASHES[number % len(DASHES)])
                 axes.plot(n, own["mean"], color=look.color, linestyle=dash, label=f"{policy}, {study}")
                 axes.fill_between(n, own["low"], own["high"], color=look.color, alpha=0.12, linewidth=0)
     axes.set_xlabel("generation")

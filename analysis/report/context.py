@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from analysis.data import Metric, censoring, configurations, metrics, replicates, titles
 from analysis.definitions import Case, cases
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+    from analysis.report.charts import Panel
     from trainables.store import Store
 
 
@@ -126,7 +127,7 @@ class Picture:
         paint: draws on an empty figure.
         width: inches.
         height: inches.
-        hover: values to show beside the pointer, as `analysis.report.panels.hover` makes them.
+        chart: the same to hover over and pick from, a panel each; the page shows it where scripts run. None by default.
     """
 
     name: str
@@ -135,7 +136,7 @@ class Picture:
     paint: Callable[[Figure], None]
     width: float = 7.2
     height: float = 3.2
-    hover: Mapping[str, Any] = field(default_factory=dict)
+    chart: Sequence[Panel] = ()
 
     def __post_init__(self) -> None:
         """A name may hold words of a stranger's table: no part of it may lead out of the report's folder."""

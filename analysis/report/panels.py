@@ -1,7 +1,4 @@
-"""Small multiples of curves: one panel per configuration, one line per policy, and what a page says on hovering.
-
-Every mark carries its panel and policy in its name (`mark-PANEL-POLICY-…`), so that a page can find it.
-"""
+"""Small multiples of curves: one panel per configuration, one line per policy; as pictures and as charts."""
 
 from __future__ import annotations
 
@@ -10,7 +7,7 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from analysis.report import style, tables
+from analysis.report import charts, style
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,7 +32,7 @@ def paint(figure: Figure, table: pd.DataFrame, titles: Mapping[str, str], units:
     looks = style.looks(table["policy"])
     for place, (config, title) in enumerate(titles.items()):
         axes = grid.flat[place]
-        panel(axes, table[table["config"] == config], looks, place)
+        panel(axes, table[table["config"] == config], looks)
         axes.set_title(wrap(title, 34 if columns < 4 else 27))
         if place % columns == 0 or units[place] != units[place - 1]:
             axes.set_ylabel(wrap(units[place], 26))
@@ -46,28 +43,44 @@ def paint(figure: Figure, table: pd.DataFrame, titles: Mapping[str, str], units:
     legend(figure, grid.flat, looks)
 
 
-def panel(axes: Axes, table: pd.DataFrame, looks: Mapping[str, style.Look], place: int) -> None:
+def panel(axes: Axes, table: pd.DataFrame, looks: Mapping[str, style.Look]) -> None:
     """One configuration's lines with their bands; closed forms dashed."""
     from matplotlib.ticker import MaxNLocator
 
-    for number, (policy, look) in enumerate(looks.items()):
-        own, mark = table[table["policy"] == policy], f"mark-{place}-{number}"
+    for policy, look in looks.items():
+        own = table[table["policy"] == policy]
         if own.empty:
             continue
         n = own["generation"].to_numpy()
         every = max(1, len(n) // 10)
-        axes.plot(n, own["mean"], color=look.color, marker=look.marker, markevery=every, label=policy, gid=mark)
-        band = f"{mark}-band"
-        axes.fill_between(n, own["low"], own["high"], color=look.color, alpha=0.18, linewidth=0, gid=band)
+        axes.plot(n, own["mean"], color=look.color, marker=look.marker, markevery=every, label=policy)
+        axes.fill_between(n, own["low"], own["high"], color=look.color, alpha=0.18, linewidth=0)
         if own["theory"].notna().any():
             dashed = (0, (4, 3))
-            axes.plot(n, own["theory"], color=look.color, linestyle=dashed, linewidth=1.0, gid=f"{mark}-theory")
-    axes.set_gid(f"panel-{place}")
+            axes.plot(n, own["theory"], color=look.color, linestyle=dashed, linewidth=1.0)
     axes.set_xlim(*span(table))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
     means: Any = table["mean"].to_numpy()
-    if means.min() > 0 and means.max() > 50 * means.min():
+    if means.min() > 0 and means.max() > charts.LOGARITHMIC * means.min():
         style.logarithmic(axes)
+
+
+def chart(
+    table: pd.DataFrame, titles: Mapping[str, str], units: Sequence[str], names: Mapping[str, Mapping[str, str]]
+) -> list[charts.Panel]:
+    """The same panels as a chart.
+
+    Args:
+        table: as for `paint`.
+        titles: as for `paint`.
+        units: of each panel, whole.
+        names: family and metric of each panel, by config.
+    """
+    shown = table.rename(columns={"generation": "x", "mean": "y"})
+    return [
+        charts.Panel(title, shown[shown["config"] == config], "generation", unit, names.get(config, {}))
+        for (config, title), unit in zip(titles.items(), units, strict=True)
+    ]
 
 
 def span(table: pd.DataFrame) -> tuple[float, float]:
@@ -75,36 +88,6 @@ def span(table: pd.DataFrame) -> tuple[float, float]:
     first, last = float(table["generation"].min()), float(table["generation"].max())
     room = 0.04 * (last - first) or 0.5
     return first - room, last + room
-
-
-def hover(table: pd.DataFrame, titles: Mapping[str, str], units: Sequence[str]) -> dict[str, Any]:
-    """What `page.js` shows beside the pointer.
-
-    Returns:
-        `policies`, in the order of marks, and `panels`: title, unit, span of the abscissa, generations, and by
-        policy one text per generation, null where it has none.
-    """
-    looks = style.looks(table["policy"])
-    panels = []
-    for (config, title), unit in zip(titles.items(), units, strict=True):
-        own = table[table["config"] == config]
-        generations = sorted(own["generation"].unique())
-        panels.append(
-            {
-                "title": title,
-                "unit": unit,
-                "span": span(own),
-                "n": [int(n) for n in generations],
-                "said": [_said(own[own["policy"] == policy], generations) for policy in looks],
-            }
-        )
-    return {"policies": list(looks), "panels": panels}
-
-
-def _said(own: pd.DataFrame, generations: list[int]) -> list[str | None]:
-    rows = own[["generation", "mean", "low", "high"]].itertuples(index=False, name=None)
-    known = {n: tables.interval(mean, low, high, sign="-") for n, mean, low, high in rows}
-    return [known.get(n) for n in generations]
 
 
 def legend(figure: Figure, panels: Any, looks: Mapping[str, style.Look]) -> None:

@@ -28,6 +28,8 @@ _NAMES = get_args(Color)
 _DARK_SERIES = ("#ff9a5c", "#6cb8f5", "#4fd1a5", "#d3a1ec", "#e5bd52", "#ff8fb3", "#7fd0e0", "#b9c0c9")
 DARK = {INK: "#e8eaed", MUTED: "#a3aab3", GRID: "#3a4048", **dict(zip(SERIES, _DARK_SERIES, strict=True))}
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+GLYPHS = "●■▲◆▼✚✖★"
+"""Of a page's legend, in the order of `MARKERS`."""
 _RC = {
     "font.family": "sans-serif", "font.sans-serif": ["DejaVu Sans"], "font.size": 9, "axes.titlesize": 9,
     "axes.titleweight": "bold", "axes.titlelocation": "left", "axes.labelsize": 9, "legend.fontsize": 8.5,
@@ -118,7 +120,6 @@ def inline(text: str, label: str) -> str:
     """SVG fit to stand inside a page: theme variables for colours, no ids but referenced ones, a spoken label."""
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>", "", text, flags=re.DOTALL)
-    text = re.sub(r'<g id="((?:panel|mark)-[\d-]+)[^"]*">', r'<g data-mark="\1">', text)
     text = re.sub(r'<g id="[^"]*">', "<g>", text)
     text = re.sub(r'="[^"]*"', _rounded, text)
     text = re.sub(r'width="[^"]*pt"|height="[^"]*pt"', "", text, count=2)

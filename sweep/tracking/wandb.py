@@ -113,10 +113,10 @@ class WandbTracker(Ledger):
 
     def _open(self, key: str, title: str, kind: str, config: Mapping[str, Any]) -> Any:
         """A run, found again by its id where it is there; several may be open at a time."""
-        about = {"id": key[:32], "name": title, "job_type": kind, "group": self._study, "config": dict(config)}
+        about: dict[str, Any] = {"id": key[:32], "name": title, "job_type": kind, "group": self._study, **self._where}
         return self._wandb.init(
-            **self._where,
             **about,
+            config=dict(config),
             dir=str(self._folder),
             resume="allow",
             reinit="create_new",

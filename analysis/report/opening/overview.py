@@ -7,12 +7,13 @@ with a line per configuration of its loss relative to generation 1.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from analysis.data import Metric, order
-from analysis.report import panels, style, tables
+from analysis.report import panels, style
+from analysis.report.charts import Panel
 from analysis.report.context import Picture, ReportContext
 from analysis.report.sections.curves import summary
 
@@ -63,8 +64,10 @@ def _each(study: ReportContext, found: pd.DataFrame) -> Picture:
     def paint(figure: Figure) -> None:
         panels.paint(figure, found, titles, units, columns)
 
-    hover = panels.hover(found, titles, [f"held-out loss, {unit}" for unit in units])
-    return Picture("overview", caption, _data(found), paint, WIDTH, 0.45 + 1.65 * rows, hover)
+    families = found.drop_duplicates("config").set_index("config")["family"]
+    names = {config: {"family": str(families[config])} for config in titles}
+    chart = panels.chart(found, titles, units, names)
+    return Picture("overview", caption, _data(found), paint, WIDTH, 0.45 + 1.65 * rows, chart)
 
 
 def _theory(found: pd.DataFrame) -> bool:
@@ -90,8 +93,8 @@ def _all(study: ReportContext, found: pd.DataFrame) -> Picture:
     def paint(figure: Figure) -> None:
         _paint(figure, table, families, policies)
 
-    hover = _hover(table, families, policies)
-    return Picture("overview", caption, _data(found), paint, WIDTH, 0.45 + 1.75 * rows, hover)
+    chart = _chart(table, families, policies)
+    return Picture("overview", caption, _data(found), paint, WIDTH, 0.45 + 1.75 * rows, chart)
 
 
 def relative(found: pd.DataFrame) -> pd.DataFrame:
@@ -118,56 +121,55 @@ def _paint(figure: Figure, table: pd.DataFrame, families: list[str], policies: l
     looks = style.looks(policies)
     for axes in grid.flat:
         axes.set_visible(False)
-    for place, (family, policy) in enumerate(_places(families, policies)):
+    for family, policy in _places(families, policies):
         down, column = divmod(policies.index(policy), columns)
         axes = grid[families.index(family) * each + down, column]
         axes.set_visible(True)
         own = table[(table["family"] == family) & (table["policy"] == policy)]
-        _lines(axes, own, looks[policy], place, policies.index(policy))
+        _lines(axes, own, looks[policy])
         axes.set_title(panels.wrap(f"{family} · {policy}", 30))
         axes.set_xlabel("generation")
         if column == 0:
             axes.set_ylabel("change of loss, share\nof the first loss")
 
 
-def _lines(axes: Axes, own: pd.DataFrame, look: style.Look, place: int, number: int) -> None:
+def _shown(own: pd.DataFrame) -> list[str]:
+    """Configurations that get a line: all, or `LINES` of them evenly spaced by their last value."""
+    last = own.groupby("config", sort=False)["change"].last().fillna(0).sort_values(kind="stable").index
+    if len(last) <= LINES:
+        return list(last)
+    return [last[i] for i in np.linspace(0, len(last) - 1, LINES).round().astype(int)]
+
+
+def _lines(axes: Axes, own: pd.DataFrame, look: style.Look) -> None:
     from matplotlib.collections import LineCollection
     from matplotlib.ticker import MaxNLocator
 
-    axes.set_gid(f"panel-{place}")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
-    lines = [part[["generation", "change"]].to_numpy() for _, part in own.groupby("config", sort=False)]
-    lines.sort(key=lambda line: float(np.nan_to_num(line[-1, 1])))
-    if len(lines) > LINES:
-        lines = [lines[i] for i in np.linspace(0, len(lines) - 1, LINES).round().astype(int)]
     if own.empty or not np.isfinite(own["change"]).any():
         return
-    mark, middle = f"mark-{place}-{number}", quantiles(own)
-    color, band = look.color, f"mark-{place}-{number}-band"
-    axes.add_collection(LineCollection(lines, colors=color, linewidths=0.5, alpha=0.35, gid=f"{mark}-each"))
-    axes.fill_between(middle.index, middle[0.1], middle[0.9], color=color, alpha=0.18, linewidth=0, gid=band)
+    parts = {config: part[["generation", "change"]].to_numpy() for config, part in own.groupby("config", sort=False)}
+    middle, color = quantiles(own), look.color
+    axes.add_collection(LineCollection([parts[c] for c in _shown(own)], colors=color, linewidths=0.5, alpha=0.35))
+    axes.fill_between(middle.index, middle[0.1], middle[0.9], color=color, alpha=0.18, linewidth=0)
     every = max(1, len(middle) // 10)
-    axes.plot(middle.index, middle[0.5], color=color, marker=look.marker, markevery=every, gid=mark)
+    axes.plot(middle.index, middle[0.5], color=color, marker=look.marker, markevery=every)
     axes.axhline(0, color=style.MUTED, linewidth=0.8)
     axes.set_xlim(*panels.span(own))
     axes.autoscale_view(scalex=False)
 
 
-def _hover(table: pd.DataFrame, families: list[str], policies: list[str]) -> dict[str, Any]:
+def _chart(table: pd.DataFrame, families: list[str], policies: list[str]) -> list[Panel]:
+    """The same as a chart; every thin line says which configuration it is."""
     shown = []
     for family, policy in _places(families, policies):
         own = table[(table["family"] == family) & (table["policy"] == policy)]
-        said: list[list[str]] = [[] for _ in policies]
-        if len(own):
-            middle = quantiles(own)[[0.5, 0.1, 0.9]].itertuples(index=False, name=None)
-            said[policies.index(policy)] = [tables.interval(*values) for values in middle]
-        shown.append(
-            {
-                "title": f"{family} · {policy}",
-                "unit": "change as a share of the first loss, median [middle 80 %] of configurations",
-                "span": panels.span(own) if len(own) else (0.0, 1.0),
-                "n": sorted(int(n) for n in own["generation"].unique()),
-                "said": said,
-            }
-        )
-    return {"policies": policies, "panels": shown}
+        if len(own) and np.isfinite(own["change"]).any():
+            middle = quantiles(own).reset_index().rename(columns={"generation": "x", 0.1: "low", 0.5: "y", 0.9: "high"})
+            each = own[own["config"].isin(_shown(own))].rename(
+                columns={"configuration": "name", "generation": "x", "change": "y"}
+            )
+            title, names = f"{family} · {policy}", {"family": family, "policy": policy}
+            unit = "change, share of the first loss"
+            shown.append(Panel(title, middle.assign(policy=policy), "generation", unit, names, each, linear=True))
+    return shown

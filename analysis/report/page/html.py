@@ -1,16 +1,16 @@
-"""Sections to one HTML file: no network; pictures, styles and one small script inside.
+"""Sections to one HTML file: no network; pictures, styles, Vega and one small script inside.
 
-The page's policy lets that script run and no other, by its hash, so that nothing in a stranger's names or samples runs.
-Without it every figure and table is there; it adds values beside the pointer, choices, sorting and filters.
+The page's policy lets these two scripts run and no other, by their hashes and without `eval`, so that nothing in a
+stranger's names or samples runs. Without them every figure and table is there; they add charts that answer the pointer,
+choices, sorting and filters.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
-import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from html import escape
@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from analysis.data import order
-from analysis.report import style, tables
+from analysis.report import charts, style, tables
 from analysis.report.context import Exhibit, Picture, Section
 from analysis.report.opening import Answer, Facts
 
@@ -38,11 +38,12 @@ WHOLE = 8.0
 
 @dataclass(frozen=True)
 class Choices:
-    """What a reader can pick: policies with the number of their colour, families, metrics."""
+    """What a reader can pick: policies in the order of their colours, families, metrics, studies that are compared."""
 
-    policies: tuple[tuple[str, int], ...] = ()
+    policies: tuple[str, ...] = ()
     families: tuple[str, ...] = ()
     metrics: tuple[str, ...] = ()
+    studies: tuple[str, ...] = ()
 
 
 def page(
@@ -65,8 +66,10 @@ def page(
         answers: what the study says, one a policy.
         choices: what can be picked.
     """
-    script = text_of("page.js")
-    shown = [_section(section, drawn) for section in sections]
+    chosen = choices or Choices()
+    shown = [_section(section, drawn, chosen.policies) for section in sections]
+    interactive = any(picture.chart for section in sections for picture in section.pictures)
+    scripts = [*([_vega()] if interactive else []), text_of("page.js")]
     made: str = (
         templates()
         .get_template("page.html")
@@ -74,14 +77,16 @@ def page(
             title=title,
             facts=facts,
             answers=answers,
-            number={a.policy: style.SERIES.index(a.look.color) for a in answers}.__getitem__,
             few=FEW,
             command=command,
             css=text_of("page.css") + style.css(),
-            script=script,
-            security=security(script),
+            scripts=scripts,
+            security=security(scripts),
             prose=prose,
-            choices=choices or Choices(),
+            choices=chosen,
+            looks=style.looks(chosen.policies),
+            key=key,
+            dashes=charts.DASHES,
             open=[section for section in shown if not section["folded"]],
             folded=[section for section in shown if section["folded"]],
         )
@@ -93,18 +98,31 @@ def choices_of(assessment: pd.DataFrame) -> Choices:
     """What can be picked in a study with this assessment."""
     if assessment.empty:
         return Choices()
-    looks = style.looks(assessment["policy"])
     return Choices(
-        tuple((p, style.SERIES.index(looks[p].color)) for p in order(assessment["policy"])),
+        tuple(order(assessment["policy"])),
         tuple(dict.fromkeys(assessment["family"])),
         tuple(dict.fromkeys(assessment["metric"])),
     )
 
 
-def security(script: str) -> str:
-    """The page's content policy: its own script, by hash, and no request."""
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    return f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src 'sha256-{digest}'"
+def key(look: style.Look) -> dict[str, Any]:
+    """Number of a policy's colour, and its mark, for a legend."""
+    return {"color": 3 + style.SERIES.index(look.color), "mark": style.GLYPHS[style.MARKERS.index(look.marker)]}
+
+
+def security(scripts: Sequence[str]) -> str:
+    """The page's content policy: its own scripts, by hash, and no request."""
+    digests = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts]
+    own = " ".join(f"'sha256-{digest}'" for digest in digests)
+    return f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src {own}"
+
+
+def _vega() -> str:
+    """Vega, Vega-Lite and Vega-Embed, in a scope of their own: the bundle declares hundreds of short names."""
+    import vl_convert
+
+    bundle: Callable[[], str] = vl_convert.javascript_bundle  # its stub asks for a snippet that it does not need
+    return f"(()=>{{{bundle()}}})();"
 
 
 def prose(text: str) -> Markup:
@@ -132,18 +150,18 @@ def grid(table: pd.DataFrame) -> dict[str, Any]:
     return {"columns": columns, "rows": text.to_numpy().tolist(), "more": max(0, len(table) - ROWS)}
 
 
-def _section(section: Section, drawn: Mapping[str, str]) -> dict[str, Any]:
+def _section(section: Section, drawn: Mapping[str, str], policies: Sequence[str]) -> dict[str, Any]:
     held = {name: getattr(section, name) for name in ("name", "title", "text", "html", "notes", "folded")}
-    pictures = [_picture(picture, drawn[picture.name]) for picture in section.pictures]
+    pictures = [_picture(picture, drawn[picture.name], policies) for picture in section.pictures]
     return held | {"pictures": pictures, "exhibits": [_exhibit(exhibit) for exhibit in section.exhibits]}
 
 
-def _picture(picture: Picture, svg: str) -> dict[str, Any]:
+def _picture(picture: Picture, svg: str, policies: Sequence[str]) -> dict[str, Any]:
     return {
         "name": picture.name,
         "caption": picture.caption,
         "svg": style.inline(svg, picture.caption),
-        "hover": json.dumps(picture.hover, ensure_ascii=False, separators=(",", ":")) if picture.hover else "",
+        "chart": charts.dump(picture.chart, policies) if picture.chart else "",
         "whole": picture.width >= WHOLE,
         "data": grid(picture.data),
     }

@@ -1,74 +1,72 @@
 "use strict";
 const all = (selector, from = document) => [...from.querySelectorAll(selector)];
-const tip = document.body.appendChild(document.createElement("div"));
-tip.id = "tip";
-tip.hidden = true;
 
-// Values beside the pointer, of the generation nearest to it.
-function panelAt(svg, event) {
-  const matrix = svg.getScreenCTM();
-  if (!matrix) return null;
-  const at = new DOMPoint(event.clientX, event.clientY).matrixTransform(matrix.inverse());
-  for (const group of all('[data-mark^="panel-"]', svg)) {
-    const box = group.querySelector("path").getBBox();
-    if (at.x >= box.x && at.x <= box.x + box.width && at.y >= box.y && at.y <= box.y + box.height)
-      return { number: Number(group.dataset.mark.slice(6)), share: (at.x - box.x) / box.width };
+// Charts: Vega draws a figure's panels when it is first shown; until then, and without it, the static picture stands.
+const views = [];
+const rows = (columns) => columns.x.map((_, place) =>
+  Object.fromEntries(Object.entries(columns).map(([name, values]) => [name, values[place]])));
+
+// What a panel says of an abscissa: a line a policy that is shown; of a thin line, its name.
+function told(panel, axis) {
+  return (value, clean) => {
+    if (value.title) return `<b>${clean(value.title)}</b>`;
+    const shown = panel.lines.map((names, place) => [names, value[`said${place}`]])
+      .filter(([names, said]) => said && !names.some((name) => off.has(name)));
+    const lines = shown.map(([names, said]) => `<div>${clean(names.join(", "))}: ${clean(said)}</div>`);
+    return [`<b>${clean(`${axis} ${value.x}`)}</b>`, ...lines].join("");
+  };
+}
+
+async function show(panel, held, grid) {
+  const part = grid.appendChild(document.createElement("div"));
+  for (const name of ["family", "metric", "policy"]) if (panel[name]) part.dataset[name] = panel[name];
+  part.appendChild(document.createElement("h3")).textContent = panel.title;
+  const datasets = Object.fromEntries(Object.entries(panel.data).map(([name, columns]) => [name, rows(columns)]));
+  const spec = { ...held.specs[panel.spec], datasets, description: panel.title };
+  const tooltip = { formatTooltip: told(panel, held.axes[panel.spec]), disableDefaultStyle: true };
+  const options = { ast: true, actions: false, renderer: "svg", defaultStyle: false, logLevel: 1, tooltip };
+  return (await vegaEmbed(part.appendChild(document.createElement("div")), spec, options)).view;
+}
+
+async function draw(figure) {
+  const source = figure.querySelector("script");
+  const held = JSON.parse(source.textContent);
+  source.remove();
+  const still = figure.querySelector(".plot");
+  const grid = document.createElement("div");
+  grid.className = "panels";
+  grid.style.setProperty("--least", held.least);
+  still.before(grid);
+  still.hidden = true;
+  try {
+    views.push(...(await Promise.all(held.panels.map((panel) => show(panel, held, grid)))));
+    choose();
+  } catch (error) {
+    grid.remove();
+    still.hidden = false;
+    throw error;
   }
-  return null;
 }
 
-function nearest(panel, share) {
-  const wanted = panel.span[0] + share * (panel.span[1] - panel.span[0]);
-  const far = panel.n.map((n) => Math.abs(n - wanted));
-  return far.indexOf(Math.min(...far));
-}
+const drawShown = () => all("figure.chart:has(> script)")
+  .filter((figure) => !figure.closest("details:not([open])"))
+  .forEach(draw);
+addEventListener("toggle", drawShown, true);
 
-function say(held, panel, place, event) {
-  tip.replaceChildren();
-  const head = tip.appendChild(document.createElement("b"));
-  head.textContent = `${panel.title}, generation ${panel.n[place]}`;
-  held.policies.forEach((policy, number) => {
-    const said = panel.said[number][place];
-    if (!said || off.has(policy)) return;
-    const line = tip.appendChild(document.createElement("div"));
-    line.textContent = `${policy}: ${said}`;
-  });
-  tip.appendChild(document.createElement("small")).textContent = panel.unit;
-  tip.hidden = false;
-  const left = Math.min(event.clientX + 14, innerWidth - tip.offsetWidth - 8);
-  tip.style.left = `${Math.max(4, left)}px`;
-  tip.style.top = `${Math.min(event.clientY + 14, innerHeight - tip.offsetHeight - 8)}px`;
-}
-
-for (const figure of all("[data-hover]")) {
-  const held = JSON.parse(figure.dataset.hover);
-  const svg = figure.querySelector("svg");
-  svg.addEventListener("pointermove", (event) => {
-    const found = panelAt(svg, event);
-    const panel = found && held.panels[found.number];
-    if (panel && panel.n.length) say(held, panel, nearest(panel, found.share), event);
-    else tip.hidden = true;
-  });
-  svg.addEventListener("pointerleave", () => (tip.hidden = true));
-}
-
-// Choices: policies on pictures and in tables, families and metrics in tables.
+// Choices: policies and studies in charts and tables, families and metrics likewise.
 const off = new Set();
 const chosen = (name) => document.getElementById(name)?.value ?? "";
 
 function choose() {
   off.clear();
   for (const box of all("#policies input")) if (!box.checked) off.add(box.value);
-  for (const part of all("[data-policy]")) part.classList.toggle("off", off.has(part.dataset.policy));
-  for (const figure of all("[data-hover]")) {
-    const policies = JSON.parse(figure.dataset.hover).policies;
-    for (const mark of all('[data-mark^="mark-"]', figure))
-      mark.classList.toggle("off", off.has(policies[Number(mark.dataset.mark.split("-")[2])]));
+  for (const part of all("[data-policy], [data-family]")) {
+    const kept = ["family", "metric"].every((name) =>
+      !chosen(name) || !part.dataset[name] || part.dataset[name] === chosen(name));
+    part.classList.toggle("off", !kept || off.has(part.dataset.policy));
   }
-  for (const row of all("tr[data-family]")) {
-    const kept = ["family", "metric"].every((name) => !chosen(name) || row.dataset[name] === chosen(name));
-    row.classList.toggle("off", !kept);
-  }
+  for (const view of views) view.signal("off", [...off]).runAsync();
+  dispatchEvent(new Event("resize"));
 }
 all("#policies input, #controls select").forEach((one) => one.addEventListener("change", choose));
 document.getElementById("controls").hidden = all("#policies input").length === 0;
@@ -125,3 +123,4 @@ function unfold() {
 }
 addEventListener("hashchange", unfold);
 unfold();
+drawShown();

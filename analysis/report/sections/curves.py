@@ -85,8 +85,9 @@ def _picture(study: ReportContext, family: str, metric: Metric, curves: Curves) 
     name = f"curves-{family}" + ("" if metric.name == "test_loss" else f"-{metric.name}")
     width = 7.2 if len(chosen) > 1 else 5.2
     height = 0.6 + 2.3 * rows if len(chosen) > 1 else 3.4
-    hover = panels.hover(shown, titled, [metric.axis] * len(chosen))
-    return Picture(name, caption, named[order], paint, width, height, hover)
+    held = {config: {"family": family, "metric": metric.name} for config in chosen}
+    chart = panels.chart(shown, titled, [metric.axis] * len(chosen), held)
+    return Picture(name, caption, named[order], paint, width, height, chart)
 
 
 def _chosen(study: ReportContext, family: str, metric: Metric) -> list[str]:

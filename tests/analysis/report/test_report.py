@@ -12,7 +12,7 @@ import pytest
 
 from analysis.data.frame import arrange
 from analysis.report import ReportContext, build_report, style, tables
-from tests.support import simulated
+from tests.support import browser, simulated
 
 
 @pytest.fixture(scope="module")
@@ -45,14 +45,24 @@ def test_every_file_is_there(built: dict[str, Path]) -> None:
 def test_html_is_self_contained_and_well_formed(built: dict[str, Path]) -> None:
     text = built["report.html"].read_text(encoding="utf-8")
     assert built["report.html"].stat().st_size < 5_000_000
-    assert text.count("<script") == 1
-    assert not re.search(r'(?:src|href)="(?!#|data:)', text.replace("xlink:href", "href"))
-    assert "url(http" not in text
+    scripts = re.findall(r"<script[^>]*>(.*?)</script>", text, flags=re.DOTALL)
+    held = re.findall(r'<script type="application/json">(.*?)</script>', text, flags=re.DOTALL)
+    assert len(scripts) == len(held) + 2, "Vega's bundle and the page's own"
+    assert len(held) >= 3
+    assert not any("<" in text for text in held)
+    marked = markup(text)
+    assert not re.search(r'(?:src|href)="(?!#|data:)', marked.replace("xlink:href", "href"))
+    assert "url(http" not in marked
     assert "A &lt;study&gt; &amp; more" in text
     assert "0.1M &lt;&amp;&gt;" in text
     assert "prefers-color-scheme:dark" in text
     assert 'name="viewport"' in text
-    _Balanced().check(text)
+    _Balanced().check(marked)
+
+
+def markup(page: str) -> str:
+    """The page without its scripts."""
+    return re.sub(r"(<script[^>]*>).*?</script>", r"\1</script>", page, flags=re.DOTALL)
 
 
 class _Balanced(HTMLParser):
@@ -79,7 +89,7 @@ class _Balanced(HTMLParser):
 
 def test_pictures_follow_the_theme(built: dict[str, Path]) -> None:
     text = built["report.html"].read_text(encoding="utf-8")
-    pictures = re.findall(r"<svg.*?</svg>", text, flags=re.DOTALL)
+    pictures = re.findall(r"<svg.*?</svg>", markup(text), flags=re.DOTALL)
     assert len(pictures) >= 2
     for picture in pictures:
         assert 'role="img"' in picture
@@ -122,17 +132,54 @@ def test_latex_escapes_and_compiles(built: dict[str, Path], tmp_path: Path) -> N
 
 
 def test_a_browser_shows_it_without_a_complaint(built: dict[str, Path], tmp_path: Path) -> None:
-    browser = shutil.which("chromium") or shutil.which("google-chrome")
-    if browser is None:
+    command = browser.command()
+    if command is None:
         pytest.skip("needs Chromium (Debian package chromium)")
     flags = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path}", "--enable-logging=stderr"]
     done = subprocess.run(
-        [browser, *flags, "--v=0", "--dump-dom", built["report.html"].as_uri()], capture_output=True, text=True
+        [command, *flags, "--v=0", "--dump-dom", built["report.html"].as_uri()], capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr[-2000:]
     assert "Robustness table" in done.stdout
     assert re.search(r'<div id="controls">', done.stdout), "the page's own script ran"
     assert "CONSOLE" not in done.stderr, done.stderr[-2000:]
+
+
+def test_charts_answer_the_pointer_and_choices_and_no_request_leaves(built: dict[str, Path], tmp_path: Path) -> None:
+    command = browser.command()
+    if command is None:
+        pytest.skip("needs Chromium (Debian package chromium)")
+    report = built["report.html"]
+    drawn = "document.querySelectorAll('.panels .vega-embed svg').length"
+    with browser.page(command, tmp_path) as page:
+        page.open(report)
+        page.wait(f"{drawn} === 4")
+        assert page.evaluate("document.querySelector('#overview .plot').hidden"), "the chart took the picture's place"
+        x, y, width, height = page.evaluate(
+            "(({ x, y, width, height }) => [x, y, width, height])"
+            "(document.querySelector('.panels svg').getBoundingClientRect())"
+        )
+        for share in (0.5, 0.98):
+            page.move(x + share * width, y + 0.4 * height)
+        page.wait("document.querySelector('#vg-tooltip-element.visible')?.textContent.includes('generation 4')")
+        said = page.evaluate("document.getElementById('vg-tooltip-element').textContent")
+        assert re.search(r"replace: 9\.\d+ \[8\.\d+, 9\.\d+\]accumulate: 6\.", said), said
+        marks = "document.querySelectorAll('#overview .mark-symbol path').length"
+        before = page.evaluate(marks)
+        page.evaluate("document.querySelector('#policies input[value=replace]').click()")
+        page.wait(f"{marks} < {before}")
+        assert page.evaluate("document.querySelectorAll('th[data-policy=replace]:not(.off)').length") == 0
+        page.evaluate("document.querySelectorAll('details').forEach((part) => (part.open = true))")
+        page.wait(f"{drawn} === document.querySelectorAll('.panels > div').length && {drawn} > 4")
+        assert page.asked == [report.as_uri()]
+        assert page.said == []
+
+
+def test_without_scripts_the_pictures_stand(built: dict[str, Path]) -> None:
+    text = built["report.html"].read_text(encoding="utf-8")
+    charts = re.findall(r'<figure class="chart"><div class="plot[^"]*">(.*?)</div>', text, flags=re.DOTALL)
+    assert len(charts) >= 3
+    assert all(re.match(r"<svg role=.img.", picture) for picture in charts)
 
 
 def test_series_colors_have_contrast_in_both_themes() -> None:
