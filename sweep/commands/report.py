@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from search_spaces import Study, load_study
+from sweep.commands.failures import failures
 from sweep.commands.outcome import DONE, say
 from sweep.engine import open_board
 from sweep.errors import UsageError
@@ -35,6 +36,8 @@ def report(reference: str, overrides: Sequence[str], workspace: Workspace, json:
     board = open_board(study, workspace, store)
     command = shlex.join(["collapse-sweep", "report", reference, *options(overrides, workspace)])
     show(study, board, workspace, store, command, json)
+    for line in failures(board.jobs.values(), workspace, command.replace(" report ", " run ", 1)):
+        say(line)
     return DONE
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from search_spaces import Study, load_study
+from sweep.commands.failures import failures
 from sweep.commands.gc import level
 from sweep.commands.outcome import DONE, INCOMPLETE, say
 from sweep.commands.report import options, show
@@ -68,9 +69,8 @@ def _warn(trouble: str) -> None:
 
 def _tell(study: Study, outcome: Outcome, workspace: Workspace, again: str) -> None:
     """How it ended, and what to do next."""
-    for job in outcome.failed:
-        where = f"; see {workspace.log(job.key)}" if job.failure and job.failure.details else ""
-        say(f"failed: {job.title}: {job.failure}{where}")
+    for line in failures(outcome.failed, workspace, again):
+        say(line)
     if outcome.over_budget:
         _tell_left(study, outcome, again)
     elif outcome.untuned:

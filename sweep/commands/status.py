@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json as jsonlib
+import shlex
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from search_spaces import load_study
+from sweep.commands.failures import failures
 from sweep.commands.outcome import DONE, INCOMPLETE, say
+from sweep.commands.report import options
 from sweep.engine import open_board
-from sweep.progress import duration, last_line, read_note
+from sweep.progress import duration, read_note
 from sweep.reporting import tuned_line
 from sweep.scheduling import Board, Failure, Job
 from sweep.search import OptunaSource
@@ -44,7 +47,8 @@ def status(reference: str, overrides: Sequence[str], workspace: Workspace, json:
     else:
         if tuning is not None:
             _print_tuning(study.name, tuning)
-        _print(study.name, jobs, workspace)
+        again = shlex.join(["collapse-sweep", "run", reference, *options(overrides, workspace)])
+        _print(study.name, jobs, workspace, again)
         for one in _searches(board):
             print(
                 f"search {one['search']}: {one['known']:,} of {one['suggestions']:,} suggestions are known, "
@@ -134,7 +138,7 @@ def describe(job: Job) -> dict[str, object]:
     }
 
 
-def _print(name: str, jobs: Sequence[Job], workspace: Workspace) -> None:
+def _print(name: str, jobs: Sequence[Job], workspace: Workspace, again: str) -> None:
     counts = {status: sum(job.status == status for job in jobs) for status in SHOWN}
     if not counts["stopped"]:
         del counts["stopped"]
@@ -146,8 +150,7 @@ def _print(name: str, jobs: Sequence[Job], workspace: Workspace) -> None:
             for job in shown
         ]
         print(columns([["cell", "status", "generations", "reason"], *rows], left=4))
-    for job in jobs:
-        if job.status == "failed" and _log(job, workspace):
-            print(f"log of {job.title}: {workspace.log(job.key)}: {last_line(workspace.log(job.key))}")
+    for line in failures(jobs, workspace, again):
+        print(line)
     if any(_log(job, workspace) for job in jobs):
         print(f"logs of cells: {workspace.root / 'logs'}")

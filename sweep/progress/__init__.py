@@ -1,7 +1,7 @@
 """What a run shows while it goes on: a live view, remaining time, a log."""
 
 from sweep.progress.eta import duration
-from sweep.progress.run_log import Chronicle, last_line, read_note
+from sweep.progress.run_log import Chronicle, read_note
 from sweep.progress.view import LiveProgress, PlainProgress, Progress
 
 __all__ = [
@@ -10,6 +10,5 @@ __all__ = [
     "PlainProgress",
     "Progress",
     "duration",
-    "last_line",
     "read_note",
 ]

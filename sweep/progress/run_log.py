@@ -146,14 +146,3 @@ def read_note(path: Path, clock: Callable[[], float] = time.time) -> dict[str, A
         return note if isinstance(note, dict) and clock() - float(note["written"]) < STALE else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
-
-
-def last_line(path: Path) -> str:
-    """The last line of a cell's log; empty where there is none."""
-    try:
-        with path.open("rb") as file:
-            file.seek(max(path.stat().st_size - 4096, 0))
-            lines = file.read().decode("utf-8", errors="replace").splitlines()
-    except OSError:
-        return ""
-    return lines[-1].strip() if lines else ""

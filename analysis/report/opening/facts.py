@@ -104,7 +104,7 @@ def _warnings(cells: pd.DataFrame) -> list[str]:
     said = []
     failed = int((cells["status"] == "failed").sum())
     if failed:
-        said.append(f"{failed} cells failed; their earlier generations are included.")
+        said.append(f"{_count(failed, 'cell')} failed{_reasons(cells)}; earlier generations are included.")
     stopped = int((cells["status"] == STOPPED).sum())
     if stopped:
         said.append(
@@ -112,6 +112,15 @@ def _warnings(cells: pd.DataFrame) -> list[str]:
             "that all its cells reached, and time to collapse counts them as censored."
         )
     return said
+
+
+def _reasons(cells: pd.DataFrame) -> str:
+    """Why, where that is known: the most frequent reasons first."""
+    if "reason" not in cells:
+        return ""
+    known = cells.loc[cells["status"].eq("failed") & cells["reason"].astype(bool), "reason"].value_counts()
+    told = [f"{reason} ({count})" if len(known) > 1 else str(reason) for reason, count in known.head(3).items()]
+    return f": {'; '.join(told)}" if told else ""
 
 
 def _version() -> str:

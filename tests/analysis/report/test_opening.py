@@ -87,6 +87,18 @@ def test_the_head_says_what_how_much_when_and_by_what(frame: pd.DataFrame, built
     assert "3 February 2026" in built
 
 
+def test_the_head_says_why_cells_failed(frame: pd.DataFrame) -> None:
+    first, second = frame["cell"].unique()[:2]
+    failed = frame.assign(reason="", status="done")
+    failed.loc[failed["cell"] == first, ["status", "reason"]] = ["failed", "the loss is nan"]
+    (said,) = facts_of(ReportContext(failed, "x")).warnings
+    assert said == "1 cell failed: the loss is nan; earlier generations are included."
+    failed.loc[failed["cell"] == second, ["status", "reason"]] = ["failed", "MemoryError"]
+    (said,) = facts_of(ReportContext(failed, "x")).warnings
+    assert said.startswith("2 cells failed: ")
+    assert "MemoryError (1)" in said
+
+
 def test_the_picture_shows_every_configuration_with_units(frame: pd.DataFrame, built: str) -> None:
     picture = picture_of(ReportContext(frame, "mine"))
     assert picture is not None

@@ -9,7 +9,7 @@ import pytest
 
 from search_spaces.expansion import expand
 from sweep.commands.status import status
-from sweep.progress import Chronicle, Progress, last_line, read_note
+from sweep.progress import Chronicle, Progress, read_note
 from sweep.scheduling import Board, Failure
 from sweep.workspace import Workspace, open_workspace
 from tests.support.toys import step, toy
@@ -66,7 +66,7 @@ def test_a_cells_log_says_what_happened_to_it(run: tuple[Workspace, Board, Chron
     assert all(f"generation {n}: test_loss" in lines[n] for n in (1, 2, 3))
     assert lines[4].endswith("done")
     assert "Traceback: here" in workspace.log(failed.key).read_text()
-    assert last_line(workspace.log(failed.key)).endswith("failed: generation 2: MemoryError")
+    assert workspace.log(failed.key).read_text().endswith("failed: generation 2: MemoryError\n")
 
 
 def test_the_note_tells_throughput_and_ends_with_the_run(run: tuple[Workspace, Board, Chronicle, Clock]) -> None:
@@ -91,8 +91,8 @@ def test_status_in_another_shell_shows_the_run(
     said = capsys.readouterr().out
     failed = next(job for job in board.jobs.values() if job.status == "failed")
     assert "toy: 1 done, 1 running, 1 failed, 1 left" in said
-    assert f"{workspace.log(failed.key)}: " in said
-    assert "failed: generation 2: MemoryError" in said
+    assert f"(log: {workspace.log(failed.key)}); once that is mended, try again with: collapse-sweep run" in said
+    assert f"failed: {failed.title}: generation 2: MemoryError" in said
     assert "running for 60 s as process" in said
     assert status(str(study), [], workspace, json=True) == 1
     told = json.loads(capsys.readouterr().out)
