@@ -5,8 +5,8 @@ from analysis.report.assessment import assess
 from analysis.report.build import build_report
 from analysis.report.compare import compare_studies, paired_differences, side_by_side
 from analysis.report.context import ReportContext, Section
+from analysis.report.context import summary as curve_table
 from analysis.report.notebook import Assessment
-from analysis.report.sections.curves import summary as curve_table
 from analysis.report.sections.hunt import Candidate, Hunt, hunt_section
 from analysis.report.sections.tuning import tuning_section
 

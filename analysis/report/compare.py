@@ -20,7 +20,6 @@ from analysis.report.charts import DASHES, Panel
 from analysis.report.context import Exhibit, Picture, ReportContext, Section
 from analysis.report.opening import Facts
 from analysis.report.page import html
-from analysis.report.sections.curves import summary
 from analysis.stats import last, slope, t_interval
 
 if TYPE_CHECKING:
@@ -159,8 +158,7 @@ def _pictures(studies: Sequence[ReportContext]) -> list[Picture]:
 
     measured: dict[tuple[str, str], list[pd.DataFrame]] = {}
     for study in studies:
-        for _, metric, curves in study.judged:
-            found = summary(curves, study.thresholds.confidence)
+        for _, metric, found in study.curves:
             named = found.assign(configuration=found["config"].map(study.titles), study=study.title)
             measured.setdefault((metric.name, metric.axis), []).append(named.drop(columns="config"))
     titles = [study.title for study in studies]

@@ -9,9 +9,11 @@ from datetime import date
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from analysis.data import Metric, censoring, configurations, metrics, replicates, titles
 from analysis.definitions import Case, cases
-from analysis.stats import Curves, curves_of
+from analysis.stats import Curves, curves_of, places
 from analysis.verdicts import Replicates, Thresholds, claims, paired, robustness
 
 if TYPE_CHECKING:
@@ -102,9 +104,44 @@ class ReportContext:
         return _judged(self.common, self.replicates)
 
     @cached_property
+    def curves(self) -> list[tuple[str, Metric, pd.DataFrame]]:
+        """Family, metric and `summary` of everything that is judged."""
+        return [(family, metric, summary(curves, self.thresholds.confidence)) for family, metric, curves in self.judged]
+
+    @cached_property
     def recursions(self) -> list[tuple[str, Metric, Curves]]:
         """The same as far as each recursion went, for what knows of censoring."""
         return _judged(self.frame, self.whole_replicates)
+
+
+def summary(curves: Curves, confidence: float) -> pd.DataFrame:
+    """Mean, interval and theory per configuration, policy and generation.
+
+    The interval is Student's over recursions; of cells known by mean and standard error only, it is the normal one
+    of their pooled standard error.
+    """
+    import pandas as pd
+    from scipy import stats
+
+    parts = []
+    for (config, policy), rows in places(curves):
+        held = np.isfinite(curves.values[rows])
+        count = held.sum(axis=0)
+        keep = count > 0
+        own = pd.DataFrame({"config": config, "policy": policy, "generation": curves.generations, "runs": count})[keep]
+        values, errors, theory = (part[rows][:, keep] for part in (curves.values, curves.errors, curves.theory))
+        n = count[keep]
+        mean = np.nansum(values, axis=0) / n
+        with np.errstate(invalid="ignore", divide="ignore"):
+            spread = np.sqrt(np.nansum((values - mean) ** 2, axis=0) / (n - 1) / n)
+            half = spread * stats.t.ppf((1 + confidence) / 2, np.maximum(n - 1, 1))
+            pooled = np.sqrt((errors**2).sum(axis=0)) / n * stats.norm.ppf((1 + confidence) / 2)
+            half = np.where(np.isfinite(pooled), pooled, half)
+            known = np.isfinite(theory).sum(axis=0)
+            closed = np.where(known > 0, np.nansum(theory, axis=0) / known, np.nan)
+        parts.append(own.assign(mean=mean, low=mean - half, high=mean + half, theory=closed))
+    table: pd.DataFrame = pd.concat(parts, ignore_index=True)
+    return table
 
 
 def _judged(frame: pd.DataFrame, replicates: Replicates) -> list[tuple[str, Metric, Curves]]:

@@ -99,9 +99,17 @@ def save(made: Figure, folder: Path, name: str) -> dict[str, Path]:
     """The figure as `<name>.svg` and `.png`; call it inside `figure`. Equal figures give equal files."""
     paths = {f"{name}.{end}": folder / f"{name}.{end}" for end in ("svg", "png")}
     made.savefig(paths[f"{name}.svg"], metadata={"Date": None})
-    made.set_layout_engine("none")  # as laid out for the first file
+    _keep_layout(made)
     made.savefig(paths[f"{name}.png"], dpi=150, facecolor="white")
     return paths
+
+
+def _keep_layout(made: Figure) -> None:
+    """As laid out for the first file; a figure without an engine is not drawn twice for the next."""
+    import matplotlib as mpl
+
+    with mpl.rc_context({"figure.constrained_layout.use": False}):
+        made.set_layout_engine(None)
 
 
 def svg(made: Figure) -> str:

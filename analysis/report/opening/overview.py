@@ -15,7 +15,6 @@ from analysis.data import Metric, order
 from analysis.report import panels, style
 from analysis.report.charts import Panel
 from analysis.report.context import Picture, ReportContext
-from analysis.report.sections.curves import summary
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,9 +33,8 @@ def picture_of(study: ReportContext) -> Picture | None:
     import pandas as pd
 
     parts = []
-    for family, metric, curves in study.judged:
+    for family, metric, table in study.curves:
         if metric.name == "test_loss":
-            table = summary(curves, study.thresholds.confidence)
             named = table["config"].map(study.titles)
             parts.append(table.assign(family=family, unit=_unit(metric), configuration=named))
     if not parts:

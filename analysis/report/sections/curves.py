@@ -10,7 +10,6 @@ import numpy as np
 from analysis.data import Metric
 from analysis.report import panels
 from analysis.report.context import Picture, ReportContext, Section
-from analysis.stats import Curves, places
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,7 +20,7 @@ PANELS = 12
 
 def build(study: ReportContext) -> Section | None:
     """One picture per family and metric."""
-    pictures = [_picture(study, *item) for item in study.judged]
+    pictures = [_picture(study, *item) for item in study.curves]
     if not pictures:
         return None
     text = [
@@ -32,38 +31,7 @@ def build(study: ReportContext) -> Section | None:
     return Section("curves", "Held-out loss against generation", text, pictures)
 
 
-def summary(curves: Curves, confidence: float) -> pd.DataFrame:
-    """Mean, interval and theory per configuration, policy and generation.
-
-    The interval is Student's over recursions; of cells known by mean and standard error only, it is the normal one
-    of their pooled standard error.
-    """
-    import pandas as pd
-    from scipy import stats
-
-    parts = []
-    for (config, policy), rows in places(curves):
-        held = np.isfinite(curves.values[rows])
-        count = held.sum(axis=0)
-        keep = count > 0
-        own = pd.DataFrame({"config": config, "policy": policy, "generation": curves.generations, "runs": count})[keep]
-        values, errors, theory = (part[rows][:, keep] for part in (curves.values, curves.errors, curves.theory))
-        n = count[keep]
-        mean = np.nansum(values, axis=0) / n
-        with np.errstate(invalid="ignore", divide="ignore"):
-            spread = np.sqrt(np.nansum((values - mean) ** 2, axis=0) / (n - 1) / n)
-            half = spread * stats.t.ppf((1 + confidence) / 2, np.maximum(n - 1, 1))
-            pooled = np.sqrt((errors**2).sum(axis=0)) / n * stats.norm.ppf((1 + confidence) / 2)
-            half = np.where(np.isfinite(pooled), pooled, half)
-            known = np.isfinite(theory).sum(axis=0)
-            closed = np.where(known > 0, np.nansum(theory, axis=0) / known, np.nan)
-        parts.append(own.assign(mean=mean, low=mean - half, high=mean + half, theory=closed))
-    table: pd.DataFrame = pd.concat(parts, ignore_index=True)
-    return table
-
-
-def _picture(study: ReportContext, family: str, metric: Metric, curves: Curves) -> Picture:
-    table = summary(curves, study.thresholds.confidence)
+def _picture(study: ReportContext, family: str, metric: Metric, table: pd.DataFrame) -> Picture:
     chosen = _chosen(study, family, metric)
     titles = study.titles
     rows = math.ceil(len(chosen) / panels.side_by_side(len(chosen)))

@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING
 
 from analysis.definitions import MET, NOT_MET, UNDECIDED, definition_matrix, definitions, findings, sensitivity
 from analysis.report import style, tables
+from analysis.report.charts import Panel
 from analysis.report.context import Exhibit, Picture, ReportContext, Section
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
+
+    from analysis.definitions import Definition
 
 _CHIP = {MET: "bad", NOT_MET: "good", UNDECIDED: "open"}
 
@@ -89,11 +92,19 @@ def _findings(study: ReportContext, found: pd.DataFrame) -> pd.DataFrame:
 def _picture(moved: pd.DataFrame) -> Picture:
     caption = (
         "Share of configurations in which each definition is met, against its threshold; shaded: undecided on top. "
-        "Dotted: the threshold in use."
+        "Dotted, or starred: the threshold in use."
     )
     held = [d for d in definitions() if (moved["number"] == d.number).any()]
     rows = -(-len(held) // 3)
-    return Picture("sensitivity", caption, moved, lambda f: _paint(f, moved), 7.2, 0.7 + 2.0 * rows)
+    chart = [_panel(d, moved[moved["number"] == d.number]) for d in held]
+    return Picture("sensitivity", caption, moved, lambda f: _paint(f, moved), 7.2, 0.7 + 2.0 * rows, chart)
+
+
+def _panel(definition: Definition, own: pd.DataFrame) -> Panel:
+    """One definition's shares; the threshold in use is starred."""
+    named = {t: f"{t:g}{'*' * (t == definition.threshold)}" for t in definition.grid}
+    shown = own.assign(x=own["threshold"].map(named), y=own["met"], low=own["met"], high=own["met"] + own["undecided"])
+    return Panel(f"{definition.number} {definition.title}", shown, definition.meaning, "share met", linear=True)
 
 
 def _paint(figure: Figure, moved: pd.DataFrame) -> None:

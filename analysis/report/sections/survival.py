@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from analysis.report import style, tables
+from analysis.report.charts import Panel
 from analysis.report.context import Exhibit, Picture, ReportContext, Section
 from analysis.stats import survival
 
@@ -57,7 +58,16 @@ def _shown(middle: pd.DataFrame) -> pd.DataFrame:
 
 def _picture(family: str, own: pd.DataFrame) -> Picture:
     caption = f"{family}: share of recursions that have not collapsed, against generation, with intervals."
-    return Picture(f"survival-{family}", caption, own, lambda f: _paint(f, own), 7.2, 2.8)
+    return Picture(f"survival-{family}", caption, own, lambda f: _paint(f, own), 7.2, 2.8, _chart(family, own))
+
+
+def _chart(family: str, own: pd.DataFrame) -> list[Panel]:
+    shown = own.rename(columns={"generation": "x", "surviving": "y"})
+    names, unit = {"family": family}, "share not collapsed"
+    return [
+        Panel(event.replace("_", " "), part, "generation", unit, names, step=True, linear=True)
+        for event, part in shown.groupby("event", sort=False)
+    ]
 
 
 def _paint(figure: Figure, own: pd.DataFrame) -> None:
