@@ -17,6 +17,7 @@ import pytest
 
 import analysis
 from search_spaces import Study
+from search_spaces.expansion import expand
 from sweep.errors import TrackingError
 from sweep.testing import Seen, TrackerContract
 from sweep.tracking import Tracker, check, connect
@@ -65,7 +66,6 @@ class TestCsv(TrackerContract):
             return list(csv.DictReader(file))
 
     def test_a_metric_that_comes_later_is_a_new_column(self, tmp_path: Path) -> None:
-        from search_spaces.expansion import expand
         from sweep.scheduling import make_job
 
         study = Study.model_validate(
@@ -267,19 +267,50 @@ class TestWandb(TrackerContract):
         return seen
 
 
+@pytest.mark.slow
 class TestWandbOffline:
-    """The package itself, where it is installed."""
+    """The package itself: what an offline run's file says equals the store, to the last digit."""
 
-    def test_a_study_is_written_offline(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_study_is_written_offline_and_by_a_later_process_once(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         pytest.importorskip("wandb", reason="pip install wandb")
-        from sweep.testing.trackers import _run, _study
+        from sweep.scheduling import Board
+        from sweep.testing.trackers import _expected, _run, _study, _summaries
+        from tests.support import wandb_files
+        from trainables.recursion import Recursion
         from trainables.store import MemoryStore
 
         monkeypatch.setenv("WANDB_MODE", "offline")
-        tracker = connect(_study(), place(tmp_path, "wandb://collapse"))
-        _run(_study(), MemoryStore(), tracker)
+        store, uri = MemoryStore(), "wandb://collapse"
+        killed = connect(_study(), place(tmp_path, uri))
+        board = Board(store, [killed])
+        board.admit(expand(_study()))
+        job = board.take()
+        assert job is not None
+        board.start(job)
+        board.record(job, Recursion(job.cell, store).record(1))  # and then the driver is killed
+        tracker = connect(_study(), place(tmp_path, uri))
+        board = _run(_study(), store, tracker)
+        tracker.conclude(_summaries("rises"))
         tracker.close("done")
-        assert len(list((tmp_path / "workspace" / "wandb").glob("wandb/offline-run-*"))) == 5
+        killed.close("")
+        seen = Seen()
+        for run in wandb_files.runs(tmp_path / "workspace" / "wandb"):
+            assert (run.about["group"], run.about["project"]) == (_study().name, "collapse")
+            if run.about["kind"] == "summary":
+                seen.summaries[run.config["policy"]] = run.summary["verdict"]
+            elif run.about["kind"] != "study":
+                for step, values in run.points.items():
+                    key = (run.config["cell"], step)
+                    seen.doubled += key in seen.points
+                    seen.points[key] = {n: float(v) for n, v in values.items() if n != "generation"}
+                if run.summary["status"] != "running":
+                    seen.statuses[run.config["cell"]] = run.summary["status"]
+        assert seen.points == _expected(board, store)
+        assert seen.doubled == 0
+        assert seen.statuses == dict.fromkeys(board.jobs, "done")
+        assert sorted(seen.summaries.values()) == ["rises", "stable"]
 
 
 @pytest.mark.slow
