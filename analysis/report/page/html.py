@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from html import escape
@@ -121,7 +121,7 @@ def _vega() -> str:
     """Vega, Vega-Lite and Vega-Embed, in a scope of their own: the bundle declares hundreds of short names."""
     import vl_convert
 
-    bundle: Callable[[], str] = vl_convert.javascript_bundle  # its stub asks for a snippet that it does not need
+    bundle: Any = vl_convert.javascript_bundle  # its stub asks for a snippet that it does not need
     return f"(()=>{{{bundle()}}})();"
 
 

@@ -65,7 +65,7 @@ def _chart(family: str, own: pd.DataFrame) -> list[Panel]:
     shown = own.rename(columns={"generation": "x", "surviving": "y"})
     names, unit = {"family": family}, "share not collapsed"
     return [
-        Panel(event.replace("_", " "), part, "generation", unit, names, step=True, linear=True)
+        Panel(str(event).replace("_", " "), part, "generation", unit, names, step=True, linear=True)
         for event, part in shown.groupby("event", sort=False)
     ]
 

@@ -274,7 +274,7 @@ class TestWandbOffline:
     def test_a_study_is_written_offline_and_by_a_later_process_once(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        pytest.importorskip("wandb", reason="pip install wandb")
+        wandb = pytest.importorskip("wandb", reason="pip install wandb")
         from sweep.scheduling import Board
         from sweep.testing.trackers import _expected, _run, _study, _summaries
         from tests.support import wandb_files
@@ -289,12 +289,12 @@ class TestWandbOffline:
         job = board.take()
         assert job is not None
         board.start(job)
-        board.record(job, Recursion(job.cell, store).record(1))  # and then the driver is killed
+        board.record(job, Recursion(job.cell, store).record(1))
+        wandb.teardown(exit_code=1)  # and then the driver is killed
         tracker = connect(_study(), place(tmp_path, uri))
         board = _run(_study(), store, tracker)
         tracker.conclude(_summaries("rises"))
         tracker.close("done")
-        killed.close("")
         seen = Seen()
         for run in wandb_files.runs(tmp_path / "workspace" / "wandb"):
             assert (run.about["group"], run.about["project"]) == (_study().name, "collapse")
