@@ -75,19 +75,18 @@ class Look:
     words: bool
 
 
-def dump(panels: Sequence[Panel], policies: Sequence[str], least: str = "17rem", height: int = 170) -> str:
+def dump(panels: Sequence[Panel], policies: Sequence[str], height: int = 170) -> str:
     """What `page.js` draws, as JSON that is safe inside a script element.
 
     Args:
         panels: in order.
         policies: all of the page, in the order of colours.
-        least: width of a panel from which fewer stand side by side.
         height: of a panel's frame in pixels.
     """
     looks = [_look(panel, tuple(policies)) for panel in panels]
     distinct = list(dict.fromkeys(looks))
     held = {
-        "least": least,
+        "least": "22rem" if len(panels) in (5, 6, 9) else "17rem",  # three or four side by side
         "axes": [look.x for look in distinct],
         "specs": [_spec(look, height) for look in distinct],
         "panels": [
