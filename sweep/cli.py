@@ -346,7 +346,7 @@ def relog(
     tracking_uri: Tracking = None,
     json: Json = False,
 ) -> int:
-    """Write a study's runs to MLflow again, from the store: after a dead server or a lost database."""
+    """Write a study's runs to MLflow again, from the store: after a dead server, a lost database or changed figures."""
     from sweep.commands import relog as command
 
     return command.relog(study, override or [], _place(workspace, storage, tracking_uri), json)

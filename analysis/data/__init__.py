@@ -6,15 +6,16 @@ from analysis.data.censoring import STOPPED
 from analysis.data.external import parse_columns, suspicion
 from analysis.data.frame import IDENTITY, is_parameter, parameters, short, tidy
 from analysis.data.labels import NAMES, configurations, in_order, title, titles
-from analysis.data.loading import load
+from analysis.data.loading import load, read_runs
 from analysis.data.metrics import judged
 from analysis.data.policy_order import order
-from analysis.data.runs import CellRun, Points
+from analysis.data.runs import FORMER, CellRun, Points, restore
 from analysis.data.store_records import Shown, compositions, representatives, samples
 from analysis.data.stored_points import metrics_of
 from trainables.families import Metric
 
 __all__ = [
+    "FORMER",
     "IDENTITY",
     "NAMES",
     "STOPPED",
@@ -35,8 +36,10 @@ __all__ = [
     "order",
     "parameters",
     "parse_columns",
+    "read_runs",
     "replicates",
     "representatives",
+    "restore",
     "samples",
     "short",
     "suspicion",

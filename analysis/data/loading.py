@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from analysis.data.runs import FORMER, CellRun, Points
 from trainables.runtime import redact_urls, sqlite_file, sqlite_uri
 
 if TYPE_CHECKING:
@@ -23,6 +26,7 @@ def load(
     columns: Mapping[str, str] | None = None,
     worse: str = "higher",
     store: Store | None = None,
+    former: bool = False,
 ) -> pd.DataFrame:
     """The runs of a workspace, or of a table of someone else's, as one tidy frame: a row per cell and generation.
 
@@ -34,6 +38,8 @@ def load(
         columns: of a table, our column names -> the file's.
         store: where results are, if not in the workspace's own `store`. What a generation came to is read there; the
             tracker only says which cells there are, and stands in for what the store lacks.
+        former: keep cells that a study had once and, as it was last run or reported, no longer has; they are left out
+            with a warning otherwise.
         worse: of a table, whether a `higher` or a `lower` test_loss is for the worse.
 
     Returns:
@@ -43,23 +49,49 @@ def load(
     Raises:
         ValueError: there is nothing to read, no such study, a run without a config, or a table of no use.
     """
-    from analysis.data import external, frame, mlflow_client, mlflow_sqlite
+    from analysis.data import external, frame
     from analysis.data.stored_points import from_store
 
     if tracking_uri is None and external.is_file(workspace):
         return external.read(workspace, columns, study, worse)
     uri = tracking_uri or sqlite_uri(Path(workspace).absolute() / "mlflow.db")
-    path = sqlite_file(uri) if uri.startswith(_SQLITE) else None
-    if path is not None:
-        if not path.is_file():
-            raise ValueError(f"{path}: no such file; run a study in this workspace first, or name a tracking URI")
-        runs, points = mlflow_sqlite.read(path, study, lambda run: mlflow_client.config_of(uri, run))
-    else:
-        runs, points = mlflow_client.read(uri, study)
+    runs, points = read_runs(uri, study)
     if study is not None and not runs:
         raise ValueError(f"study: no runs of {study!r} at {redact_urls(uri)}")
+    runs = runs if former else _current(runs)
     found = _store_of(workspace, tracking_uri) if store is None else store
     return frame.tidy(runs, points if found is None else from_store(runs, points, found))
+
+
+def read_runs(uri: str, study: str | None) -> tuple[list[CellRun], Points]:
+    """Cells and metric points at a tracking URI, by whichever reader is right for it.
+
+    Args:
+        uri: any MLflow tracking URI.
+        study: only this study's cells, None for all.
+
+    Raises:
+        ValueError: there is nothing to read.
+    """
+    from analysis.data import mlflow_client, mlflow_sqlite
+
+    path = sqlite_file(uri) if uri.startswith(_SQLITE) else None
+    if path is None:
+        return mlflow_client.read(uri, study)
+    if not path.is_file():
+        raise ValueError(f"{path}: no such file; run a study in this workspace first, or name a tracking URI")
+    return mlflow_sqlite.read(path, study, lambda run: mlflow_client.config_of(uri, run))
+
+
+def _current(runs: list[CellRun]) -> list[CellRun]:
+    """Without cells that studies no longer have, with a word."""
+    lost = Counter(run.tags["study"] for run in runs if run.tags.get(FORMER))
+    for study, count in lost.items():
+        warnings.warn(
+            f"{study}: {count} cells that the study no longer has are left out; load(..., former=True) keeps them",
+            stacklevel=3,
+        )
+    return [run for run in runs if not run.tags.get(FORMER)]
 
 
 def _store_of(workspace: str | Path, tracking_uri: str | None) -> Store | None:

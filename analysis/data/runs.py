@@ -6,6 +6,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+FORMER = "collapse_sweep.former"
+"""Tag of a run whose cell its study, as it was last run or reported, no longer has."""
 LARGEST = 1.7976931348623157e308
 """MLflow keeps ±inf as this."""
 

@@ -4,29 +4,54 @@ from __future__ import annotations
 
 import json as jsonlib
 from collections.abc import Sequence
+from dataclasses import asdict
 
 from search_spaces import load_study
 from sweep.commands.outcome import DONE, say
 from sweep.engine import open_board, show_stored
 from sweep.reporting import findings_of
-from sweep.tracking import connect
+from sweep.scheduling import Board, read_records
+from sweep.tracking import Difference, Tracker, connect
 from sweep.workspace import Workspace, prepare
-from trainables.store import open_store
+from trainables.store import Store, open_store
+
+NAMED = 20
+"""Figures that are named on the terminal."""
 
 
 def relog(reference: str, overrides: Sequence[str], workspace: Workspace, json: bool) -> int:
-    """Show where runs are shown what the store has and they lack."""
+    """Show where runs are shown what the store has and they lack, or have otherwise."""
     study = load_study(reference, overrides)
     store = open_store(workspace.storage)
     board = open_board(study, workspace, store)
     prepare(workspace)
     tracker = connect(study, workspace, warn=lambda trouble: say(f"warning: {trouble}"))
     written = show_stored(board, store, tracker)
+    mended = _mend(board, store, tracker)
+    tracker.outdate({*board.jobs, *board.left_out})
     tracker.note(findings_of(study, workspace, board, store).tags)
     unfinished = any(job.status == "waiting" for job in board.jobs.values())
     tracker.close("stopped" if unfinished else "done")
     if json:
-        print(jsonlib.dumps({"study": study.name, "written": written}))
-    else:
-        print(f"{study.name}: {written} of {len(board.jobs)} cells were not shown in full and are written")
+        differing = [asdict(one) for found in mended for one in found]
+        print(jsonlib.dumps({"study": study.name, "written": written, "mended": len(mended), "differing": differing}))
+        return DONE
+    print(f"{study.name}: {written} of {len(board.jobs)} cells were not shown in full and are written")
+    if mended:
+        _tell(study.name, mended)
     return DONE
+
+
+def _mend(board: Board, store: Store, tracker: Tracker) -> list[Sequence[Difference]]:
+    """Of each cell that was shown otherwise than it is stored, what was; it is written anew."""
+    stored = (job for job in board.jobs.values() if job.done)
+    return [found for job in stored if (found := tracker.mend(job, read_records(job, store)))]
+
+
+def _tell(study: str, mended: Sequence[Sequence[Difference]]) -> None:
+    differing = [one for found in mended for one in found]
+    print(f"{study}: {len(differing)} figures of {len(mended)} cells were not the store's; the cells are written anew")
+    for one in differing[:NAMED]:
+        print(f"  {one}")
+    if len(differing) > NAMED:
+        print(f"  and {len(differing) - NAMED:,} more; --json names them all")

@@ -33,7 +33,7 @@ def tracked(study: Study, board: Board, workspace: Workspace) -> pd.DataFrame | 
     if workspace.mlflow_uri == NO_TRACKING:
         return None
     try:
-        frame = analysis.load(workspace.root, study=study.name, tracking_uri=workspace.mlflow_uri)
+        frame = analysis.load(workspace.root, study=study.name, tracking_uri=workspace.mlflow_uri, former=True)
     except (ValueError, sqlite3.Error):
         return None
     shown = frame.groupby("cell")["generation"].max()

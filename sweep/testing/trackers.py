@@ -44,9 +44,11 @@ class TrackerContract(ABC):
 
     Attributes:
         summarises: whether the tracker shows what configurations came to.
+        compares: whether it reads back what it shows (`figures` and `remove` of a `Ledger`), which `relog` mends.
     """
 
     summarises = True
+    compares = False
 
     @abstractmethod
     def make(self, folder: Path, study: Study) -> Tracker:
@@ -109,6 +111,28 @@ class TrackerContract(ABC):
         _run(study, store)
         board, tracker = _admitted(study, store), self.make(tmp_path, study)
         assert not any(tracker.shown(job) for job in board.jobs.values())
+
+    def test_figures_that_are_not_the_store_s_are_told_and_written_anew(self, tmp_path: Path) -> None:
+        study, store = _study(), MemoryStore()
+        tracker = self.make(tmp_path, study)
+        board = _run(study, store, tracker)
+        tracker.close("done")
+        job = next(iter(board.jobs.values()))
+        first, second, *rest = read_records(job, store)
+        others = [first, second.model_copy(update={"test_loss": 0.01}), *rest]
+        tracker = self.make(tmp_path, study)
+        found = [one for one in tracker.mend(job, others) if not one.metric.startswith("growth")]
+        if not self.compares:
+            assert found == [], "it can't be read back"
+            return
+        assert [(one.metric, one.generation, one.shown, one.stored) for one in found] == [
+            ("test_loss", 2, second.test_loss, 0.01)
+        ]
+        tracker.close("done")
+        seen = self.read(tmp_path, study)
+        assert seen.points == _expected(board, store) | {(job.key, 2): metrics_of(others[1])}
+        assert (seen.doubled, seen.statuses) == (0, dict.fromkeys(board.jobs, "done"))
+        assert not self.make(tmp_path, study).mend(job, others), "a later process finds nothing to mend"
 
     def test_a_failed_cell_is_shown_as_failed(self, tmp_path: Path) -> None:
         study, store = _study(), MemoryStore()

@@ -8,7 +8,7 @@ from sweep.tracking.database import damaged, ready
 from sweep.tracking.frames import cells_of, frame_of
 from sweep.tracking.ledger import Ledger, Shown
 from sweep.tracking.mlflow_server import pages, probe
-from sweep.tracking.schema import TAG, flatten, state_tags
+from sweep.tracking.schema import TAG, Difference, flatten, state_tags
 from sweep.tracking.summaries import Summary, summarise
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "TRACKERS",
     "WRITERS",
     "Background",
+    "Difference",
     "Guarded",
     "Ledger",
     "NullTracker",

@@ -47,6 +47,7 @@ def exhibit(
     if workspace.tracking_uris == (NO_TRACKING,):
         return
     tracker = connect_beside(study, workspace, warn)
+    tracker.outdate({*board.jobs, *board.left_out})
     tracker.conclude(summarise(frame, table))
     if folder is not None:
         tracker.keep_report(folder)

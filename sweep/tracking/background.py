@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from copy import copy
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any
 
 from sweep.scheduling import Job
 from sweep.tracking.base import Tracker
+from sweep.tracking.schema import Difference
 from sweep.tracking.summaries import Summary
 from trainables.cell import Record
 
@@ -60,6 +61,16 @@ class Background:
     def shown(self, job: Job) -> bool:
         """Whether a finished job is there in full, as far as it was written."""
         return self._tracker.shown(job)
+
+    def mend(self, job: Job, records: Sequence[Record]) -> Sequence[Difference]:
+        """Write a job anew where its figures are not the store's, behind what was told before."""
+        self._settle(0)
+        return self._tracker.mend(job, records)
+
+    def outdate(self, current: Collection[str]) -> None:
+        """Mark cells that the study no longer has, behind what was told before."""
+        self._settle(0)
+        self._tracker.outdate(current)
 
     def note(self, tags: Mapping[str, str]) -> None:
         """Add to what the parent run says."""

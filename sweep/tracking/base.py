@@ -5,12 +5,13 @@ A tracker is a view. It never holds the only copy of anything, and what fails in
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
 from sweep.errors import TrackingError
 from sweep.scheduling import Job
+from sweep.tracking.schema import Difference
 from sweep.tracking.summaries import Summary
 from trainables.cell import Record
 
@@ -41,6 +42,12 @@ class Tracker(Protocol):
 
     def shown(self, job: Job) -> bool:
         """Whether a finished job is there in full."""
+
+    def mend(self, job: Job, records: Sequence[Record]) -> Sequence[Difference]:
+        """Write a job that is there anew where its figures are not the store's; what was otherwise."""
+
+    def outdate(self, current: Collection[str]) -> None:
+        """The study has these cells (keys) now; others that are shown are marked as no longer its own."""
 
     def note(self, tags: Mapping[str, str]) -> None:
         """What the study as a whole has found."""
@@ -87,6 +94,13 @@ class NullTracker:
     def shown(self, job: Job) -> bool:
         """Always: there is nothing to show."""
         return True
+
+    def mend(self, job: Job, records: Sequence[Record]) -> Sequence[Difference]:
+        """Nothing differs."""
+        return ()
+
+    def outdate(self, current: Collection[str]) -> None:
+        """Nothing."""
 
     def note(self, tags: Mapping[str, str]) -> None:
         """Nothing."""
@@ -154,6 +168,16 @@ class Guarded:
 
         self._try(ask)
         return found
+
+    def mend(self, job: Job, records: Sequence[Record]) -> Sequence[Difference]:
+        """Write a job anew where its figures are not the store's."""
+        found: list[Difference] = []
+        self._try(lambda: found.extend(self._tracker.mend(job, records)))
+        return found
+
+    def outdate(self, current: Collection[str]) -> None:
+        """Mark cells that the study no longer has."""
+        self._try(lambda: self._tracker.outdate(current))
 
     def note(self, tags: Mapping[str, str]) -> None:
         """What the study as a whole has found."""
@@ -237,6 +261,15 @@ class Several:
     def shown(self, job: Job) -> bool:
         """Whether a finished job is there in full, everywhere."""
         return all(tracker.shown(job) for tracker in self._trackers)
+
+    def mend(self, job: Job, records: Sequence[Record]) -> Sequence[Difference]:
+        """Write a job anew wherever its figures are not the store's."""
+        return [found for tracker in self._trackers for found in tracker.mend(job, records)]
+
+    def outdate(self, current: Collection[str]) -> None:
+        """Mark cells that the study no longer has."""
+        for tracker in self._trackers:
+            tracker.outdate(current)
 
     def note(self, tags: Mapping[str, str]) -> None:
         """What the study as a whole has found."""

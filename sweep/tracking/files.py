@@ -12,7 +12,7 @@ from typing import Any
 from search_spaces import Study
 from sweep.scheduling import Job
 from sweep.tracking.ledger import Ledger, Shown, local_folder, reported
-from sweep.tracking.schema import flatten, identity_tags
+from sweep.tracking.schema import Figures, flatten, identity_tags
 from sweep.tracking.summaries import Summary
 from sweep.workspace import Workspace
 
@@ -48,6 +48,7 @@ class CsvTracker(Ledger):
             for row in rows:
                 self._done.setdefault(row["cell"], set()).add(int(row["generation"]))
             self._states = {row["cell"]: row for row in _read(self._folder / "cells.csv")}
+        self._rows: list[dict[str, str]] | None = None
 
     def find(self, job: Job) -> Shown:
         """What the tables have."""
@@ -89,6 +90,23 @@ class CsvTracker(Ledger):
             rows = [row for summary in summaries for row in _points(summary)]
             if rows:
                 _write(self._folder / "summaries.csv", rows, list(dict.fromkeys(name for row in rows for name in row)))
+
+    def figures(self, job: Job) -> Figures:
+        """What the table of generations has."""
+        if self._rows is None:
+            self._rows = _read(self._table)
+        rows = [row for row in self._rows if row["cell"] == job.key]
+        return {
+            (name, int(row["generation"])): float(text)
+            for row in rows
+            for name, text in row.items()
+            if text and name not in (*_CELL, "generation")
+        }
+
+    def remove(self, job: Job) -> None:
+        """Its rows of both tables."""
+        _write(self._table, [row for row in _read(self._table) if row["cell"] != job.key], self._columns)
+        self._states.pop(job.key, None)
 
     def finish(self) -> None:
         """Write the table of cells."""
@@ -134,6 +152,7 @@ class JsonLinesTracker(Ledger):
         self._path = local_folder(uri) / f"{study.name}.jsonl"
         self._there: dict[str, Shown] = {}
         self._concluded: dict[str, str] = {}
+        self._figures: dict[str, dict[tuple[str, int], float]] | None = None
         with reported(uri):
             self._path.parent.mkdir(parents=True, exist_ok=True)
             cut_line(self._path)
@@ -159,6 +178,21 @@ class JsonLinesTracker(Ledger):
     def write_study(self, tags: Mapping[str, str]) -> None:
         """A line `study`."""
         self._add({"event": "study", "study": self._study, **tags})
+
+    def figures(self, job: Job) -> Figures:
+        """What the lines `generation` say."""
+        if self._figures is None:
+            self._figures = {}
+            for event in map(json.loads, lines_of(self._path)):
+                if event["event"] == "generation":
+                    told = {(name, event["generation"]): float(text) for name, text in event["metrics"].items()}
+                    self._figures.setdefault(event["cell"], {}).update(told)
+        return self._figures.get(job.key, {})
+
+    def remove(self, job: Job) -> None:
+        """Its lines."""
+        kept = [line for line in lines_of(self._path) if json.loads(line).get("cell") != job.key]
+        _replace(self._path, "".join(f"{line}\n" for line in kept))
 
     def conclude(self, summaries: Sequence[Summary]) -> None:
         """A line `summary` for each that has changed; the last of a key counts."""

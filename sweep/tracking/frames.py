@@ -36,5 +36,5 @@ def cells_of(workspace: Workspace, study: str) -> list[Cell]:
     """
     import analysis
 
-    frame = analysis.load(workspace.root, study=study, tracking_uri=workspace.mlflow_uri)
+    frame = analysis.load(workspace.root, study=study, tracking_uri=workspace.mlflow_uri, former=True)
     return [Cell.model_validate_json(config) for config in frame.drop_duplicates("cell")["cell_config"]]

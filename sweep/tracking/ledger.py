@@ -11,7 +11,7 @@ from pathlib import Path
 from sweep.errors import TrackingError
 from sweep.scheduling import Job
 from sweep.tracking.base import NullTracker
-from sweep.tracking.schema import state_tags, summary_of
+from sweep.tracking.schema import Difference, Figures, differences, figures_of, state_tags, summary_of
 from trainables.cell import Record
 
 
@@ -52,6 +52,13 @@ class Ledger(NullTracker, ABC):
     def write_study(self, tags: Mapping[str, str]) -> None:
         """What the study as a whole has found."""
 
+    def figures(self, job: Job) -> Figures:
+        """What is there of a cell, at least of its generations' metrics; nothing where it can't be read back."""
+        return {}
+
+    def remove(self, job: Job) -> None:
+        """Take away all that is there of a cell, which is written anew; asked for only of what `figures` told of."""
+
     def finish(self) -> None:
         """Nothing more will be written."""
 
@@ -80,6 +87,18 @@ class Ledger(NullTracker, ABC):
         with reported(self.uri):
             held = self._held(job)
         return held.state == state_tags(job) and held.generations >= set(range(1, job.done + 1))
+
+    def mend(self, job: Job, records: Sequence[Record]) -> Sequence[Difference]:
+        """Write a job anew where its figures can be read back and are not the store's."""
+        with reported(self.uri):
+            shown = self.figures(job)
+            found = differences(job.title, shown, figures_of(records)) if shown else []
+            if found:
+                self.remove(job)
+                self._cells[job.key] = Shown()
+        if found:
+            self.complete(job, records)
+        return found
 
     def note(self, tags: Mapping[str, str]) -> None:
         """Write what the study as a whole has found."""

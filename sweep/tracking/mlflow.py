@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from analysis.data import is_own, metrics_of
+from analysis.data import FORMER, is_own, metrics_of
 from search_spaces import Study
 from sweep.errors import TrackingError
 from sweep.scheduling import Job
 from sweep.tracking import database
 from sweep.tracking.mlflow_server import (
+    ShownRuns,
     alone,
     children,
     experiment_for,
@@ -23,7 +24,7 @@ from sweep.tracking.mlflow_server import (
     run_tags,
 )
 from sweep.tracking.mlflow_summaries import description, show_summaries
-from sweep.tracking.schema import TAG, flatten, identity_tags, state_tags, summary_of
+from sweep.tracking.schema import TAG, Difference, flatten, identity_tags, state_tags, summary_of
 from sweep.tracking.summaries import Summary
 from trainables.cell import Cell, Record
 from trainables.config import canonical_json
@@ -73,6 +74,7 @@ class MlflowTracker:
             self._experiment = experiment_for(self._client, study, self._artifacts)
             self._made = _made_by()
             self._parent = self._parent_run(beside)
+            self._shown: ShownRuns | None = None
             self._children = {
                 run.data.tags["cell"]: _found(run)
                 for run in children(self._client, self._experiment, self._parent, "cell")
@@ -107,6 +109,32 @@ class MlflowTracker:
         """Whether a finished job is there in full. The tags that say so are written last."""
         child = self._children.get(job.key)
         return child is not None and state_tags(job).items() <= child.tags.items()
+
+    def mend(self, job: Job, records: Sequence[Record]) -> Sequence[Difference]:
+        """Write a job anew, as another run, where its figures are not the store's: points of a run can't be taken back.
+        The run that was wrong is deleted as MLflow deletes, and can be restored there."""
+        child = self._children.get(job.key)
+        if child is None:
+            return ()
+        with mlflow_reported(self._uri):
+            if self._shown is None:
+                self._shown = ShownRuns(self._client, self._uri, self._experiment, self._parent, self._study.name)
+            found = self._shown.differing(child.run, job, records)
+            if found:
+                self._client.delete_run(child.run)
+                del self._children[job.key]
+        if found:
+            self.complete(job, records)
+        return found
+
+    def outdate(self, current: Collection[str]) -> None:
+        """Tag the runs of cells that the study no longer has; take the tag from those that it has again."""
+        with mlflow_reported(self._uri):
+            for key, child in self._children.items():
+                mark = "" if key in current else "yes"
+                if child.tags.get(FORMER, "") != mark:
+                    self._client.set_tag(child.run, FORMER, mark)
+                    child.tags[FORMER] = mark
 
     def keep_report(self, folder: Path) -> None:
         """Lay a folder of tables, pictures and pages before the study's run."""

@@ -6,13 +6,18 @@ import json
 import logging
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from analysis.data import read_runs, restore
 from search_spaces import Study
 from sweep.errors import TrackingError
+from sweep.scheduling import Job
+from sweep.tracking.schema import Difference, Figures, differences, figures_of, summary_of
+from trainables.cell import Record
 from trainables.runtime import sqlite_file
 
 if TYPE_CHECKING:
@@ -194,3 +199,36 @@ def run_tags(tags: Mapping[str, str]) -> list[Any]:
     from mlflow.entities import RunTag
 
     return [RunTag(name, value) for name, value in tags.items()]
+
+
+class ShownRuns:
+    """All figures of a study's cells as they are now: every point, and the latest values, which MLflow keeps apart and
+    shows in its list of runs."""
+
+    def __init__(self, client: MlflowClient, uri: str, experiment: str, parent: str, study: str) -> None:
+        self._points: dict[str, dict[tuple[str, int], float]] = defaultdict(dict)
+        _, points = read_runs(uri, study)
+        for run, name, step, value in zip(points.run, points.name, points.step, points.value, strict=True):
+            self._points[run][name, step] = value
+        self._latest = {
+            run.info.run_id: {name: restore(value) for name, value in run.data.metrics.items()}
+            for run in children(client, experiment, parent, "cell")
+        }
+
+    def differing(self, run: str, job: Job, records: Sequence[Record]) -> list[Difference]:
+        """Of a finished job's run, all that is not as in the store."""
+        stored = _expected(job, records)
+        latest = {(name, step): stored[name, step] for name, step in sorted(stored, key=lambda point: point[1])}
+        last = {name: (step, value) for (name, step), value in latest.items()}
+        shown = {(name, last[name][0]): value for name, value in self._latest.get(run, {}).items() if name in last}
+        found = differences(run, self._points.get(run, {}), stored)
+        told = {(one.metric, one.generation) for one in found}
+        listed = differences(run, shown, {(name, step): value for name, (step, value) in last.items()})
+        return found + [one for one in listed if (one.metric, one.generation) not in told]
+
+
+def _expected(job: Job, records: Sequence[Record]) -> Figures:
+    """A job's figures as its run should show them; of one that is done, statistics of its whole curve too."""
+    losses = {record.generation: record.test_loss for record in records}
+    whole = summary_of(losses) if job.status == "done" else {}
+    return {**figures_of(records), **{(name, job.done): value for name, value in whole.items()}}

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from sweep.scheduling import Job
+from trainables.cell import Record
 from trainables.config import canonical_json
 
 TAG = 8000
@@ -71,3 +73,50 @@ def flatten(value: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         else:
             flat[f"{prefix}{name}"] = part
     return flat
+
+
+Figures = Mapping[tuple[str, int], float]
+"""Values by metric and generation."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A figure that is shown otherwise than it is stored.
+
+    Attributes:
+        run: which one, as the tracker names it.
+        metric: its name.
+        generation: whose figure it is.
+        shown: what was there; None where nothing was.
+        stored: what the store has.
+    """
+
+    run: str
+    metric: str
+    generation: int
+    shown: float | None
+    stored: float
+
+    def __str__(self) -> str:
+        there = "missing" if self.shown is None else f"{self.shown:g}"
+        return f"run {self.run}: {self.metric} of generation {self.generation} was {there}, is {self.stored:g}"
+
+
+def differences(run: str, shown: Figures, stored: Figures) -> list[Difference]:
+    """Of what is stored, all that is shown otherwise; figures that only the view has are somebody's own."""
+    return [
+        Difference(run, metric, generation, shown.get((metric, generation)), value)
+        for (metric, generation), value in stored.items()
+        if not _equal(shown.get((metric, generation)), value)
+    ]
+
+
+def _equal(one: float | None, other: float) -> bool:
+    return one == other or (one is not None and one != one and other != other)
+
+
+def figures_of(records: Iterable[Record]) -> Figures:
+    """What records say, as trackers show it."""
+    from analysis.data import metrics_of
+
+    return {(name, one.generation): value for one in records for name, value in metrics_of(one).items()}

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import socket
 import struct
 import time
@@ -16,6 +17,7 @@ from typing import Any
 from search_spaces import Study
 from sweep.scheduling import Job
 from sweep.tracking.ledger import Ledger, Shown, local_folder, reported
+from sweep.tracking.schema import Figures
 from sweep.tracking.summaries import Summary
 from sweep.workspace import Workspace
 
@@ -65,6 +67,14 @@ class TensorBoardTracker(Ledger):
         path = self._folder / "study.json"
         held = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
         _replace(path, json.dumps(held | dict(tags), indent=1) + "\n")
+
+    def figures(self, job: Job) -> Figures:
+        """What the cell's event files say; of a point that is there twice the latest."""
+        return {(name, step): value for name, step, value in events(self._run(job))}
+
+    def remove(self, job: Job) -> None:
+        """The cell's folder."""
+        shutil.rmtree(self._run(job))
 
     def conclude(self, summaries: Sequence[Summary]) -> None:
         """Curves with their intervals, in place of those that were there."""

@@ -67,7 +67,7 @@ def _run(
     warn: Callable[[str], None],
     stop: threading.Event,
 ) -> None:
-    from sweep.ray_backend import nodes, tune_first_trials
+    from sweep.ray_backend import head_watch, nodes, tune_first_trials
 
     def told(done: int) -> None:
         note(f"tuning first: {done} of {len(jobs)} {FITS}")
@@ -78,4 +78,5 @@ def _run(
     with nodes.started(machines):
         pool = nodes.survey(machines, workspace.storage, store)
         slots, listeners[0].eta.concurrency = places(jobs, machines, pool, warn)
-        tune_first_trials.run_tuning(jobs, workspace.storage, slots, stop, listeners, told, warn)
+        with head_watch.watched(lambda: None, warn):
+            tune_first_trials.run_tuning(jobs, workspace.storage, slots, stop, listeners, told, warn)

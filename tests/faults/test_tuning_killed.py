@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from search_spaces import load_study
@@ -99,6 +100,24 @@ def test_a_tuning_that_was_killed_and_stopped_ends_with_the_same_choice_and_repe
     for job in board.jobs.values():
         mine = [record.test_loss for record in run(job.cell, store)]
         assert mine == [record.test_loss for record in run(job.cell)]
+
+
+def test_a_head_of_ray_s_that_is_killed_while_tuning_ends_the_run_at_once_and_says_how_to_go_on(tmp_path: Path) -> None:
+    (tmp_path / "fair.yaml").write_text(STUDY)
+    driver = start(tmp_path, "-o", "cell.rows=6000", "-o", "cell.family.held_out=20000")
+    wait_for(2, tmp_path, driver)
+    started = psutil.Process(driver.pid).children(recursive=True)
+    next(process for process in started if process.name().startswith("gcs_server")).kill()
+    killed = time.monotonic()
+    _, said = driver.communicate(timeout=200)
+    assert driver.returncode == 1, said
+    assert time.monotonic() - killed < 30, "Ray itself waits for a minute"
+    assert "warning: Ray's head was killed" in said
+    assert "run the same command again to go on" in said
+    assert "Traceback" not in said
+    assert "Failed to connect to GCS" not in said
+    assert len(tried(tmp_path)) < FITS
+    assert len(psutil.wait_procs(started, timeout=60)[1]) == 0, "nothing of Ray stays"
 
 
 def test_a_tuning_that_no_machine_has_room_for_is_refused_in_one_line(tmp_path: Path) -> None:

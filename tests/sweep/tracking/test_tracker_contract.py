@@ -40,6 +40,8 @@ def numbers(row: dict[str, Any], but: tuple[str, ...]) -> dict[str, float]:
 class TestCsv(TrackerContract):
     """Tables."""
 
+    compares = True
+
     def make(self, folder: Path, study: Study) -> Tracker:
         return connect(study, place(folder, f"csv://{folder}/runs"))
 
@@ -96,6 +98,8 @@ class TestCsv(TrackerContract):
 class TestJsonLines(TrackerContract):
     """Events."""
 
+    compares = True
+
     def make(self, folder: Path, study: Study) -> Tracker:
         return connect(study, place(folder, f"jsonl://{folder}/runs"))
 
@@ -138,6 +142,8 @@ class TestJsonLines(TrackerContract):
 
 class TestTensorBoard(TrackerContract):
     """Event files."""
+
+    compares = True
 
     def make(self, folder: Path, study: Study) -> Tracker:
         return connect(study, place(folder, f"tensorboard://{folder}/runs"))
@@ -316,6 +322,8 @@ class TestWandbOffline:
 @pytest.mark.slow
 class TestMlflow(TrackerContract):
     """The workspace's own database."""
+
+    compares = True
 
     def make(self, folder: Path, study: Study) -> Tracker:
         return connect(study, place(folder, "mlflow"))

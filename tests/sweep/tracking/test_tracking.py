@@ -181,3 +181,93 @@ def test_a_report_never_takes_figures_from_the_tracking_database(
         changed = database.execute("UPDATE metrics SET value = 0.01 WHERE key = 'test_loss'").rowcount
     assert changed > 0
     assert table() == before
+
+
+def values(workspace: Workspace) -> dict[tuple[str, str, int], float]:
+    """What active cells' runs show, by cell, metric and generation."""
+    found = rows(
+        workspace,
+        "select c.value, m.key, m.step, m.value from metrics m "
+        "join tags c on c.run_uuid = m.run_uuid and c.key = 'cell' "
+        "join runs r on r.run_uuid = m.run_uuid where r.lifecycle_stage = 'active'",
+    )
+    assert len(found) == len({row[:3] for row in found}), "no point is there twice"
+    return {(cell, name, step): value for cell, name, step, value in found}
+
+
+@pytest.mark.parametrize("table", ["metrics", "latest_metrics"])
+def test_relog_tells_and_mends_figures_that_are_not_the_store_s(
+    workspace: Workspace, table: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from sweep.commands import relog
+
+    store, shown = open_store(workspace.storage), tracker(workspace)
+    drain(board_of(store, shown), store)
+    shown.close("done")
+    before = values(workspace)
+    monkeypatch.setattr(relog, "load_study", lambda reference, overrides: toy())
+
+    def relogged() -> dict[str, Any]:
+        relog.relog("toy", [], workspace, json=True)
+        told: dict[str, Any] = json.loads(capsys.readouterr().out)
+        return told
+
+    assert relogged() == {"study": "toy", "written": 0, "mended": 0, "differing": []}
+    (run, generation), *_ = rows(
+        workspace, "select run_uuid, max(step) from metrics where key = 'trace_ratio' group by 1"
+    )
+    with contextlib.closing(sqlite3.connect(workspace.root / "mlflow.db")) as database, database:
+        where = f"key = 'trace_ratio' and step = {generation} and run_uuid = '{run}'"
+        assert database.execute(f"UPDATE {table} SET value = 0.01 WHERE {where}").rowcount == 1
+    told = relogged()
+    ((one,), mended) = (told["differing"], told["mended"])
+    assert (mended, one["run"], one["metric"], one["generation"]) == (1, run, "trace_ratio", generation)
+    assert one["shown"] == 0.01
+    assert one["stored"] in before.values()
+    assert values(workspace) == before
+    assert relogged()["differing"] == []
+
+
+def test_points_that_are_gone_are_written_again(workspace: Workspace) -> None:
+    from sweep.commands.relog import _mend
+
+    store, shown = MemoryStore(), tracker(workspace)
+    board = board_of(store, shown)
+    drain(board, store)
+    before = values(workspace)
+    with contextlib.closing(sqlite3.connect(workspace.root / "mlflow.db")) as database, database:
+        gone = database.execute("DELETE FROM metrics WHERE step = 2 AND key = 'test_loss'").rowcount
+    assert gone == 4
+    found = _mend(board, store, tracker(workspace))
+    assert [str(one).split(": ", 1)[1][:31] for many in found for one in many] == [
+        "test_loss of generation 2 was mi"[:31]
+    ] * 4
+    assert values(workspace) == before
+
+
+@pytest.mark.filterwarnings("error:toy")
+def test_cells_that_the_study_no_longer_has_are_left_out_with_a_word(workspace: Workspace) -> None:
+    import analysis
+    from sweep.tracking import exhibit
+
+    store, shown = open_store(workspace.storage), tracker(workspace)
+    board = board_of(store, shown)
+    drain(board, store)
+    shown.close("done")
+    everything = analysis.load(workspace.root, study="toy")
+    smaller = Board(store, ())
+    smaller.admit([point for point in points(toy()) if point.cell.policy.kind == "replace"])
+
+    def show(now: Board) -> None:
+        frame = stored(toy(), now, store)
+        exhibit(toy(), now, workspace, store, frame, frame.iloc[:0], None, pytest.fail)
+
+    show(smaller)
+    with pytest.warns(
+        UserWarning, match=r"toy: 2 cells that the study no longer has are left out; load\(\.\.\., former"
+    ):
+        left = analysis.load(workspace.root, study="toy")
+    assert set(left["cell"]) == set(smaller.jobs)
+    assert set(analysis.load(workspace.root, study="toy", former=True)["cell"]) == set(everything["cell"])
+    show(board)
+    assert set(analysis.load(workspace.root, study="toy")["cell"]) == set(everything["cell"]), "they are its own again"
