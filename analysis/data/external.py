@@ -48,19 +48,45 @@ def parse_columns(pairs: list[str]) -> dict[str, str]:
 
 
 BETTER = re.compile(
-    r"acc(uracy)?|likelihood|loglik|logp|score|auc|auroc|bleu|rouge|f1|r2|reward|precision|recall", re.IGNORECASE
+    r"acc|accuracy|likelihood|loglik|loglikelihood|logprob|logp|ll|elbo|score|auc|auroc|auprc|map|bleu|rouge|chrf|meteor"
+    r"|f1|r2|reward|precision|recall|iou|dice|ssim|psnr|mrr|ndcg|top[15]|pass|em|exact|wins|winrate|kappa|mcc",
+    re.IGNORECASE,
 )
-"""Names of figures that are better when they are larger."""
+"""Words in names of figures that are better when they are larger."""
+_TURNED = re.compile(r"(neg(ative)?|minus|-)[_ -]*(log[_ -]*)?(likelihood|prob|elbo|ll|reward|score)", re.IGNORECASE)
+_WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[fFrR]\d")
+_TOLERANCE = 0.05
 
 
-def suspicion(columns: Mapping[str, str]) -> str:
-    """Why a mapped loss may be none; empty where its name says nothing of the kind."""
-    theirs = columns.get("test_loss", "")
-    plain = re.sub(r"neg(ative)?[_ -]*(log[_ -]*)?likelihood", "", theirs, flags=re.IGNORECASE)
-    words = re.split(r"[^A-Za-z0-9]+", plain)
-    if not any(BETTER.fullmatch(word) for word in words):
+def suspicion(columns: Mapping[str, str], frame: pd.DataFrame | None = None) -> str:
+    """Why a mapped loss may be none; empty where neither its name nor its values say anything of the kind.
+
+    By its name, or as what lies between 0 and 1, or below 0, falls over the generations: as a loss it gets better.
+
+    Args:
+        columns: our names -> the file's.
+        frame: what was read.
+    """
+    theirs = columns.get("test_loss", "test_loss")
+    plain = _TURNED.sub("", theirs)
+    words = [*re.split(r"[^A-Za-z0-9]+", plain), *_WORDS.findall(plain)]
+    if any(BETTER.fullmatch(word) for word in words):
+        return f"test_loss={theirs}: looks like something that is better when it is larger; if so, say --worse lower"
+    return "" if frame is None else _falling(theirs, frame)
+
+
+def _falling(name: str, frame: pd.DataFrame) -> str:
+    values = frame.loc[np.isfinite(frame["test_loss"]), ["cell", "generation", "test_loss"]].sort_values("generation")
+    low, high = values["test_loss"].min(), values["test_loss"].max()
+    runs = values.groupby("cell")["test_loss"]
+    first, last = runs.first().mean(), runs.last().mean()
+    where = "between 0 and 1" if low >= 0 and high <= 1 else "below 0" if high < 0 else ""
+    if not where or last >= first - _TOLERANCE * abs(first):
         return ""
-    return f"test_loss={theirs}: looks like something that is better when it is larger; if so, say --worse lower"
+    return (
+        f"test_loss={name}: lies {where} and falls, from {first:.3g} to {last:.3g} in the mean, which counts as "
+        f"getting better; if it is {'an accuracy' if low >= 0 else 'a log-likelihood'}, say --worse lower"
+    )
 
 
 def read(

@@ -41,8 +41,8 @@ def report(path: str, columns: Sequence[str], worse: str, workspace: Workspace, 
     try:
         mapping = parse_columns(list(columns))
         frame = analysis.load(path, columns=mapping, worse=worse)
-        if worse == "higher" and suspicion(mapping):
-            say(f"warning: {suspicion(mapping)}")
+        if worse == "higher" and (why := suspicion(mapping, frame)):
+            say(f"warning: {why}")
         folder = _folder(workspace, name, Path(path).absolute())
         words = [part for pair in columns for part in ("--column", pair)]
         words += ["--worse", worse] if worse != "higher" else []

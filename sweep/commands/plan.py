@@ -154,6 +154,8 @@ def _print(found: Plan, asked: Asked, hours: float, ahead: Forecast, charged: Bi
         print(charged.line())
     for title in found.left_out[:20]:
         print(f"left out by the budget: {title}")
+    for note in found.notes:
+        print(f"note: {note}")
     for reason in found.missing:
         print(f"note: the data can't be read here, and `run` will ask for it: {reason}")
 

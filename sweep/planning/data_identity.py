@@ -7,6 +7,7 @@ from typing import Any
 from trainables.cell import Cell
 from trainables.config import canonical_json
 from trainables.families import FamilyConfig
+from trainables.sources import Source
 
 
 class Declared:
@@ -16,10 +17,12 @@ class Declared:
 
     Attributes:
         missing: why data can't be read, in the words of `run`.
+        notes: what is wrong with the first rows of data that can be.
     """
 
     def __init__(self) -> None:
         self.missing: dict[str, str] = {}
+        self.notes: list[str] = []
         self._held: dict[str, dict[str, Any]] = {}
 
     def data(self, family: FamilyConfig) -> dict[str, Any]:
@@ -29,6 +32,7 @@ class Declared:
         if name not in self._held:
             try:
                 self._held[name] = family.data_identity()
+                self._peek(family)
             except ValueError as problem:
                 self.missing[name] = f"cell.family.{problem}"
                 self._held[name] = declared | {"unread": True}
@@ -41,3 +45,8 @@ class Declared:
     def readable(self, cell: Cell) -> bool:
         """Whether a cell's data can be read."""
         return "unread" not in self.data(cell.family)
+
+    def _peek(self, family: FamilyConfig) -> None:
+        source = getattr(family, "source", None)
+        if isinstance(source, Source):
+            self.notes += [f"cell.family.{line}" for line in source.notes()]

@@ -87,6 +87,7 @@ class Plan:
         estimated: whether cells stand for suggestions that depend on results.
         left_out: titles of cells that the budget leaves out.
         missing: why data can't be read here, which `run` will refuse.
+        notes: what is wrong with the first rows of data that can be read.
         makes: a cell of each make that has work left, for a calibration.
         asked: the cells.
         left: what is still to be computed.
@@ -104,10 +105,11 @@ class Plan:
     asked: list[Cell]
     left: Left
     tuning: int = 0
+    notes: list[str] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
         """Plain data."""
-        shown = ("study", "totals", "estimated", "left_out", "missing")
+        shown = ("study", "totals", "estimated", "left_out", "missing", "notes")
         return {name: _plain(getattr(self, name)) for name in shown} | {"lines": [asdict(line) for line in self.lines]}
 
     def speeds(self, store: Store, kept: Speeds) -> Speeds:
@@ -164,6 +166,7 @@ class _Count:
             self._cells,
             self._left,
             len(self._tuning),
+            self._declared.notes,
         )
 
     def _take(self, point: Point) -> bool:

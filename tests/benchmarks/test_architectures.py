@@ -1,6 +1,7 @@
 """The page of architectures: a row for each one there is, and the process apart that each is tried in."""
 
 import os
+import re
 import time
 
 import pytest
@@ -34,7 +35,7 @@ def test_the_page_has_a_row_for_every_causal_architecture_there_is() -> None:
     assert PAGE.read_text() == page(rows)
 
 
-@pytest.mark.parametrize("name", ["llama", "gpt_neox", "bert", "gemma3", "blt"])
+@pytest.mark.parametrize("name", ["llama", "gpt_neox", "bert", "gemma3", "gemma4", "blt"])
 def test_rows_are_what_the_product_says(name: str) -> None:
     cells = [cell.strip() for cell in rows_of(PAGE.read_text())[name].split("|")]
     if cells[2] == REFUSED:
@@ -46,6 +47,15 @@ def test_rows_are_what_the_product_says(name: str) -> None:
         config = family(name, overrides)
         config.check(8, 1)
         assert f"{config.parameters:,}" == cells[3]
+
+
+def test_whatever_a_refusal_says_to_take_works() -> None:
+    rows = {name: [cell.strip() for cell in line.split("|")] for name, line in rows_of(PAGE.read_text()).items()}
+    advised = {name: found[1] for name, cells in rows.items() if (found := re.search(r"; take '([^']+)'", cells[4]))}
+    assert len(advised) >= 5
+    assert [name for name, part in advised.items() if rows[part][2] not in (WORKS, SLOW)] == []
+    switched = [name for name, cells in rows.items() if "makes it causal" in cells[4]]
+    assert switched == [], "what a switch makes causal works"
 
 
 def hangs() -> Outcome:

@@ -171,6 +171,19 @@ def test_plan_needs_no_data_that_it_cannot_read(tmp_path: Path) -> None:
     assert not (tmp_path / "w" / "store").exists()
 
 
+def test_plan_notes_what_is_wrong_with_the_first_rows(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("x,y\n1,0\n2,1\n")
+    (tmp_path / "table.yaml").write_text(
+        "name: table\ncell: {family: {kind: glm, source: {kind: table, path: a.csv}}, generations: 2}\n"
+        "space: {policy.kind: {grid: [replace, accumulate]}}\n"
+    )
+    done = call(tmp_path, "plan", "table.yaml")
+    assert done.returncode == 0, done.stderr
+    notes = [line for line in done.stdout.splitlines() if line.startswith("note: ")]
+    assert notes == ["note: cell.family.source.target: no column 'target' among x, y"]
+    assert json.loads(call(tmp_path, "plan", "table.yaml", "--json").stdout)["notes"] == [notes[0][6:]]
+
+
 def test_plan_refuses_too_few_seeds_where_it_is_asked_to(study: Path) -> None:
     options = ["--effect", "0.1", "--deviation", "0.5"]
     found = call(study.parent, "plan", "toy.yaml", *options)

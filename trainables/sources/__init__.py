@@ -1,3 +1,7 @@
-"""Real data: texts, images and molecules, each embedded, from files or from the hub. Stands on one contract, `base`."""
+"""Real data: texts, images, molecules and tables, each embedded, from files or from the hub. Stands on one contract,
+`base`.
+"""
 
-__all__ = []
+from trainables.sources.base import Source
+
+__all__ = ["Source"]

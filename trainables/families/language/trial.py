@@ -133,6 +133,11 @@ def _look(shape: str, kind: type[LanguageConfig]) -> None:
         raise _does_not_work(config, problem) from problem
     if not torch.allclose(before, after, atol=1e-4, rtol=1e-3):
         raise ValueError(
-            f"architecture: {name!r} sees later tokens, so that its loss would know the answer; take a causal one "
-            "(some become causal by overrides: {is_decoder: true})"
+            f"architecture: {name!r} sees later tokens, so that its loss would know the answer; "
+            + ("overrides: {is_decoder: true} makes it causal" if _has_switch(config) else "take a causal one")
         )
+
+
+def _has_switch(config: LanguageConfig) -> bool:
+    """Whether an architecture is made causal by a field of its own, which nobody has set."""
+    return getattr(hf_config(config), "is_decoder", None) is False

@@ -7,12 +7,12 @@ import tarfile
 import zipfile
 import zlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from trainables.sources.images.layout import is_leftover
+from trainables.sources.images.layout import is_leftover, is_picture
 
 LARGEST = 256 * 2**20
 """Bytes of one packed picture at most, unpacked: a small zip may claim to hold any number."""
@@ -89,6 +89,52 @@ class Tar(Shelf):
             return b""
 
 
+class Shards(Shelf):
+    """Members of several tars of a folder, one tar after the other, as WebDataset writes them.
+
+    Attributes:
+        shards: names of the tars, in order.
+    """
+
+    def __init__(self, places: Mapping[str, str]) -> None:
+        self.shards, self._places = sorted(places), places
+        self._inner: dict[str, tuple[str, str]] = {}
+        self._open: tuple[str, Tar, ExitStack] | None = None
+        self.sizes = {}
+        for shard in self.shards:
+            for name, size in self._tar(shard).sizes.items():
+                whole = f"{shard}/{name}"
+                self.sizes[whole], self._inner[whole] = size, (shard, name)
+
+    def read(self, name: str) -> bytes:
+        shard, inner = self._inner[name]
+        return self._tar(shard).read(inner)
+
+    def inner(self, name: str) -> str:
+        """A member's name in its tar."""
+        return self._inner[name][1]
+
+    def shard(self, name: str) -> str:
+        """The tar that a member is in."""
+        return self._inner[name][0]
+
+    def close(self) -> None:
+        """Close the tar that is open."""
+        if self._open is not None:
+            self._open[2].close()
+            self._open = None
+
+    def _tar(self, shard: str) -> Tar:
+        """One tar at a time is open: there may be more than a process may open."""
+        import fsspec
+
+        if self._open is None or self._open[0] != shard:
+            self.close()
+            stack = ExitStack()
+            self._open = shard, Tar(stack.enter_context(fsspec.open(self._places[shard], "rb"))), stack
+        return self._open[1]
+
+
 def is_zip(path: str) -> bool:
     """Whether a path ends as a zip's does."""
     return path.lower().endswith(".zip")
@@ -109,7 +155,13 @@ def opened(path: str) -> Iterator[Shelf]:
     import fsspec
 
     if not is_zip(path) and not is_tar(path):
-        yield Files(path)
+        places = files_of(path)
+        tars = {name: place for name, place in places.items() if is_tar(name)}
+        if not tars or any(map(is_picture, places)):
+            yield Files(path)
+            return
+        with closing(Shards(tars)) as shelf:
+            yield shelf
         return
     with fsspec.open(path, "rb") as file:
         yield Zip(file) if is_zip(path) else Tar(file)

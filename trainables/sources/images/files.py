@@ -19,9 +19,9 @@ from pydantic import Field
 from trainables.runtime import check_place
 from trainables.sources.images.archives import files_of
 from trainables.sources.images.base import ALL, ImageSource, Labelled
-from trainables.sources.images.decode import VERSION, prepare, resize
+from trainables.sources.images.decode import VERSION, Unreadable, decode, prepare, resize
 from trainables.sources.images.layout import is_leftover
-from trainables.sources.images.opening import first_line, open_tables
+from trainables.sources.images.opening import first_cells, first_line, open_tables
 from trainables.sources.images.pixels import LABEL, Pixels
 
 if TYPE_CHECKING:
@@ -32,9 +32,10 @@ class Folder(ImageSource):
     """Pictures at a path.
 
     Attributes:
-        path: a folder of pictures (subfolders name their classes), a zip or tar of such a folder, a Parquet file or a
-            folder of them, a folder written by `datasets`, or an IDX file, gzipped or not. Folders `train` and
-            `test` or `validation` (Parquet files that begin so, splits that `datasets` wrote) keep what they hold out.
+        path: a folder of pictures (subfolders name their classes), a zip or tar of such a folder, a folder of tars
+            (shards, as WebDataset writes them), a Parquet file or a folder of them, a folder written by `datasets`,
+            or an IDX file, gzipped or not. Folders `train` and `test` or `validation` (Parquet files and tars that
+            begin so, splits that `datasets` wrote) keep what they hold out.
         labels: an IDX file of labels, for IDX images.
         column: the column of images, where the data has columns.
         label_column: the column of classes, in the data or in a `metadata.csv`, `.jsonl` or `.parquet` beside pictures,
@@ -70,6 +71,20 @@ class Folder(ImageSource):
         return parts | {
             first: replace(parts[first], left_out=Counter(parts[first].left_out) + Counter(tables.left_out))
         }
+
+    def peek(self) -> list[str]:
+        if _is_idx(self.path):
+            read_idx(self.path, dimensions=3)
+            return []
+        lost, seen = Counter[str](), 0
+        for cell in first_cells(self.path, self.column, self.label_column, self.PEEK):
+            seen += 1
+            try:
+                decode(cell, self.size, self.channels, self.crop)
+            except Unreadable as problem:
+                lost[str(problem)] += 1
+        told = ", ".join(f"{count} × {reason.replace('_', ' ')}" for reason, count in lost.most_common())
+        return [f"source.path: {lost.total()} of {seen} pictures looked at can't be read: {told}"] if lost else []
 
     def _idx(self) -> Labelled:
         if self.label_column is not None:

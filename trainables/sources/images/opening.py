@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from trainables.sources.images.archives import LARGEST, Shelf, files_of, is_tar, is_zip, opened
+from trainables.sources.images.archives import LARGEST, Shards, Shelf, files_of, is_tar, is_zip, opened
 from trainables.sources.images.base import ALL
 from trainables.sources.images.decode import kept_for
 from trainables.sources.images.labels_file import METADATA, beside
@@ -56,6 +56,62 @@ def open_tables(path: str, digest: str, label_column: str | None = None) -> Tabl
         raise ValueError(f"source.path: no images can be read at {path!r} ({first_line(problem)})") from problem
 
 
+def first_cells(path: str, column: str, label_column: str | None, count: int) -> Iterator[Any]:
+    """Some pictures of what `open_tables` would open, as its tables hold them: of folders and archives evenly spaced
+    ones, of Parquet the first of each file. What `datasets` saved is of one kind, and not looked at.
+
+    Args:
+        path: local, or any fsspec URL.
+        column: of pictures, in Parquet.
+        label_column: of classes, where one is asked for.
+        count: pictures at most, of each file.
+
+    Raises:
+        ValueError: there is nothing of the kind, or no such column.
+    """
+    try:
+        if any((Path(path) / mark).exists() for mark in ("state.json", "dataset_dict.json")):
+            return
+        if path.lower().endswith(".parquet"):
+            yield from _first_rows(path, column, label_column, count)
+        elif is_zip(path) or is_tar(path) or not (tables := _tables(files_of(path))):
+            yield from _some_pictures(path, label_column, count)
+        else:
+            for place in tables.values():
+                yield from _first_rows(place, column, label_column, count)
+    except (OSError, zipfile.BadZipFile, tarfile.TarError, EOFError) as problem:
+        raise ValueError(f"source.path: no images can be read at {path!r} ({first_line(problem)})") from problem
+
+
+def _some_pictures(path: str, label_column: str | None, count: int) -> Iterator[Any]:
+    with opened(path) as shelf:
+        pictures = [name for name in shelf.sizes if is_picture(name)]
+        if not pictures:
+            raise ValueError(f"source.path: no pictures in {path!r} ({_contents(shelf)})")
+        beside(shelf, pictures, label_column)
+        for name in pictures[:: max(1, len(pictures) // count)][:count]:
+            yield shelf.cell(name)
+
+
+def _first_rows(place: str, column: str, label_column: str | None, count: int) -> Iterator[Any]:
+    import fsspec
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    try:
+        with fsspec.open(place, "rb") as raw:
+            file = parquet.ParquetFile(raw)
+            names = file.schema_arrow.names
+            for name in (column, label_column):
+                if name is not None and name not in names:
+                    raise ValueError(f"source: no column {name!r} among {', '.join(names)}")
+            if not file.metadata.num_rows:
+                raise ValueError(f"source.path: {place!r} holds no row")
+            yield from next(file.iter_batches(count, columns=[column])).column(0).to_pylist()
+    except pa.ArrowInvalid as problem:
+        raise ValueError(f"source.path: {place!r} can't be read as parquet ({first_line(problem)})") from problem
+
+
 def first_line(problem: Exception) -> str:
     """What an exception says first, or its name."""
     return str(problem).strip().splitlines()[0] if str(problem).strip() else type(problem).__name__
@@ -90,8 +146,15 @@ def _saved(path: str) -> dict[str, Dataset]:
 
 def _folder(path: str, digest: str, label_column: str | None) -> Tables:
     places = files_of(path)
-    tables = sorted(n for n in places if n.lower().endswith(".parquet") and n.rpartition("/")[2] not in METADATA)
+    tables = sorted(_tables(places))
     pictures = sum(map(is_picture, places))
+    archives = [name for name in places if is_tar(name) or is_zip(name)]
+    if archives and (pictures or tables):
+        beside = f"{pictures} pictures" if pictures else f"{len(tables)} Parquet files"
+        raise ValueError(
+            f"source.path: {path!r} holds {beside} and {len(archives)} archives ({archives[0]}); name the one or the "
+            "other, or move one away"
+        )
     if tables and pictures:
         raise ValueError(
             f"source.path: {path!r} holds {pictures} pictures and {len(tables)} Parquet files ({tables[0]}); name "
@@ -101,6 +164,12 @@ def _folder(path: str, digest: str, label_column: str | None) -> Tables:
         return _pictures(path, digest, label_column)
     splits = by_split(tables, path, tables=True)
     return Tables({split: _parquet([places[n] for n in names], digest) for split, names in splits.items()})
+
+
+def _tables(places: Mapping[str, str]) -> dict[str, str]:
+    """Of files, those that are Parquet and say nothing of pictures beside them."""
+    found = (n for n in places if n.lower().endswith(".parquet") and n.rpartition("/")[2] not in METADATA)
+    return {name: places[name] for name in found}
 
 
 def _parquet(files: list[str], digest: str) -> Dataset:
@@ -116,12 +185,29 @@ def _pictures(path: str, digest: str, label_column: str | None) -> Tables:
         if not pictures:
             raise ValueError(f"source.path: no pictures in {path!r} ({_contents(shelf)})")
         sized = [name for name in pictures if shelf.sizes[name] <= LARGEST]
-        splits = by_split(sized, path)
+        splits = _splits(shelf, sized, path)
         told, missing = beside(shelf, sized, label_column)
-        labels = told or classes(splits)
+        labels = told or _classes(shelf, splits)
     parts = {split: _table(path, digest, names, labels, label_column or LABEL) for split, names in splits.items()}
     left_out = Counter(too_large=len(pictures) - len(sized), missing=missing)
     return Tables(parts, +left_out)
+
+
+def _splits(shelf: Shelf, pictures: list[str], path: str) -> dict[str, list[str]]:
+    """Names by split. Of several tars the tars' own names tell it, as in `train-000000.tar`."""
+    if not isinstance(shelf, Shards):
+        return by_split(pictures, path)
+    told = by_split(shelf.shards, path, tables=True)
+    return {split: [name for name in pictures if shelf.shard(name) in shards] for split, shards in told.items()}
+
+
+def _classes(shelf: Shelf, splits: Mapping[str, list[str]]) -> dict[str, str | None]:
+    """Classes by folders. Which tar a picture is in tells none."""
+    if not isinstance(shelf, Shards):
+        return classes(dict(splits))
+    names = [name for found in splits.values() for name in found]
+    inner = classes({ALL: [shelf.inner(name) for name in names]})
+    return {name: inner[shelf.inner(name)] for name in names} if inner else {}
 
 
 def _contents(shelf: Shelf) -> str:

@@ -48,6 +48,16 @@ class Sdf(FileSource):
     def entries(self) -> int:
         return min(len(self._records()), self.limit or 10**9)
 
+    def peek(self) -> list[str]:
+        from rdkit import Chem, rdBase
+
+        first = self._records()[: self.PEEK]
+        with rdBase.BlockLogs():
+            lost = sum(Chem.MolFromMolBlock(record.decode(errors="replace")) is None for record in first)
+        if not first:
+            return [f"source.path: {self.path!r} holds no record"]
+        return [f"source.path: {lost} of the first {len(first)} records do not parse"] if lost else []
+
     def load(self) -> Loaded:
         from rdkit import Chem, rdBase
 
@@ -104,6 +114,9 @@ class Npz(FileSource):
 
     def entries(self) -> int:
         return min(len(self._arrays()["n_atoms"]), self.limit or 10**9)
+
+    def peek(self) -> list[str]:
+        return [] if len(self._arrays()["n_atoms"]) else [f"source.path: {self.path!r} holds no molecule"]
 
     def load(self) -> Loaded:
         arrays = self._arrays()

@@ -99,11 +99,26 @@ class Smiles(SmilesSource):
     def digest(self) -> str:
         return digest(self.column.encode() + b"\n" + content(self.path))
 
+    def peek(self) -> list[str]:
+        from rdkit import Chem, rdBase
+
+        words = self._column(self.PEEK)
+        with rdBase.BlockLogs():
+            lost = sum(not word.strip() or Chem.MolFromSmiles(word) is None for word in words)
+        if not words:
+            return [f"source.path: {self.path!r} holds no row"]
+        return [f"source.path: {lost} of the first {len(words)} SMILES do not parse"] if lost else []
+
     def words(self) -> list[str]:
+        return self._column()
+
+    def _column(self, rows: int | None = None) -> list[str]:
+        """The column, or its first rows."""
         import pandas as pd
 
         try:
-            frame = pd.read_csv(io.BytesIO(content(self.path)), dtype=str, keep_default_na=False)
+            data = io.BytesIO(content(self.path))
+            frame = pd.read_csv(data, dtype=str, keep_default_na=False, nrows=rows)
         except (ValueError, UnicodeDecodeError) as problem:
             if str(problem).startswith("source."):
                 raise

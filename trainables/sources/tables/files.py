@@ -37,8 +37,13 @@ class TableFile(TableSource):
         return self.path.lower().endswith(".parquet")
 
     def read(self) -> Table:
-        content_digest(self.path)  # refuses a file that is not there
-        frame = self._frame()
+        return self._divided(self._frame())
+
+    def peek(self) -> list[str]:
+        rows = self._divided(self._frame(self.PEEK)).target
+        return [] if len(rows) else [f"source.path: {self.path!r} holds no row"]
+
+    def _divided(self, frame: pd.DataFrame) -> Table:
         names = [str(name) for name in frame.columns]
         absent = [name for name in (self.target, *self.drop) if name not in names]
         if absent:
@@ -46,14 +51,16 @@ class TableFile(TableSource):
             raise ValueError(f"source.{place}: no column {absent[0]!r} among {', '.join(names)}")
         return Table(frame.drop(columns=[self.target, *self.drop]), frame[self.target], self.target)
 
-    def _frame(self) -> pd.DataFrame:
+    def _frame(self, rows: int | None = None) -> pd.DataFrame:
+        """All rows, or the first of a CSV."""
         import fsspec
         import pandas as pd
 
+        content_digest(self.path)  # refuses a file that is not there
         form = "parquet" if self._parquet else "CSV"
         try:
             with fsspec.open(self.path, "rb", compression="infer") as file:
-                return pd.read_parquet(file) if self._parquet else pd.read_csv(file, skipinitialspace=True)
+                return pd.read_parquet(file) if self._parquet else pd.read_csv(file, skipinitialspace=True, nrows=rows)
         except (OSError, ValueError, ImportError) as problem:  # pandas' and Arrow's own errors are ValueErrors
             reason = (str(problem) or type(problem).__name__).strip().splitlines()[0]
             raise ValueError(f"source.path: {self.path!r} can't be read as {form} ({reason})") from problem

@@ -54,6 +54,10 @@ class Blend(TextSource):
     def digest(self) -> str:
         return hashlib.sha256(f"{self.real.digest()} {self.foreign.digest()}".encode()).hexdigest()[:32]
 
+    def peek(self) -> list[str]:
+        found = ((name, line) for name in ("real", "foreign") for line in getattr(self, name).notes())
+        return [f"source.{name}.{line.removeprefix('source.')}" for name, line in found]
+
     def read(self) -> Mapping[str, Iterable[str]]:
         parts = self._divided()
         held_out = {_mark(text) for name in ("test", "validation") for text in parts[name]}

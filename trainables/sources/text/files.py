@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import islice
 from typing import IO, Any, ClassVar, Literal
 
 from pydantic import Field
@@ -64,6 +65,15 @@ class TextFile(TextSource):
         if self.test_path is None:
             return {ALL: self._documents(self.path)}
         return {"train": self._documents(self.path), "test": self._documents(self.test_path, alone=False)}
+
+    def peek(self) -> list[str]:
+        found = []
+        for path in (self.path, self.test_path):
+            first = [] if path is None else list(islice(self._documents(path, alone=path == self.path), self.PEEK))
+            if path is not None and not any(text.strip() for text in first):
+                what = f"the first {len(first)} documents are empty" if first else "holds no document"
+                found.append(f"source.path: {path!r}: {what}")
+        return found
 
     def _documents(self, path: str, alone: bool = True) -> Iterator[str]:
         content_digest(path)  # refuses a file that is not there
