@@ -7,6 +7,7 @@ they fit into a minute: a recursion of wide regressions or of kernel estimates c
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +18,7 @@ from trainables import Cell, run
 
 GENERATIONS = 100
 ROUNDS = 3
+FEATURES = {"kind": "random_features", "dim": 50, "width": 25, "features": "shared"}
 LOGISTIC = {"kind": "glm", "source": {"kind": "simulated", "dim": 10}}
 
 
@@ -36,7 +38,34 @@ def claims() -> list[Ratio]:
         _claim(
             LOGISTIC, 300, 1000, _logistic_again, "scikit-learn LogisticRegression on the pool", 100, generations=50
         ),
+        _claim(FEATURES, 300, 200, _ridge_again, "scikit-learn Ridge on the pool's features", 20, generations=50),
+        *(_members(replicates) for replicates in (100, 1000)),
     ]
+
+
+def _members(replicates: int) -> Ratio:
+    """Three linear models in a ring beside one, in processor time: a ratio of 1 is four times one."""
+    fields = {"family": {"kind": "linear", "dim": 10}, "policy": {"kind": "accumulate"}, "rows": 100}
+    one = Cell.model_validate(fields | {"generations": 20, "replicates": replicates})
+    ring = Cell.model_validate(one.model_dump() | {"population": {"models": 3, "graph": "ring"}})
+    for cell in (one, ring):
+        list(run(cell.model_copy(update={"generations": 2})))
+    turns = [(_processor(ring), 4 * _processor(one)) for _ in range(5)]
+    return Ratio(
+        "population of three linear models in a ring, dim 10, 100 rows, 20 generations",
+        "four times one model",
+        1.0,
+        tuple(three for three, _ in turns),
+        tuple(four for _, four in turns),
+        f"replicates at once: {replicates}",
+        "CPU s",
+    )
+
+
+def _processor(cell: Cell) -> float:
+    started = time.process_time()
+    list(run(cell))
+    return time.process_time() - started
 
 
 def _claim(
@@ -153,6 +182,26 @@ def _density_again(cell: Cell) -> list[tuple[float, float]]:
         model = KernelDensity(bandwidth=0.1).fit(pool)
         figures.append((model.score(held) / len(held), float(np.trace(np.cov(pool.T)))))
         pool = np.concatenate([pool, model.sample(cell.rows, random_state=n)])
+    return figures
+
+
+def _ridge_again(cell: Cell) -> list[tuple[float, float]]:
+    """Ridge on random features of all rows each generation, inputs drawn anew; excess risk and norm of the predictor."""
+    from sklearn.linear_model import Ridge
+
+    family: Any = cell.family
+    rng, dim, rows = np.random.default_rng(0), family.dim, cell.rows
+    root, truth = np.sqrt(family.spectrum), np.sqrt(family.energy / family.spectrum) * rng.choice((-1, 1), dim)
+    project = rng.standard_normal((dim, family.width)) / np.sqrt(family.width)
+    pool_x, pool_y = np.empty((cell.generations * rows, family.width)), np.empty(cell.generations * rows)
+    weights, figures = truth, []
+    for n in range(cell.generations):
+        here, x = slice(n * rows, (n + 1) * rows), rng.standard_normal((rows, dim)) * root
+        pool_x[here], pool_y[here] = x @ project, x @ weights + family.noise * rng.standard_normal(rows)
+        fit = Ridge(alpha=family.penalty * here.stop, fit_intercept=False).fit(pool_x[: here.stop], pool_y[: here.stop])
+        weights = project @ fit.coef_
+        error = (weights - truth) * root
+        figures.append((float(error @ error), float(np.linalg.norm(weights * root))))
     return figures
 
 

@@ -48,9 +48,15 @@ class RealisedDraw:
     index: np.ndarray | None
     weight: float
 
-    @cached_property
+    @property
     def rows(self) -> int:
         """Rows this part adds to the corpus (of each replicate)."""
+        if self.index is None and len(self.batches) == 1:  # most are so in a population, and are asked for often
+            return self.batches[0].rows
+        return self._rows
+
+    @cached_property
+    def _rows(self) -> int:
         return sum(b.rows for b in self.batches) if self.index is None else int(self.index.shape[-1])
 
     @cached_property

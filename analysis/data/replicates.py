@@ -60,3 +60,27 @@ def values_of(cell: Cell, generations: int, store: Store) -> dict[str, np.ndarra
     names: Iterable[str] = set.intersection(*(set(t) for t in tensors))
     stacked = {name: np.stack([t[name] for t in tensors], axis=1) for name in names}
     return {name: values for name, values in stacked.items() if values.shape == (cell.replicates, generations)}
+
+
+def forgetting_times(frame: pd.DataFrame, store: Store) -> pd.DataFrame:
+    """Generations until one category is left, of each recursion of `discrete`.
+
+    Args:
+        frame: as `analysis.load` gives it.
+        store: where the records are.
+
+    Returns:
+        Columns config, policy, seed, replicate, time, forgotten: the first generation whose model has one category, and
+        whether there was one; else the last generation, at which the time is censored.
+    """
+    import pandas as pd
+
+    rows = []
+    last = frame[frame["family"] == "discrete"].sort_values("generation").drop_duplicates("cell", keep="last")
+    for cell in last.to_dict("records"):
+        values = values_of(parse(cell["cell_config"]), int(cell["generation"]), store).get("surviving_categories")
+        for replicate, left in enumerate(() if values is None else values == 1):
+            forgotten = bool(left.any())
+            time = int(left.argmax()) + 1 if forgotten else len(left)
+            rows.append((cell["config"], cell["policy"], int(cell["seed"]), replicate, time, forgotten))
+    return pd.DataFrame(rows, columns=["config", "policy", "seed", "replicate", "time", "forgotten"])

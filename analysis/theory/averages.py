@@ -92,7 +92,7 @@ class _Recursion:
         self._variance = np.zeros(width)
         self._used = 0
         self._innovations: dict[tuple[Source, int], int] = {}
-        self._sums: dict[int, _Sum] = {}
+        self._sums: dict[tuple[int, int], _Sum] = {}
 
     def advance(self, shares: tuple[Share, ...]) -> None:
         """One more generation."""
@@ -136,9 +136,10 @@ class _Recursion:
         return mean, second
 
     def _sum(self, terms: tuple[tuple[Source, int], ...], place: int) -> _Sum:
-        """Over sources and the rows taken of each. Where the share at this place of the last corpus was its first part,
-        as in a pool that grows, it goes on from there."""
-        total = self._sums.get(place)
+        """Over sources and the rows taken of each. Where the share at this place of the member's last corpus was its
+        first part, as in a pool that grows, it goes on from there."""
+        whose = (len(self.error) % self.past.members, place)
+        total = self._sums.get(whose)
         if total is None or terms[: len(total.terms)] != total.terms:
             total = _Sum((), np.zeros_like(self._variance), 0.0)
         mean, second = total.mean.copy(), total.second
@@ -148,8 +149,8 @@ class _Recursion:
                 second += rows * self._second(source)
                 if isinstance(source, int):
                     mean += rows * self._means[source]
-        self._sums[place] = _Sum(terms, mean, second)
-        return self._sums[place]
+        self._sums[whose] = _Sum(terms, mean, second)
+        return self._sums[whose]
 
     def _within(self, share: Share, mean: np.ndarray, second: float) -> float:
         """Expected variance of the rows of a share's union."""

@@ -37,7 +37,7 @@ def probabilities(family: Any) -> np.ndarray:
 
 def curves(family: Any, rows: int, past: History) -> list[Curve]:
     """`test_loss` = ‖p̂ − p‖² and `gini_simpson` = 1 − Σp̂², for unsmoothed frequencies and an unbiased sampler; under
-    `replace` on few rows, `surviving_categories` too."""
+    `replace` on few rows, `surviving_categories` and `forgotten` too."""
     if family.smoothing or any(lam != 1 for lam in past.bias.values()):
         return []
     diversity = 1 - float((probabilities(family) ** 2).sum())
@@ -54,5 +54,8 @@ def curves(family: Any, rows: int, past: History) -> list[Curve]:
 def _survivors(family: Any, rows: int, past: History) -> list[Curve]:
     if rows > drift.LARGEST or not past.only_latest() or any(past.sizes[n] != rows for n in range(len(past.corpora))):
         return []
-    values = drift.survivors(probabilities(family), rows, len(past.corpora))
-    return [Curve("surviving_categories", tuple(values.tolist()), "each category's own chain; Wright 1931")]
+    chances, generations, source = probabilities(family), len(past.corpora), "each category's own chain; Wright 1931"
+    return [
+        Curve("surviving_categories", tuple(drift.survivors(chances, rows, generations).tolist()), source),
+        Curve("forgotten", tuple(drift.one_left(chances, rows, generations).tolist()), source),
+    ]

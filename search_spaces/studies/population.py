@@ -29,8 +29,8 @@ def population_gaussian() -> Study:
 
 def population_language() -> Study:
     """Three small GPT-2 on Python's own documentation, apart and feeding each other."""
-    cell: dict[str, Any] = {"family": {"kind": "language", "size": "0.1M"}, "rows": 150, "generations": 4}
-    return _study("language", "three small language models that feed each other", cell)
+    cell: dict[str, Any] = {"family": {"kind": "language", "size": "0.1M"}, "rows": 100, "generations": 3}
+    return _study("language", "three small language models that feed each other", cell, Grid(values=(0, 1)))
 
 
 def population_falsify() -> Study:
@@ -52,9 +52,9 @@ def population_falsify() -> Study:
     )
 
 
-def _study(name: str, says: str, cell: dict[str, Any]) -> Study:
+def _study(name: str, says: str, cell: dict[str, Any], seeds: Grid = SEEDS) -> Study:
     population = {"models": 3, "real": "own"}
-    graph = {"population.graph": Grid(values=GRAPHS), "seed": SEEDS}
+    graph = {"population.graph": Grid(values=GRAPHS), "seed": seeds}
     closed = Block(
         name="closed", cell=cell | {"population": population}, space=graph | {"policy.kind": REPLACE_ACCUMULATE}
     )

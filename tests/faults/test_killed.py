@@ -43,6 +43,24 @@ def test_a_process_killed_anywhere_costs_at_most_the_running_step(crew: Crew, pl
     assert len([path for path in half if path.startswith("model/")]) <= 3
 
 
+REGRESSIONS = [
+    ({"kind": "glm"}, "fit"),
+    ({"kind": "glm", "link": "poisson"}, "sample"),
+    ({"kind": "random_features"}, "fit"),
+    ({"kind": "random_features"}, "sample"),
+]
+
+
+@pytest.mark.parametrize(("family", "place"), REGRESSIONS, ids=["glm", "poisson", "features", "features' labels"])
+def test_a_killed_regression_goes_on_where_it_was(crew: Crew, family: dict[str, str], place: str):
+    cells = [a_cell("accumulate", 3, family=family, rows=60, replicates=20)]
+    status, _, _ = crew.run(cells, die={"at": place, "nth": 2})
+    assert status == -signal.SIGKILL
+    status, records, _ = crew.run(cells)
+    assert (status, records) == (0, undisturbed(cells))
+    assert crew.repeated == 1
+
+
 def test_a_process_killed_again_and_again_still_gets_there(crew: Crew):
     cells = [a_cell("accumulate", 5), a_cell("replace", 5)]
     kills = 0

@@ -13,6 +13,7 @@ It prints the records of its cells, one JSON text a line, without their wall tim
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import signal
@@ -23,9 +24,16 @@ from collections.abc import Callable
 from typing import Any
 
 from trainables import Cell, CellFailed, run
-from trainables.families.closed_form.gaussian import Gaussian
 from trainables.store import StoreError, leases
 from trainables.store.backend import LocalPlace
+
+CLOSED = "trainables.families.closed_form"
+FAMILIES = {
+    "gaussian": f"{CLOSED}.gaussian:Gaussian",
+    "glm": f"{CLOSED}.glm.family:Glm",
+    "random_features": f"{CLOSED}.features.family:RandomFeatures",
+}
+"""Whose fits and samples are watched."""
 
 arrivals: Counter[str] = Counter()
 
@@ -38,10 +46,16 @@ def arrive(place: str, die: dict[str, Any]) -> None:
 
 
 def computing(orders: dict[str, Any], what: str) -> None:
-    """Wrap a family's method: log, take time, perhaps die in the middle."""
-    plain = getattr(Gaussian, what)
+    """Wrap a method of the cells' families: log, take time, perhaps die in the middle."""
+    for kind in {cell["family"]["kind"] for cell in orders["cells"]} & set(FAMILIES):
+        module, _, name = FAMILIES[kind].partition(":")
+        _wrap(getattr(importlib.import_module(module), name), orders, what)
 
-    def wrapped(self: Gaussian, *arguments: Any) -> Any:
+
+def _wrap(family: Any, orders: dict[str, Any], what: str) -> None:
+    plain = getattr(family, what)
+
+    def wrapped(self: Any, *arguments: Any) -> Any:
         key = next(a for a in arguments if hasattr(a, "child")).key
         with open(orders["log"], "a") as log:
             log.write(f"{what} {key} {os.getpid()}\n")
@@ -52,7 +66,7 @@ def computing(orders: dict[str, Any], what: str) -> None:
         time.sleep(orders.get("pause", 0.0) / 2)
         return plain(self, *arguments)
 
-    setattr(Gaussian, what, wrapped)
+    setattr(family, what, wrapped)
 
 
 def committing(die: dict[str, Any]) -> None:

@@ -44,7 +44,7 @@ GAUSSIAN, DISCRETE, KDE = {"kind": "gaussian"}, {"kind": "discrete"}, {"kind": "
         (GAUSSIAN, "replace", {"trace_ratio", "mean_sq_error", "test_loss", "nll", "log_det_ratio"}),
         (GAUSSIAN, "detector_weighted", set()),
         (GAUSSIAN, "curated", set()),
-        (DISCRETE, "replace", {"test_loss", "gini_simpson", "surviving_categories"}),
+        (DISCRETE, "replace", {"test_loss", "gini_simpson", "surviving_categories", "forgotten"}),
         (DISCRETE, "replace_multiple", {"test_loss", "gini_simpson"}),
         (DISCRETE, "accumulate", {"test_loss", "gini_simpson"}),
         (DISCRETE, {"kind": "replace", "bias": 0.5}, set()),

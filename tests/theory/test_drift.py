@@ -5,7 +5,7 @@ import pytest
 
 from analysis.theory import drift
 from analysis.theory.discrete import probabilities
-from trainables import Cell
+from trainables import Cell, run
 from trainables.recursion import Recursion
 from trainables.store import MemoryStore
 
@@ -46,6 +46,18 @@ def test_survivors_and_the_chance_of_one(measured):
     real = probabilities(cell.family)
     assert within(left, drift.survivors(real, ROWS, GENERATIONS))
     assert within((left == 1) * 1.0, drift.one_left(real, ROWS, GENERATIONS))
+
+
+def test_records_tell_who_has_forgotten_beside_its_law():
+    settings = {"family": {"kind": "discrete", "categories": 6}, "policy": {"kind": "replace"}, "rows": ROWS}
+    cell = Cell.model_validate(settings | {"generations": 30, "replicates": REPLICATES, "seed": 1})
+    shares = []
+    for record in run(cell):
+        found, exact = record.metrics["forgotten"], record.metrics["theory_forgotten"]
+        assert abs(found - exact) <= 4 * record.metrics["forgotten_se"] + 4 / REPLICATES, record.generation
+        shares.append(found)
+    assert shares == sorted(shares), "what is forgotten never comes back"
+    assert 0 < shares[5] < shares[-1]
 
 
 def test_the_forgetting_time_is_exact(measured):

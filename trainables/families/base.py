@@ -225,6 +225,11 @@ class FamilyConfig(Config, ABC):
         """Real training rows the source holds, None for endless. May read the data."""
         return None
 
+    def derived(self, replicates: Mapping[str, np.ndarray]) -> dict[str, float]:
+        """Metrics that follow from what a record holds of each replicate, [replicates] by name. They are worked out
+        when a record is read, and not stored: no key changes where one is added."""
+        return {}
+
     @classmethod
     def tiny(cls) -> tuple[FamilyConfig, int]:
         """A config and a number of rows that fit, sample and evaluate in well under a second, embedded data only.

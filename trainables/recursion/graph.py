@@ -5,7 +5,7 @@ Provenance, lifetimes, removal, cost and the generation loop all read these node
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -49,6 +49,29 @@ class Node:
     def provenance(self) -> dict[str, str]:
         """Its parents as a store keeps them: role -> "kind/key"."""
         return {role: f"{parent.kind}/{parent.key}" for role, parent in self.parents.items()}
+
+    @property
+    def provenance_later(self) -> Mapping[str, str]:
+        """The same, derived when it is first read: what is stored already needs none."""
+        return _Provenance(self)
+
+
+class _Provenance(Mapping[str, str]):
+    def __init__(self, node: Node) -> None:
+        self._node = node
+
+    @cached_property
+    def _names(self) -> dict[str, str]:
+        return self._node.provenance
+
+    def __getitem__(self, role: str) -> str:
+        return self._names[role]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
 
 
 class Graph:

@@ -148,7 +148,7 @@ class Recursion:
 
     def once(self, node: Node, make: Callable[[], Payload]) -> Payload:
         """The artifact of a node as the store holds it, made where it is missing; raises as `Store.once` does."""
-        return self.store.once(node.kind, node.key, make, node.provenance)
+        return self.store.once(node.kind, node.key, make, node.provenance_later)
 
     def record(self, generation: int) -> Record:
         """The record of a generation.
@@ -208,7 +208,7 @@ class Recursion:
             f"theory_{name}": float(c[generation - 1]) for name, c in self._theory.items() if generation <= len(c)
         }
         fields = {name: held[name] for name in Record.model_fields if name in held}
-        metrics = finite(held["metrics"] | theory)
+        metrics = finite(held["metrics"] | self.cell.family.derived(payload.tensors) | theory)
         return Record.model_validate(fields | {"generation": generation, "metrics": metrics})
 
     def model(self, generation: int) -> Payload:

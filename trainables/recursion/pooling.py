@@ -33,9 +33,10 @@ def weight_by_member(draws: Iterable[tuple[Feed, Mapping[int, float]]]) -> dict[
     """
     found: dict[str, float] = {}
     for draw, held in draws:
+        source, weight = str(draw.source), draw.weight
         for number, rows in held.items():
-            whose = "real" if number <= 0 else str(draw.source)
-            found[whose] = found.get(whose, 0.0) + rows * draw.weight
+            whose = "real" if number <= 0 else source
+            found[whose] = found.get(whose, 0.0) + rows * weight
     total = sum(found.values())
     return {whose: weight / total for whose, weight in sorted(found.items())}
 

@@ -6,6 +6,7 @@ Rows exist on demand, a random order of the counts, wherever a policy looks at s
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import ClassVar, Literal
@@ -56,6 +57,7 @@ class DiscreteConfig(FamilyConfig):
         Metric("gini_simpson", "diversity, 1 − Σp²", worse=-1, role="spread", judged=True),
         Metric("entropy", "entropy of frequencies", "nats", worse=-1, role="spread"),
         Metric("surviving_categories", "categories that are left", worse=-1, role="tail"),
+        Metric("forgotten", "share of recursions with one category left", worse=1),
         Metric("missing_mass", "real mass of lost categories", worse=1),
         Metric("tail_mass_ratio", "mass of the real tail, fitted over true", when="where the tail is not empty"),
         Metric("total_variation", "total variation distance", worse=1),
@@ -85,6 +87,15 @@ class DiscreteConfig(FamilyConfig):
         """Statistics cost the same whatever the rows; what is given here is that cost per row."""
         work = 10.0 * self.categories / rows
         return Cost(self.categories, work, work, 4.0 * self.categories / rows)
+
+    def derived(self, replicates: Mapping[str, np.ndarray]) -> dict[str, float]:
+        """`forgotten`, the share of recursions of whose model one category is left. Where the latest batches are all
+        that models see, none comes back, and it is the law of the forgetting time."""
+        if "surviving_categories" not in replicates:
+            return {}
+        left = replicates["surviving_categories"] == 1
+        error = {"forgotten_se": float(left.std(ddof=1) / math.sqrt(len(left)))} if len(left) > 1 else {}
+        return {"forgotten": float(left.mean())} | error
 
     def build(self, world: World) -> Discrete:
         return Discrete(self, world)

@@ -1,0 +1,36 @@
+"""What is read of each replicate: forgetting times, censored where a recursion has not forgotten yet."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from analysis.data.replicates import forgetting_times
+from search_spaces import Block, Grid, Study
+from search_spaces.expansion import expand
+from sweep.reporting.report import stored
+from sweep.scheduling import Board
+from tests.support.toys import drain
+from trainables.recursion import Recursion
+from trainables.store import MemoryStore
+
+
+def test_forgetting_times_are_those_of_each_recursion_and_censored_at_the_end() -> None:
+    cell = {"family": {"kind": "discrete", "categories": 4}, "rows": 5, "generations": 8, "replicates": 30}
+    space = {"policy.kind": Grid(values=("replace", "accumulate"))}
+    study, store = Study(name="s", blocks=(Block(cell=cell, space=space),)), MemoryStore()
+    board = Board(store)
+    board.admit(expand(study))
+    drain(board, store)
+    times = forgetting_times(stored(study, board, store), store)
+    assert len(times) == 60
+    for job in board.jobs.values():
+        steps = Recursion(job.cell, store).steps
+        records = [store.get("record", steps.step(n).record) for n in range(1, 9)]
+        left = np.stack([record.tensors["surviving_categories"] for record in records if record is not None], axis=1)
+        found = times[times["policy"] == job.cell.policy.kind]
+        for replicate, one in enumerate(found.sort_values("replicate").to_dict("records")):
+            first = np.flatnonzero(left[replicate] == 1)
+            assert (one["time"], one["forgotten"]) == ((first[0] + 1, True) if len(first) else (8, False))
+    shares = times.groupby("policy")["forgotten"].mean()
+    assert 0 < shares["replace"] < 1, "some are censored"
+    assert shares["accumulate"] < shares["replace"]
