@@ -186,7 +186,7 @@ def _density_again(cell: Cell) -> list[tuple[float, float]]:
 
 
 def _ridge_again(cell: Cell) -> list[tuple[float, float]]:
-    """Ridge on random features of all rows each generation, inputs drawn anew; excess risk and norm of the predictor."""
+    """Ridge on random features of all rows each generation, inputs drawn anew; excess risk and norm of the fit."""
     from sklearn.linear_model import Ridge
 
     family: Any = cell.family

@@ -75,6 +75,19 @@ def suspicion(columns: Mapping[str, str], frame: pd.DataFrame | None = None) -> 
     return "" if frame is None else _falling(theirs, frame)
 
 
+def spacing(frame: pd.DataFrame) -> str:
+    """Says so where generations are numbered in steps: growth is then per label, not per fit; empty elsewhere.
+
+    Args:
+        frame: what was read.
+    """
+    gaps = np.diff(np.unique(frame["generation"].to_numpy()))
+    if len(gaps) == 0 or gaps.min() == 1:
+        return ""
+    steps = f"in steps of {gaps[0]}" if len(set(gaps)) == 1 else f"in steps of {gaps.min()} to {gaps.max()}"
+    return f"generation: numbered {steps}; verdicts do not depend on it, growth is per number and not per fit"
+
+
 def _falling(name: str, frame: pd.DataFrame) -> str:
     values = frame.loc[np.isfinite(frame["test_loss"]), ["cell", "generation", "test_loss"]].sort_values("generation")
     low, high = values["test_loss"].min(), values["test_loss"].max()
@@ -121,6 +134,11 @@ def read(
     table = table[table["test_loss"].notna() & table["generation"].notna()]
     if table.empty:
         raise ValueError(f"test_loss: {Path(path).name} has no row with a number")
+    broken = table.loc[table["generation"] % 1 != 0, "generation"]
+    if len(broken):
+        raise ValueError(
+            f"generation: {broken.iloc[0]:g} is no whole number; map what counts fits of one model after another"
+        )
     table["generation"] = table["generation"].astype(np.int64) - int(table["generation"].min()) + 1
     return frames.arrange(_complete(table.reset_index(drop=True), study or Path(path).stem))
 

@@ -34,7 +34,7 @@ def report(path: str, columns: Sequence[str], worse: str, workspace: Workspace, 
     import pandas as pd
 
     import analysis
-    from analysis.data import parse_columns, suspicion
+    from analysis.data import parse_columns, spacing, suspicion
     from analysis.report import build_report
 
     name = Path(path).name.partition(".")[0]
@@ -43,6 +43,8 @@ def report(path: str, columns: Sequence[str], worse: str, workspace: Workspace, 
         frame = analysis.load(path, columns=mapping, worse=worse)
         if worse == "higher" and (why := suspicion(mapping, frame)):
             say(f"warning: {why}")
+        if told := spacing(frame):
+            say(f"note: {told}")
         folder = _folder(workspace, name, Path(path).absolute())
         words = [part for pair in columns for part in ("--column", pair)]
         words += ["--worse", worse] if worse != "higher" else []

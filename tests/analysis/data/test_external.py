@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 import analysis
-from analysis.data import IDENTITY, parse_columns, suspicion
+from analysis.data import IDENTITY, parse_columns, spacing, suspicion
 from analysis.verdicts.paired import differences
 from analysis.verdicts.robustness import assess
 
@@ -228,6 +228,29 @@ def test_values_that_suggest_more_is_better_are_told(tmp_path: Path, start: floa
     found = suspicion(mapping, analysis.load(tmp_path / "runs.csv", columns=mapping))
     assert (said in found) if said else not found
     assert not found or found.endswith(", say --worse lower")
+
+
+def numbered(path: Path, step: float) -> pd.DataFrame:
+    rng = np.random.default_rng(0)
+    rows = [(n * step, 1 + 0.16 * n + 0.02 * rng.standard_normal(), "replace", s) for s in range(8) for n in range(10)]
+    pd.DataFrame(rows, columns=["generation", "test_loss", "policy", "seed"]).to_csv(path, index=False)
+    return analysis.load(path)
+
+
+def test_verdicts_do_not_depend_on_how_generations_are_numbered(tmp_path: Path) -> None:
+    frames = {step: numbered(tmp_path / "runs.csv", step) for step in (1, 10, 100)}
+    tables = {step: assess(frame).iloc[0] for step, frame in frames.items()}
+    assert {(row["verdict"], round(row["ratio"], 9)) for row in tables.values()} == {
+        ("collapses", round(tables[1]["ratio"], 9))
+    }
+    assert tables[100]["growth"] == pytest.approx(tables[1]["growth"] / 100)
+    assert spacing(frames[1]) == ""
+    assert spacing(frames[100]).startswith("generation: numbered in steps of 100; ")
+
+
+def test_generations_are_whole_numbers(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"^generation: 0\.1 is no whole number"):
+        numbered(tmp_path / "runs.csv", 0.1)
 
 
 def test_a_loss_that_is_no_number_is_divergence_and_an_empty_place_is_not(tmp_path: Path) -> None:
