@@ -28,11 +28,9 @@ def summarise(
     lost = int((~np.isfinite(loss)).sum())
     if lost:
         raise Diverged(f"the held-out loss is not finite in {lost} of {len(loss)} replicates")
-    metrics: dict[str, float] = {}
     with np.errstate(over="ignore", invalid="ignore"):
-        for name, value in values.items():
-            metrics |= _figures(name, value, quantiles=name in spread)
-        mean = metrics.pop("test_loss")
+        metrics = _figures(values, spread)
+    mean = metrics.pop("test_loss")
     return Evaluation(mean, metrics | dict(extra or {}), dict(values))
 
 
@@ -40,16 +38,24 @@ def figures(values: Mapping[str, float | np.ndarray]) -> dict[str, float]:
     """Metrics of which some are every replicate's value, [replicates], as means and standard errors."""
     found: dict[str, float] = {}
     for name, value in values.items():
-        found |= _figures(name, np.atleast_1d(value), quantiles=False)
+        found |= _figures({name: np.atleast_1d(value)}, ())
     return found
 
 
-def _figures(name: str, values: np.ndarray, *, quantiles: bool) -> dict[str, float]:
-    figures = {name: float(values.mean())}
-    if len(values) > 1:
-        figures[f"{name}_se"] = float(values.std(ddof=1) / np.sqrt(len(values)))
-        if quantiles:
-            figures |= {f"{name}_{label}": float(q) for label, q in zip(QUANTILES, _quantiles(values), strict=True)}
+def _figures(values: Mapping[str, np.ndarray], spread: Collection[str]) -> dict[str, float]:
+    """Means, standard errors and quantiles of all metrics, which are worked out side by side."""
+    table = np.stack([np.asarray(value, dtype=float) for value in values.values()])
+    count, figures = table.shape[1], dict[str, float]()
+    means = table.mean(axis=1).tolist()
+    errors = (table.std(axis=1, ddof=1) / np.sqrt(count)).tolist() if count > 1 else []
+    for place, (name, value) in enumerate(values.items()):
+        figures[name] = means[place]
+        if count > 1:
+            figures[f"{name}_se"] = errors[place]
+            if name in spread:
+                figures |= {
+                    f"{name}_{label}": q for label, q in zip(QUANTILES, _quantiles(value).tolist(), strict=True)
+                }
     return figures
 
 

@@ -16,6 +16,8 @@ from trainables.lineage import make_key
 from trainables.policies import FRESH, Draw, Recipe
 from trainables.population import Feed
 
+_KEPT = 8
+"""Draws whose batches are remembered."""
 POOLED = 1
 """Raised when the pooled record of a population measures something more."""
 
@@ -71,6 +73,7 @@ class Steps:
         self._steps: dict[int, Step] = {}
         self._batches: dict[int, BatchStep] = {}
         self._reported: dict[int, Step] = {}
+        self._drawn: dict[int, tuple[Draw, list[BatchStep]]] = {}
         self._sizes, self._recipe = cell.batch_sizes, cell.recipe
         if cell.population is not None:
             self._sizes, self._recipe = cache(cell.batch_sizes), cache(cell.recipe)
@@ -81,7 +84,7 @@ class Steps:
     def _beside(self, member: int) -> Steps:
         """The steps of another member."""
         other = copy(self)
-        other.member, other._steps, other._batches, other._reported = member, {}, {}, {}
+        other.member, other._steps, other._batches, other._reported, other._drawn = member, {}, {}, {}, {}
         return other
 
     @cached_property
@@ -121,7 +124,15 @@ class Steps:
         return self.real(self.origin, rows)
 
     def drawn(self, draw: Draw) -> list[BatchStep]:
-        """The batches that a draw names."""
+        """The batches that a draw names. Fitting, provenance and audit of a generation ask for the same ones."""
+        known = self._drawn.get(id(draw))
+        if known is None or known[0] is not draw:
+            if len(self._drawn) >= _KEPT:
+                self._drawn.clear()
+            known = self._drawn[id(draw)] = draw, self._named(draw)
+        return known[1]
+
+    def _named(self, draw: Draw) -> list[BatchStep]:
         if draw.batches == (FRESH,):
             return [self.real(self.cell.rows + draw.start, draw.rows or 0, FRESH)]
         if isinstance(draw, Feed) and draw.source != self.member:

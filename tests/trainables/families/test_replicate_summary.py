@@ -35,3 +35,18 @@ def test_one_replicate_has_no_spread():
 def test_a_loss_that_is_not_finite_is_a_divergence():
     with pytest.raises(Diverged, match="not finite in 1 of 2"):
         summarise({"test_loss": np.array([1.0, np.inf])})
+
+
+@pytest.mark.parametrize("count", [1, 2, 9, 100, 129, 1000])
+def test_metrics_that_are_worked_out_side_by_side_are_those_of_each_to_the_last_digit(count):
+    rng = np.random.default_rng(count)
+    values = {
+        "test_loss": rng.random(count),
+        "large": 1e6 * rng.standard_normal(3 * count)[::3],
+        "whole": rng.integers(0, 9, count),
+    }
+    found = summarise(values).metrics
+    for name in ("large", "whole"):
+        assert found[name] == values[name].mean()
+        if count > 1:
+            assert found[f"{name}_se"] == values[name].std(ddof=1) / np.sqrt(count)
