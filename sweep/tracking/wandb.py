@@ -36,7 +36,7 @@ class WandbTracker(Ledger):
         entity, _, project = uri.partition("://")[2].rpartition("/")
         if not project:
             raise TrackingError(f"--tracking-uri {uri}: names no project; as in wandb://my-project")
-        self._where = {"project": project, **({"entity": entity} if entity else {})}
+        self._where: dict[str, Any] = {"project": project, **({"entity": entity} if entity else {})}
         self._study, self._folder = study.name, workspace.root / "wandb"
         self._memory = self._folder / f"{make_key('sent', uri=uri, study=study.name)[:16]}.jsonl"
         self._runs: dict[str, Any] = {}
