@@ -62,25 +62,27 @@ def values_of(cell: Cell, generations: int, store: Store) -> dict[str, np.ndarra
     return {name: values for name, values in stacked.items() if values.shape == (cell.replicates, generations)}
 
 
-def forgetting_times(frame: pd.DataFrame, store: Store) -> pd.DataFrame:
-    """Generations until one category is left, of each recursion of `discrete`.
+def times_until(frame: pd.DataFrame, store: Store, metric: str, value: float) -> pd.DataFrame:
+    """Generations until a figure of a recursion first has a value, as one category left is the forgetting time.
 
     Args:
         frame: as `analysis.load` gives it.
         store: where the records are.
+        metric: the figure's name; cells without it are left out.
+        value: what it has to be.
 
     Returns:
-        Columns config, policy, seed, replicate, time, forgotten: the first generation whose model has one category, and
-        whether there was one; else the last generation, at which the time is censored.
+        Columns config, policy, seed, replicate, time, reached: the first such generation, and whether there was one; else
+        the last generation, at which the time is censored.
     """
     import pandas as pd
 
     rows = []
-    last = frame[frame["family"] == "discrete"].sort_values("generation").drop_duplicates("cell", keep="last")
-    for cell in last.to_dict("records"):
-        values = values_of(parse(cell["cell_config"]), int(cell["generation"]), store).get("surviving_categories")
-        for replicate, left in enumerate(() if values is None else values == 1):
-            forgotten = bool(left.any())
-            time = int(left.argmax()) + 1 if forgotten else len(left)
-            rows.append((cell["config"], cell["policy"], int(cell["seed"]), replicate, time, forgotten))
-    return pd.DataFrame(rows, columns=["config", "policy", "seed", "replicate", "time", "forgotten"])
+    last = frame.sort_values("generation").drop_duplicates("cell", keep="last")
+    for cell in last[last[metric].notna()].to_dict("records") if metric in last else ():
+        values = values_of(parse(cell["cell_config"]), int(cell["generation"]), store).get(metric)
+        for replicate, there in enumerate(() if values is None else values == value):
+            reached = bool(there.any())
+            time = int(there.argmax()) + 1 if reached else len(there)
+            rows.append((cell["config"], cell["policy"], int(cell["seed"]), replicate, time, reached))
+    return pd.DataFrame(rows, columns=["config", "policy", "seed", "replicate", "time", "reached"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from analysis.data.replicates import forgetting_times
+from analysis.data.replicates import times_until
 from search_spaces import Block, Grid, Study
 from search_spaces.expansion import expand
 from sweep.reporting.report import stored
@@ -21,7 +21,7 @@ def test_forgetting_times_are_those_of_each_recursion_and_censored_at_the_end() 
     board = Board(store)
     board.admit(expand(study))
     drain(board, store)
-    times = forgetting_times(stored(study, board, store), store)
+    times = times_until(stored(study, board, store), store, "surviving_categories", 1)
     assert len(times) == 60
     for job in board.jobs.values():
         steps = Recursion(job.cell, store).steps
@@ -30,7 +30,7 @@ def test_forgetting_times_are_those_of_each_recursion_and_censored_at_the_end() 
         found = times[times["policy"] == job.cell.policy.kind]
         for replicate, one in enumerate(found.sort_values("replicate").to_dict("records")):
             first = np.flatnonzero(left[replicate] == 1)
-            assert (one["time"], one["forgotten"]) == ((first[0] + 1, True) if len(first) else (8, False))
-    shares = times.groupby("policy")["forgotten"].mean()
+            assert (one["time"], one["reached"]) == ((first[0] + 1, True) if len(first) else (8, False))
+    shares = times.groupby("policy")["reached"].mean()
     assert 0 < shares["replace"] < 1, "some are censored"
     assert shares["accumulate"] < shares["replace"]
