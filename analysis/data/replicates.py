@@ -72,8 +72,8 @@ def times_until(frame: pd.DataFrame, store: Store, metric: str, value: float) ->
         value: what it has to be.
 
     Returns:
-        Columns config, policy, seed, replicate, time, reached: the first such generation, and whether there was one; else
-        the last generation, at which the time is censored.
+        Columns config, policy, seed, replicate, time, reached: the first such generation, and whether there was one;
+        else the last generation, at which the time is censored.
     """
     import pandas as pd
 
