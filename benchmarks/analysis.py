@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.harness import Ratio, seconds
+from benchmarks.profiles import REPOSITORY, checkout
 
 CELLS, GENERATIONS = 2000, 20
 METRICS = ("test_loss", "corpus_rows", "real_fraction", "entropy", "tail_mass", "seconds.fit")
@@ -33,6 +35,7 @@ def claims() -> list[Ratio]:
         ours = tuple(seconds(lambda: loaded.append(analysis.load(folder))) for _ in range(3))
         theirs = (seconds(lambda: by_client(uri)),) * 3
         load, made, memory = apart(folder)
+        assessed = assessments(folder)
     size = f"{CELLS:,} runs × {GENERATIONS} generations × {len(METRICS)} metrics"
     note = "the peer, a minute long, is timed once"
     return [
@@ -40,9 +43,12 @@ def claims() -> list[Ratio]:
         Ratio(f"load {size}", "the limit of 5 s", 1, (load,), (5.0,), APART),
         Ratio(f"report of {size}", "the limit of 60 s", 1, (made,), (60.0,), APART),
         Ratio("peak memory of both", "the limit of 1 GiB", 1, (memory,), (1.0,), APART, "GiB"),
+        Ratio(f"verdicts of {CELLS:,} runs × {GENERATIONS} generations", f"commit {BEFORE}", 1 / 1.5, *assessed, APART),
     ]
 
 
+BEFORE = "d29f122"
+"""The last commit whose words were decided by fixed rules on point estimates."""
 APART = "a process of its own; processor time"
 LOAD_AND_REPORT = """
 import json, sys, time
@@ -64,6 +70,40 @@ def apart(folder: str) -> tuple[float, float, float]:
     done = subprocess.run(command, stdout=subprocess.PIPE, check=True)
     load, made, memory = json.loads(done.stdout)
     return load, made, memory
+
+
+ASSESS = """
+import sys, time
+import analysis
+try:
+    from analysis.verdicts.robustness import assess
+except ImportError:
+    from analysis.robustness import assess
+frame = analysis.load(sys.argv[1])
+assess(frame)
+began = time.process_time()
+assess(frame)
+print(time.process_time() - began)
+"""
+
+
+def assessments(folder: str, rounds: int = 3) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Processor seconds of the second assessment of a process, as the product is and as it was at `BEFORE`, in turn;
+    needs the repository's history."""
+    with checkout(BEFORE) as earlier:
+        found = [(_assess(REPOSITORY, folder), _assess(earlier, folder)) for _ in range(rounds)]
+    ours, theirs = zip(*found, strict=True)
+    return ours, theirs
+
+
+def _assess(tree: Path, folder: str) -> float:
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", ASSESS, folder],
+        env=os.environ | {"PYTHONPATH": str(tree)},
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    return float(done.stdout.splitlines()[-1])
 
 
 def by_client(uri: str) -> int:

@@ -48,10 +48,13 @@ class Curves:
 
     def select(self, mask: npt.NDArray[np.bool_] | npt.NDArray[np.int64]) -> Curves:
         """Some of the runs, by a mask or by positions."""
-        runs = self.runs.loc[mask] if mask.dtype == bool else self.runs.iloc[mask]
+        import pandas as pd
+
+        runs = self.runs.take(np.flatnonzero(mask) if mask.dtype == bool else mask)
+        runs.index = pd.RangeIndex(len(runs))
         return Curves(
             self.metric,
-            runs.reset_index(drop=True),
+            runs,
             self.generations,
             self.values[mask],
             self.errors[mask],

@@ -71,13 +71,16 @@ def assess(
 
     limits = thresholds or Thresholds()
     names = configurations(frame)
+    named = names[list(NAMES)].to_dict("index")
     rows = []
     for family, part in frame.groupby("family", sort=True):
         for metric in metrics.judged(str(family), frame):
             held = {cell: found[metric.name] for cell, found in (replicates or {}).items() if metric.name in found}
             whole = curves_of(part, metric.name, held)
+            cells = _cells(whole)
             rows += [
-                {"config": config, **names.loc[config, list(NAMES)], "policy": policy} | _row(group, metric, limits)
+                {"config": config, **named[config], "policy": policy}
+                | _row(group, metric, cells[config, policy], limits)
                 for (config, policy), group in by_policy(whole)
             ]
     table = pd.DataFrame(rows)
@@ -87,13 +90,27 @@ def assess(
     return in_order(_adjust(table).sort_values(["metric", "policy"], kind="stable"), names)
 
 
-def _row(group: Curves, metric: Metric, limits: Thresholds) -> dict[str, Any]:
+def _cells(whole: Curves) -> dict[tuple[str, str], Mapping[Any, Any]]:
+    """Seeds, generations, and cells that ended early, failed or were stopped, of each (configuration, policy); counted
+    for all at once."""
+    keys = ["config", "policy"]
+    once = whole.runs.assign(reach=whole.lengths).drop_duplicates("cell")
+    furthest = once.groupby(keys)["reach"].transform("max")
+    once = once.assign(
+        short=once["reach"] < furthest, failed=once["status"] == "failed", stopped=once["status"] == STOPPED
+    )
+    grouped = once.groupby(keys)
+    counts = grouped[["short", "failed", "stopped"]].sum().astype(int)
+    counts = counts.assign(seeds=grouped["seed"].nunique(), generations=grouped["reach"].max(), cells=grouped.size())
+    held: list[tuple[str, str]] = list(counts.index)
+    return dict(zip(held, counts.to_dict("records"), strict=True))
+
+
+def _row(group: Curves, metric: Metric, cells: Mapping[Any, Any], limits: Thresholds) -> dict[str, Any]:
     evidence, basis = gather(group, metric.worse, limits)
     growth, alone = evidence.growth, judge(evidence, limits)
     shown = _turned(growth, metric.worse)
     theory = _mean(_theory_slope(group))
-    runs = group.runs.drop_duplicates("cell")
-    reached = group.lengths[runs.index]
     return {
         "metric": metric.name,
         "unit": metric.growth_unit,
@@ -106,13 +123,13 @@ def _row(group: Curves, metric: Metric, limits: Thresholds) -> dict[str, Any]:
         "ratio": evidence.ratio.estimate,
         "ratio_low": evidence.ratio.low,
         "ratio_high": evidence.ratio.high,
-        "seeds": runs["seed"].nunique(),
+        "seeds": cells["seeds"],
         "runs": growth.runs,
         "basis": basis,
-        "generations": int(reached.max()),
-        "short": int((reached < reached.max()).sum()),
-        "failed": int((runs["status"] == "failed").sum()),
-        "stopped": int((runs["status"] == STOPPED).sum()),
+        "generations": cells["generations"],
+        "short": cells["short"],
+        "failed": cells["failed"],
+        "stopped": cells["stopped"],
         "diverged": evidence.diverged,
         "p_rise": growth.p_rise,
         "p_collapses": evidence.p_collapses,
@@ -127,17 +144,19 @@ def _row(group: Curves, metric: Metric, limits: Thresholds) -> dict[str, Any]:
         "verdict": alone.word,
         "verdict_alone": alone.word,
         "reason": alone.reason,
-        "stops": _stops(runs, int(reached.max())),
+        "stops": _stops(cells),
         "evidence": evidence,
     }
 
 
-def _stops(runs: pd.DataFrame, generations: int) -> str:
+def _stops(cells: Mapping[Any, Any]) -> str:
     """What a reader must know of a group of which a scheduler stopped cells."""
-    stopped = int((runs["status"] == STOPPED).sum())
-    if not stopped:
+    if not cells["stopped"]:
         return ""
-    return f"; a scheduler stopped {stopped} of {len(runs)} cells, judged over the {generations} generations of all"
+    return (
+        f"; a scheduler stopped {cells['stopped']} of {cells['cells']} cells, judged over the {cells['generations']} "
+        "generations of all"
+    )
 
 
 def gather(group: Curves, worse: int, limits: Thresholds) -> tuple[Evidence, str]:
@@ -147,11 +166,11 @@ def gather(group: Curves, worse: int, limits: Thresholds) -> tuple[Evidence, str
     hold most values; growth and ratio of all that have two generations.
     """
     values = worse * group.values
-    heavy = bool(group.runs["heavy"].any())
+    heavy = bool(group.runs["heavy"].to_numpy().any())
     interval = intervals.median_interval if heavy else t_interval
     growth = interval(slope(values, group.generations), limits.confidence)
     whole = _whole(values, group.lengths)
-    basis = (REPLICATES if bool((group.runs["replicate"] > 0).any()) else SEEDS) + MEDIAN * heavy
+    basis = (REPLICATES if bool((group.runs["replicate"].to_numpy() > 0).any()) else SEEDS) + MEDIAN * heavy
     if heavy:
         share = intervals.median_interval(ratio(group.values), limits.confidence)
     else:
@@ -164,8 +183,8 @@ def gather(group: Curves, worse: int, limits: Thresholds) -> tuple[Evidence, str
         margin=limits.margin * _movement(whole) if limits.absolute is None else limits.absolute,
         scale=abs(_mean(first(group.values))),
         generations=whole.shape[1],
-        diverged=int(group.runs["diverged"].sum()),
-        separated=float(group.runs["separated"].mean()),
+        diverged=int(group.runs["diverged"].to_numpy().sum()),
+        separated=float(group.runs["separated"].to_numpy().mean()),
     )
     if growth.runs < limits.min_runs and not heavy and np.isfinite(group.errors).any():
         return _bounded(group, values, evidence, limits), BOUND
