@@ -122,15 +122,22 @@ class PowerRequirement(Config):
 
     Attributes:
         effect: the smallest true effect that matters, in the unit of the family's held-out loss.
-        on: `growth`, of one policy's loss per generation, or `gap`, between two policies' last losses at equal seeds.
-        power: the chance with which it is to be found by a two-sided t-test.
+        on: `growth`, of one policy's loss per generation; `gap`, between two policies' last losses at equal seeds; or
+            `verdict`, the word of the robustness table where the loss rises by `effect` from the first generation to
+            the last.
+        truth: what such a rise follows: `line`, `square_root`, `logarithm` (the word is to be "collapses"), `inverse`
+            (1/n) or `inverse_squares` (Σ1/i², "levels off").
+        power: the chance with which it is to be found, by a two-sided t-test or by the verdict.
         confidence: one minus the test's level.
-        deviation: of one recursion's statistic between seeds; None takes what the store's records show, and where
-            there are none, the effect itself.
+        deviation: of one recursion's statistic between seeds (for `verdict`, of a loss at one generation); None takes
+            what the store's records show, and where there are none, the effect itself (a tenth of it).
     """
 
     effect: float = Field(gt=0)
-    on: Literal["growth", "gap"] = "growth"
+    on: Literal["growth", "gap", "verdict"] = "growth"
+    truth: Literal["line", "square_root", "logarithm", "inverse", "inverse_squares"] = Field(
+        default="line", exclude_if=lambda truth: truth == "line"
+    )
     power: float = Field(default=0.8, gt=0.5, lt=1)
     confidence: float = Field(default=0.95, ge=0.5, lt=1)
     deviation: float | None = Field(default=None, gt=0)

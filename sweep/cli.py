@@ -189,7 +189,13 @@ def plan(
     effect: Annotated[
         float | None, typer.Option(min=0.0, help="Say how many seeds resolve this effect, in units of the loss.")
     ] = None,
-    on: Annotated[str, typer.Option(metavar="growth|gap", help="What the effect is of.")] = "growth",
+    on: Annotated[
+        str, typer.Option(metavar="growth|gap|verdict", help="What the effect is of; verdict: a rise over the run.")
+    ] = "growth",
+    truth: Annotated[
+        str,
+        typer.Option(metavar="LAW", help="Of a rise: line, square_root, logarithm, inverse or inverse_squares."),
+    ] = "line",
     power: Annotated[float, typer.Option(help="The chance with which it is to be found.")] = 0.8,
     deviation: Annotated[
         float | None, typer.Option(help="Of the statistic between seeds; default: what stored records show.")
@@ -202,7 +208,7 @@ def plan(
     from sweep.commands import plan as command
     from trainables.runtime import unasked
 
-    question = command.question(effect, on, power, deviation)
+    question = command.question(effect, on, truth, power, deviation)
     asked = command.Asked(gpu, cpus, calibrate, cluster, question, strict)
     with unasked(online):
         return command.show_plan(study, override or [], _place(workspace, storage, tracking_uri), asked, json)

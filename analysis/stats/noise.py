@@ -44,17 +44,30 @@ def walks(model: int) -> bool:
 @lru_cache(maxsize=4096)
 def whitener(model: int, generations: int, levels: bool = False) -> Array:
     """W with W V Wᵀ = I and det V = 1, on the contrasts that leave the level out, [G − 1, G]; with `levels`, [G, G]."""
-    share, growth = WALKS[model % len(WALKS)], GROWTHS[model // len(WALKS)]
-    n = np.arange(1, generations + 1, dtype=float)
-    shared = np.minimum.outer(n, n)
-    covariance = shared if np.isinf(share) else np.eye(generations) + share * shared
-    covariance = covariance * np.outer(n, n) ** growth
-    keep = contrasts(generations)
+    keep, covariance = contrasts(generations), _covariance(model, generations)
     root = np.linalg.cholesky(keep @ covariance @ keep.T)
     scale = np.exp(np.log(np.diag(root)).mean())
     if levels:
         return np.asarray(scale * np.linalg.inv(np.linalg.cholesky(covariance)))
     return np.asarray(scale * np.linalg.solve(root, keep))
+
+
+def root(model: int, variance: float, measured: int, generations: int) -> Array:
+    """R with R Rᵀ the covariance of one recursion over some generations, [G, G], where `variance` is that of a whitened
+    error over `measured` ones."""
+    keep = contrasts(measured)
+    held = np.linalg.cholesky(keep @ _covariance(model, measured) @ keep.T)
+    unit = np.exp(-2 * np.log(np.diag(held)).mean())
+    return np.asarray(np.sqrt(variance * unit) * np.linalg.cholesky(_covariance(model, generations)))
+
+
+def _covariance(model: int, generations: int) -> Array:
+    """V of a model, [G, G]; a variance of 1 at generation 1 where ρ = 0."""
+    share, growth = WALKS[model % len(WALKS)], GROWTHS[model // len(WALKS)]
+    n = np.arange(1, generations + 1, dtype=float)
+    shared = np.minimum.outer(n, n)
+    covariance = shared if np.isinf(share) else np.eye(generations) + share * shared
+    return np.asarray(covariance * np.outer(n, n) ** growth)
 
 
 @lru_cache(maxsize=64)

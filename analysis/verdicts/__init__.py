@@ -1,6 +1,6 @@
 """What curves say: a word for each policy and configuration, paired differences, claims."""
 
-from analysis.verdicts import claims, paired, robustness
+from analysis.verdicts import claims, foresight, paired, robustness
 from analysis.verdicts.counterexamples import Evidence, holm, share_bound, weigh
 from analysis.verdicts.robustness import Replicates, gather
 from analysis.verdicts.rules import (
@@ -37,6 +37,7 @@ __all__ = [
     "Replicates",
     "Thresholds",
     "claims",
+    "foresight",
     "gather",
     "holm",
     "judge",

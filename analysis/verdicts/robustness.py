@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy import special
 
 from analysis.data import NAMES, STOPPED, Metric, configurations, in_order, metrics
 from analysis.stats import (
@@ -250,6 +251,27 @@ def evidence_of(values: Array, found: exclusion.Exclusion, study: int, limits: T
         generations=values.shape[1],
     )
     return _tested(evidence, found, study)
+
+
+def found_words(values: Array, found: exclusion.Exclusion, limits: Thresholds, rows: int = 1) -> list[str]:
+    """The word of each of many studies, [studies, runs, generations], where "collapses" and "levels off" are corrected
+    for so many rows; quick, since rises are not bounded: what is stable is "undecided" here, or "rises"."""
+    runs, generations = values.shape[1:]
+    slopes = values @ _slope_weights(generations)
+    mean, error = slopes.mean(axis=1), slopes.std(axis=1, ddof=1) / np.sqrt(runs)
+    half = special.stdtrit(runs - 1, (1 + limits.confidence) / 2) * error
+    p = special.stdtr(runs - 1, -mean / np.maximum(error, 1e-300))
+    words, none = [], Interval(np.nan, np.nan, np.nan, np.nan, runs, np.nan)
+    for study, (middle, width, one) in enumerate(zip(mean, half, p, strict=True)):
+        growth = Interval(float(middle), float(middle - width), float(middle + width), np.nan, runs, float(one))
+        evidence = _tested(Evidence(growth, none, np.nan, np.inf, 0.0, np.nan, generations), found, study)
+        words.append(judge(evidence, limits, rows * evidence.p_collapses, rows * evidence.p_levels).word)
+    return words
+
+
+def _slope_weights(generations: int) -> Array:
+    n = np.arange(generations) - (generations - 1) / 2
+    return np.asarray(n / (n**2).sum())
 
 
 def _excluding(evidence: Evidence, values: Array, limits: Thresholds) -> Evidence:

@@ -86,7 +86,9 @@ def show_plan(reference: str, overrides: Sequence[str], workspace: Workspace, as
     return DONE
 
 
-def question(effect: float | None, on: str, power: float, deviation: float | None) -> PowerRequirement | None:
+def question(
+    effect: float | None, on: str, truth: str, power: float, deviation: float | None
+) -> PowerRequirement | None:
     """What is asked of the seeds; None where nothing is.
 
     Raises:
@@ -95,7 +97,8 @@ def question(effect: float | None, on: str, power: float, deviation: float | Non
     if effect is None:
         return None
     try:
-        return PowerRequirement.model_validate({"effect": effect, "on": on, "power": power, "deviation": deviation})
+        asked = {"effect": effect, "on": on, "truth": truth, "power": power, "deviation": deviation}
+        return PowerRequirement.model_validate(asked)
     except ValidationError as problem:
         raise UsageError(f"--{explain(problem, PowerRequirement)}") from None
 

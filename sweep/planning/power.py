@@ -1,19 +1,20 @@
 """What a study's seeds can resolve: the power of its design at the spread between seeds that the store's records show.
 
 The tests are those of the tables: Student's t over recursions of one policy (growth), or over pairs of recursions
-that share a seed, and with it generation 1 (gap).
+that share a seed, and with it generation 1 (gap); or the verdict's own word (`sweep.planning.foreseen`).
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import combinations
 from typing import Any
 
 from search_spaces import Study, StudyError
 from search_spaces.study import PowerRequirement
+from sweep.planning.foreseen import foresee
 from sweep.planning.plan import Plan, plan_study
 from sweep.scheduling import Stage
 from trainables.cell import Cell
@@ -37,6 +38,8 @@ class Design:
         needed: recursions of a policy that the question needs.
         power: with which the effect is found.
         detectable: the effect that is found with the asked power.
+        rows: of the table whose words are corrected, where a word was asked for.
+        longer: generations that would give the asked power to these recursions, where a word was asked for.
     """
 
     name: str
@@ -47,6 +50,8 @@ class Design:
     needed: int | None = None
     power: float | None = None
     detectable: float | None = None
+    rows: int | None = None
+    longer: int | None = None
 
     @property
     def runs(self) -> int:
@@ -56,7 +61,9 @@ class Design:
     @property
     def underpowered(self) -> bool:
         """Whether the design can't answer: too little power, or, where nothing was asked, no interval to speak of."""
-        return self.runs < (self.needed if self.needed is not None else FEW)
+        if self.power is None:
+            return self.runs < FEW
+        return self.needed is None or self.runs < self.needed
 
     def as_json(self) -> dict[str, Any]:
         """Plain data."""
@@ -69,28 +76,40 @@ class Design:
         detectable = "nothing" if self.detectable is None or math.isnan(self.detectable) else f"{self.detectable:.3g}"
         return (
             f"{'warning: underpowered: ' if self.underpowered else ''}{self.name}: {_effect(question)} is found with "
-            f"power {self.power:.2f} by {self.runs:,} recursions a policy, and {self.needed:,} give "
+            f"power {self.power:.2f} by {self.runs:,} recursions a policy, and {self._wanted()} give "
             f"{question.power:.2f}; these find {detectable} so ({self._basis(question)})"
         )
 
     def refusal(self, question: PowerRequirement | None) -> str:
         """Why the study is refused."""
-        if question is None or self.needed is None:
+        if question is None or self.power is None:
             return f"seed: {self.name} has {self.seeds} seeds a configuration; at least {FEW} are needed for a verdict"
-        seeds = math.ceil(self.needed / self.replicates)
+        seeds = "more generations" if self.needed is None else str(math.ceil(self.needed / self.replicates))
         return (
             f"seed: {self.name} has {self.seeds} seeds a configuration and needs {seeds} to find {_effect(question)} "
             f"with power {question.power:.2f} ({self._basis(question)})"
         )
 
+    def _wanted(self) -> str:
+        ways = [] if self.needed is None else [f"{self.needed:,}"]
+        ways += [f"{self.longer} generations"] if self.longer else []
+        return " or ".join(ways) or "only far more generations"
+
     def _basis(self, question: PowerRequirement) -> str:
+        table = f", in a table of {self.rows} rows" if self.rows is not None else ""
         spread = f"a standard deviation of {self.deviation:.3g} between recursions"
         if self.freedom:
-            return f"{spread}, from stored records with {self.freedom} degrees of freedom"
-        return f"{spread}, {'as stated' if question.deviation else 'assumed equal to the effect: no records yet'}"
+            return f"{spread}, from stored records with {self.freedom} degrees of freedom{table}"
+        assumed = "a tenth of the effect" if question.on == "verdict" else "equal to the effect"
+        return f"{spread}, {'as stated' if question.deviation else f'assumed {assumed}: no records yet'}{table}"
 
 
 def _effect(question: PowerRequirement) -> str:
+    if question.on == "verdict":
+        from analysis.verdicts.foresight import SHAPES
+
+        law = question.truth.replace("_", " ")
+        return f"“{SHAPES[question.truth][1]}” for a rise of {question.effect:g} along a {law}"
     what = "growth per generation" if question.on == "growth" else "gap between policies in the last loss"
     return f"a {what} of {question.effect:g}"
 
@@ -104,6 +123,11 @@ def designs(found: Plan, store: Store, question: PowerRequirement | None) -> lis
     bare = [_bare(name, cells) for name, cells in by_line.items()]
     if question is None:
         return [design for design in bare if design.underpowered]
+    if question.on == "verdict":
+        pilots = _pilots(found.left.complete, store)
+        rows = len({_without(cell, "seed") for cell in found.asked})
+        least = {name: min(cell.generations for cell in cells) for name, cells in by_line.items()}
+        return [_foreseen(one, least[one.name], pilots.get(one.name, []), rows, question) for one in bare]
     spreads = _spreads(found.left.complete, store, question)
     return [_judge(design, spreads.get(design.name), question) for design in bare]
 
@@ -156,6 +180,32 @@ def _judge(design: Design, spread: tuple[float, int] | None, question: PowerRequ
     )
 
 
+def _foreseen(
+    design: Design, generations: int, pilot: Sequence[Sequence[Sequence[float]]], rows: int, question: PowerRequirement
+) -> Design:
+    found = foresee(question, pilot, design.runs, generations, rows)
+    return replace(design, **asdict(found), rows=rows)
+
+
+def _pilots(complete: Iterable[tuple[Cell, Sequence[Stage]]], store: Store) -> dict[str, list[list[list[float]]]]:
+    """Losses of finished cells as those of one recursion, by family and size: [seeds, generations] of each
+    configuration and policy."""
+    groups: dict[tuple[str, str], list[list[float]]] = {}
+    for cell, stages in complete:
+        losses = _losses(stages, store)
+        if losses is not None:
+            groups.setdefault((_line(cell), _without(cell, "seed")), []).append(_of_one(cell, losses))
+    found: dict[str, list[list[list[float]]]] = {}
+    for (line, _), curves in groups.items():
+        found.setdefault(line, []).append(curves)
+    return found
+
+
+def _of_one(cell: Cell, losses: Sequence[float]) -> list[float]:
+    """Losses whose spread is that of one recursion, where they are means over replicates."""
+    return [math.sqrt(cell.replicates) * loss for loss in losses]
+
+
 def _spreads(
     complete: Iterable[tuple[Cell, Sequence[Stage]]], store: Store, question: PowerRequirement
 ) -> dict[str, tuple[float, int]]:
@@ -166,9 +216,8 @@ def _spreads(
         losses = _losses(stages, store)
         if losses is not None:
             place = _line(cell), _without(cell, "seed", "policy", "fork"), cell.seed
-            scale = math.sqrt(cell.replicates)
             policy = canonical_json({"policy": cell.policy.canonical(), "fork": cell.fork and cell.fork.canonical()})
-            curves.setdefault(place, {})[policy] = [scale * loss for loss in losses]
+            curves.setdefault(place, {})[policy] = _of_one(cell, losses)
     groups: dict[tuple[str, str, str], list[float]] = {}
     for (line, config, _), found in curves.items():
         for name, value in _statistics(found, question.on).items():

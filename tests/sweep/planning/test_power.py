@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import math
+import time
+import timeit
 
 import numpy as np
 import pytest
 from statsmodels.stats.power import TTestPower
 
-from analysis.stats import detectable, power_of, runs_needed
+from analysis.stats import detectable, exclusion, noise, power_of, runs_needed
+from analysis.verdicts import Thresholds, judge
+from analysis.verdicts.robustness import evidence_of
 from search_spaces import StudyError
 from search_spaces.study import PowerRequirement
 from sweep.planning import designs, plan_study, require_power
+from sweep.planning.foreseen import foresee
 from sweep.scheduling import Board, read_records
 from tests.support.toys import drain, points, toy
 from trainables.store import MemoryStore, Store
@@ -99,3 +104,72 @@ def test_a_study_that_requires_power_is_refused_without_it() -> None:
     with pytest.raises(StudyError, match=r"seed: gaussian dim 1 has 3 seeds a configuration and needs 10 to find"):
         require_power(study, MemoryStore())
     require_power(toy(seeds=1), MemoryStore())
+
+
+def test_the_power_of_the_verdict_is_how_often_it_says_the_word() -> None:
+    """Against the verdict's own words on curves simulated here, and monotone in what ought to help."""
+    question = PowerRequirement(effect=0.5, on="verdict", deviation=0.05)
+    found = foresee(question, [], 5, 10, 1)
+    values = 1 + 0.5 * np.arange(10) / 9 + 0.05 * np.random.default_rng(7).standard_normal((400, 5, 10))
+    tested, limits = exclusion.exclude(values), Thresholds()
+    words = [judge(evidence_of(one, tested, i, limits), limits).word for i, one in enumerate(values)]
+    assert found.power == pytest.approx(words.count("collapses") / 400, abs=4 * 0.7 / 20)
+    assert 0.7 < found.power < foresee(question, [], 10, 10, 1).power
+    assert found.power > foresee(question, [], 5, 10, 40).power
+    assert found.detectable == pytest.approx(0.5, rel=0.2)
+
+
+@pytest.mark.parametrize(("truth", "word"), [("logarithm", "collapses"), ("inverse_squares", "levels off")])
+def test_the_word_is_that_of_the_truth(truth: str, word: str) -> None:
+    question = PowerRequirement.model_validate({"effect": 0.5, "on": "verdict", "truth": truth, "deviation": 0.02})
+    (design,) = designs(plan_study(toy(seeds=5, replicates=1, generations=20)), MemoryStore(), question)
+    assert design.power is not None
+    assert design.power > 0.9
+    assert design.line(question).startswith(f"gaussian dim 1: “{word}” for a rise of 0.5 along a {truth.split('_')[0]}")
+
+
+def test_few_generations_get_no_word_and_are_told_how_many_would() -> None:
+    question = PowerRequirement(effect=0.5, on="verdict", deviation=0.02)
+    study = toy(seeds=5, replicates=1).model_copy(update={"require_power": question})
+    (design,) = designs(plan_study(study), MemoryStore(), question)
+    assert (design.power, design.needed) == (0.0, None)
+    assert design.longer is not None
+    assert f"and {design.longer} generations give 0.80" in design.line(question)
+    with pytest.raises(
+        StudyError, match=r"seed: gaussian dim 1 has 5 seeds a configuration and needs more generations"
+    ):
+        require_power(study, MemoryStore())
+
+
+def test_the_noise_is_that_of_the_stored_records() -> None:
+    store, study = MemoryStore(), toy(seeds=6, replicates=1, generations=8)
+    board = Board(store)
+    board.admit(points(study))
+    drain(board, store)
+    question = PowerRequirement(effect=0.5, on="verdict")
+    (design,) = designs(plan_study(study, store), store, question)
+    assert design.freedom == 2 * 5 * 7
+    losses = np.array([[record.test_loss for record in read_records(job, store)] for job in board.jobs.values()])
+    policies = np.array([job.cell.policy.kind for job in board.jobs.values()])
+    spread = np.mean([losses[policies == policy, -1].var(ddof=1) for policy in ("replace", "accumulate")]) ** 0.5
+    assert design.deviation == pytest.approx(spread, rel=0.6)
+    assert "from stored records with 70 degrees of freedom, in a table of 2 rows" in design.line(question)
+
+
+@pytest.mark.parametrize("model", [0, 3, 8, 12, 26])
+def test_noise_is_drawn_as_it_was_estimated(model: int) -> None:
+    """What is drawn at more generations shows the model and variance again."""
+    root = noise.root(model, 0.3, 6, 12)
+    white = noise.whitener(model, 12)
+    pilot = noise.whitener(model, 6) @ root[:6, :6]
+    np.testing.assert_allclose(pilot @ pilot.T, 0.3 * np.eye(5), atol=1e-9)
+    whole = white @ root @ root.T @ white.T
+    np.testing.assert_allclose(whole, whole[0, 0] * np.eye(11), atol=1e-9)
+
+
+def test_a_plan_takes_the_verdicts_power_in_a_second_or_two() -> None:
+    """Processor time beside that of a matrix product of this machine."""
+    unit = min(timeit.repeat(lambda: np.ones((400, 400)) @ np.ones((400, 400)), number=5, repeat=3))
+    began = time.process_time()
+    foresee(PowerRequirement(effect=0.31, on="verdict"), [], 5, 20, 12)
+    assert time.process_time() - began < 120 * unit
