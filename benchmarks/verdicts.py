@@ -21,7 +21,7 @@ from analysis.verdicts.robustness import evidence_of
 from analysis.verdicts.rules import BAD, GOOD, WORDS, Thresholds, judge
 from benchmarks import verdict_families
 from benchmarks.harness import Ratio
-from benchmarks.verdict_truths import BOUNDED, DIVERGING, Setting, curve, settings, simulate
+from benchmarks.verdict_truths import BOUNDED, DIVERGING, MIXED, Setting, curve, settings, simulate
 
 Array = npt.NDArray[np.float64]
 STUDIES = 400
@@ -135,7 +135,7 @@ def table(found: Iterable[Cell]) -> list[str]:
         "truth | G | wrong, worst | wrong, mean | 5 seeds, 5 %: words | covered, least | covered, mean | width, median"
     )
     rows = [f"| {head} |", "|---" * 8 + "|"]
-    for truth in (*BOUNDED, *DIVERGING):
+    for truth in (*BOUNDED, *DIVERGING, *MIXED):
         for generations in sorted({c.setting.generations for c in cells}):
             own = [c for c in cells if (c.setting.truth, c.setting.generations) == (truth, generations)]
             usual = [c for c in own if (c.setting.seeds, c.setting.noise, c.setting.kind) == (5, 0.05, "independent")]
@@ -150,12 +150,14 @@ def table(found: Iterable[Cell]) -> list[str]:
 
 
 def summary(found: Iterable[Cell]) -> list[str]:
-    """How many cells miss what must be shown, and the worst of each kind."""
-    cells = list(found)
+    """How many cells miss what must be shown, and the worst of each kind; of truths of two terms apart."""
+    every = list(found)
+    cells = [c for c in every if c.setting.truth not in MIXED]
     lines = []
     for name, own in (
         ("bounded", [c for c in cells if c.setting.bounded]),
         ("diverging", [c for c in cells if not c.setting.bounded]),
+        *((truth, [c for c in every if c.setting.truth == truth]) for truth in MIXED),
     ):
         wrong = sorted(own, key=lambda c: -c.wrong)
         over = [c for c in own if c.wrong > WRONG]

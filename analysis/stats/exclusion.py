@@ -52,6 +52,7 @@ class Exclusion:
         strength_bounded: the statistic behind `p_bounded`, in standard errors.
         strength_diverging: that behind `p_diverging`.
         described: whether a diverging law describes the curve.
+        bounded_described: whether a bounded law does, or growth beside one does no better.
         noise: model and variance.
         freedom: degrees of freedom of the tests, [studies].
     """
@@ -63,18 +64,33 @@ class Exclusion:
     strength_bounded: Array
     strength_diverging: Array
     described: npt.NDArray[np.bool_]
+    bounded_described: npt.NDArray[np.bool_]
     noise: noise.Noise
     freedom: Array
 
 
 @dataclass(frozen=True)
 class _Design:
-    """Contrasts on plain values, [rivals · laws, G], and shapes whitened to unit length."""
+    """Contrasts on plain values, [rivals · laws, G], and shapes whitened to unit length.
+
+    Attributes:
+        bounded, diverging: contrasts against the laws of a class.
+        shapes: diverging laws, [laws, G − 1].
+        pairs: orthonormal bases of every two of a few bounded laws, [2, pairs, G − 1].
+        approaches: bounded laws on finer grids.
+        growing: orthonormal bases of each of the few with each rival that diverges, whose own part is second.
+        jumps: diverging laws after a jump.
+        against_jumps: contrasts of these against bounded laws.
+    """
 
     bounded: Array
     diverging: Array
     shapes: Array
     pairs: Array
+    approaches: Array
+    growing: Array
+    jumps: Array
+    against_jumps: Array
 
 
 def exclude(values: Array) -> Exclusion:
@@ -95,7 +111,8 @@ def exclude(values: Array) -> Exclusion:
     covariance = np.swapaxes(apart, 1, 2) @ apart / (runs - 1)
     found = noise.estimate(covariance, runs - 1)
     laws = len(law_set.bounded(generations)), len(law_set.diverging(generations))
-    freedom, described = np.empty(studies), np.empty(studies, dtype=bool)
+    freedom, described, kept = np.empty(studies), np.empty(studies, dtype=bool), np.empty(studies, dtype=bool)
+    after_jump = np.full(studies, -np.inf)
     bounded, diverging = (
         np.empty((studies, len(law_set.rivals(kind, generations)), count))
         for kind, count in zip((DIVERGING, BOUNDED), laws, strict=True)
@@ -108,9 +125,17 @@ def exclude(values: Array) -> Exclusion:
         diverging[rows] = _statistics(design.diverging, *own).reshape(-1, *diverging.shape[1:])
         white = mean[rows] @ noise.whitener(model, generations).T
         described[rows] = _described(white, found.variance[rows] / runs, design)
+        kept[rows] = _bounded_described(white, found.variance[rows] / runs, design)
+        after_jump[rows] = np.where(
+            _jumped(white, found.variance[rows] / runs, design),
+            _statistics(design.against_jumps, *own).reshape(len(rows), -1, laws[0]).min(axis=2).max(axis=1),
+            -np.inf,
+        )
+    jumped = np.isfinite(after_jump)
     cost = np.array([_cost(BOUNDED, generations, noise.walks(int(model))) for model in found.model])
     other = np.full(studies, _cost(DIVERGING, generations, False))
     whole, rest = bounded.min(axis=2).max(axis=1), diverging.min(axis=2).max(axis=1)
+    whole = np.maximum(np.where(described | ~jumped, whole, -np.inf), after_jump)
     return Exclusion(
         p_bounded=_p(whole, freedom, cost),
         p_diverging=_p(rest, freedom, other),
@@ -118,7 +143,8 @@ def exclude(values: Array) -> Exclusion:
         p_each_diverging=_p(diverging.max(axis=1), freedom[:, None], other[:, None]),
         strength_bounded=whole,
         strength_diverging=rest,
-        described=described,
+        described=described | jumped,
+        bounded_described=kept,
         noise=found,
         freedom=freedom,
     )
@@ -169,7 +195,9 @@ def needed(found: Exclusion, runs: int, generations: int, level: float = 0.05) -
     """
     freedom, model = float(found.freedom[0]), int(found.noise.model[0])
     best_runs, best_generations = 0, 0
-    for kind, strength in ((BOUNDED, found.strength_bounded[0]), (DIVERGING, found.strength_diverging[0])):
+    tests = [(BOUNDED, found.strength_bounded[0])]
+    tests += [(DIVERGING, found.strength_diverging[0])] * bool(found.bounded_described[0])
+    for kind, strength in tests:
         wanted = float(stats.t.isf(level / _cost(kind, generations, noise.walks(model)), freedom))
         factor = (wanted / strength) ** 2 if strength > 0 else np.inf
         if factor <= FARTHEST and (not best_runs or factor * runs < best_runs):
@@ -231,6 +259,31 @@ def _described(white: Array, variance: Array, design: _Design) -> npt.NDArray[np
     return np.asarray(explains & ~beaten)
 
 
+def _bounded_described(white: Array, variance: Array, design: _Design) -> npt.NDArray[np.bool_]:
+    """Whether some bounded law meets the mean curve, or one beside growth does no better, or two do better than that: a
+    jump that a line follows is less like any one diverging law than like an approach, and is not bounded for that."""
+    size = white.shape[1]
+    total = (white**2).sum(axis=1)
+    left = total - ((white @ design.approaches.T) ** 2).max(axis=1)
+    first, growth = (white @ part.T for part in design.growing)
+    growing = total - (first**2 + np.maximum(growth, 0.0) ** 2).max(axis=1)
+    mixed = total - sum((white @ part.T) ** 2 for part in design.pairs).max(axis=1)
+    missed = left > stats.chi2.ppf(0.99, size - 1) * variance
+    better = (left - growing > MISFIT * variance) & (growing - mixed <= MISFIT * variance)
+    return np.asarray(~(missed & better))
+
+
+def _jumped(white: Array, variance: Array, design: _Design) -> npt.NDArray[np.bool_]:
+    """Whether a jump and a line describe the mean curve, better than every two bounded laws do."""
+    size = white.shape[1]
+    total = (white**2).sum(axis=1)
+    left = total - (np.maximum(white @ design.jumps.T, 0.0) ** 2).max(axis=1)
+    mixed = total - sum((white @ part.T) ** 2 for part in design.pairs).max(axis=1)
+    true = np.maximum(total - size * variance, 1e-12 * total + 1e-300)
+    explains = np.maximum(left - (size - 1) * variance, 0.0) <= (1 - EXPLAINED) * true
+    return np.asarray(explains & (mixed - left > MISFIT * variance))
+
+
 @lru_cache(maxsize=256)
 def _design(model: int, generations: int) -> _Design:
     white = noise.whitener(model, generations)
@@ -239,7 +292,14 @@ def _design(model: int, generations: int) -> _Design:
     against_bounded = _contrasts(bounded, _unit(law_set.rivals(DIVERGING, generations), white))
     against_diverging = _contrasts(diverging, _unit(law_set.rivals(BOUNDED, generations), white))
     few = bounded[[0, 4, 7, 10, 13, 14, 17, 20, 22, 25, 28]]
-    return _Design(against_bounded @ white, against_diverging @ white, diverging, _pairs(few))
+    growing = _beside(few, _unit(law_set.rivals(DIVERGING, generations), white))
+    jumps = _unit(law_set.jumps(generations), white)
+    against_jumps = _contrasts(bounded, jumps) @ white
+    pairs = _pairs(few)
+    finer = _unit(law_set.approaches(generations), white)
+    return _Design(
+        against_bounded @ white, against_diverging @ white, diverging, pairs, finer, growing, jumps, against_jumps
+    )
 
 
 def _unit(laws: tuple[Law, ...], white: Array) -> Array:
@@ -260,3 +320,10 @@ def _pairs(laws: Array) -> Array:
     one, two = np.triu_indices(len(laws), 1)
     rest = laws[two] - (laws[one] * laws[two]).sum(axis=1, keepdims=True) * laws[one]
     return np.stack([laws[one], rest / np.linalg.norm(rest, axis=1, keepdims=True)])
+
+
+def _beside(laws: Array, others: Array) -> Array:
+    """Orthonormal bases of every law with every one of some others, whose own part is second, [2, pairs, G − 1]."""
+    one, two = (part.ravel() for part in np.indices((len(laws), len(others))))
+    rest = others[two] - (laws[one] * others[two]).sum(axis=1, keepdims=True) * laws[one]
+    return np.stack([laws[one], rest / np.maximum(np.linalg.norm(rest, axis=1, keepdims=True), 1e-12)])

@@ -96,7 +96,7 @@ def fit(values: Array, generations: npt.NDArray[np.int64], confidence: float = 0
     level = 1 - confidence
     grows = t_interval(held @ (np.arange(count) - (count - 1) / 2), confidence).low > 0
     p_bounded = float(found.p_bounded[0]) if found.described[0] else 1.0
-    p_diverging = float(found.p_diverging[0])
+    p_diverging = float(found.p_diverging[0]) if found.bounded_described[0] else 1.0
     kind = DIVERGING if grows and p_bounded < level else BOUNDED if p_diverging < level else OPEN
     low, high = float(ahead.low[0]), float(ahead.high[0])
     return Fit(

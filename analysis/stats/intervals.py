@@ -129,8 +129,8 @@ def power_of(effect: float, deviation: float, runs: int, confidence: float = 0.9
 def _above(critical: float, freedom: int, shift: float) -> float:
     """P(T > critical) of the noncentral t distribution.
 
-    scipy 1.17, and with it statsmodels' `TTestPower`, gives NaN for the farther tail of noncentralities from 9 on; there
-    T = (Z + shift) / S is integrated over S² ~ χ²/ν.
+    scipy 1.17, and with it statsmodels' `TTestPower`, gives NaN for the farther tail of noncentralities from 9 on;
+    there T = (Z + shift) / S is integrated over S² ~ χ²/ν.
     """
     found = float(stats.nct.sf(critical, freedom, shift))
     if np.isfinite(found):

@@ -77,6 +77,13 @@ def late(n: Array, generations: int, share: float) -> Law:
     return Law("late start", f"a + b·max(n − {start:.3g}, 0)", np.maximum(n - start, 0.0))
 
 
+def jump(n: Array, generations: int, share: float, constant: float) -> Law:
+    """An approach beside a line that makes this share of the rise."""
+    quick = (1 - np.exp(-(n - 1) / constant)) / (1 - math.exp(-(generations - 1) / constant))
+    line = (n - 1) / (generations - 1)
+    return Law("jump and line", f"a + b·({share:.3g}·line + jump)", (1 - share) * quick + share * line)
+
+
 @lru_cache(maxsize=64)
 def bounded(generations: int) -> tuple[Law, ...]:
     """Bounded laws over generations 1 … G. A family's grid may be coarse: between two of its laws lies no law that is
@@ -86,6 +93,16 @@ def bounded(generations: int) -> tuple[Law, ...]:
     found += [power(n, -p) for p in (0.5, 0.6, 0.75, 1.0, 1.5, 2.0)]
     found += [Law("Σ1/i²", "a + b·Σ1/i²", sums(n, 2.0))]
     return (*found, *(plateau(n, end) for end in np.linspace(2.0, 1 + LATEST * (generations - 1), 8)))
+
+
+@lru_cache(maxsize=64)
+def approaches(generations: int) -> tuple[Law, ...]:
+    """Bounded laws on finer grids, for what has to describe a precise curve."""
+    n = np.arange(1, generations + 1, dtype=float)
+    found = [approach(n, c) for c in np.geomspace(0.3, slowest(generations), 80)]
+    found += [power(n, -p) for p in np.linspace(0.5, 2.5, 21)]
+    found += [Law("Σ1/i²", "a + b·Σ1/i²", sums(n, 2.0))]
+    return (*found, *(plateau(n, end) for end in np.linspace(2.0, 1 + LATEST * (generations - 1), 40)))
 
 
 @lru_cache(maxsize=64)
@@ -108,3 +125,13 @@ def rivals(kind: str, generations: int) -> tuple[Law, ...]:
     quick = [approach(n, generations / part) for part in (8, 4, 2)]
     sudden = [plateau(n, 1 + part * (generations - 1)) for part in (0.5, LATEST)]
     return (*quick, power(n, -1.0), power(n, -0.5), Law("Σ1/i²", "", sums(n, 2.0)), *sudden)
+
+
+@lru_cache(maxsize=64)
+def jumps(generations: int) -> tuple[Law, ...]:
+    """A jump, within a generation or two, and then growth by as much each time: diverging, and like no law of one
+    term."""
+    n = np.arange(1, generations + 1, dtype=float)
+    return tuple(
+        jump(n, generations, share, constant) for share in (0.25, 0.4, 0.55, 0.7) for constant in (0.5, 1.0, 2.0)
+    )

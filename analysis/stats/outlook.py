@@ -3,8 +3,9 @@
 Each law a + b·g(n) is fitted by generalised least squares (`analysis.stats.noise`). Its prediction is kept with the
 half-width that its excess of squared misfit over the best law's leaves: an approximate profile likelihood over laws
 (Cox & Hinkley 1974, section 9.3), so that the interval holds the doubt about the law. Between two laws of a family's
-grid misfits and predictions are interpolated by a cubic spline. Laws beyond those of `law_set`: a constant,
-oscillation.
+grid misfits and predictions are interpolated by a cubic spline, and near each family's best law by a parabola, whose
+curvature tells how far the parameter may lie: precise curves know it far better than any grid. Laws beyond those of
+`law_set`: a constant, oscillation.
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ def outlook(values: Array, found: noise.Noise, confidence: float = 0.95) -> Outl
     """
     studies, _, generations = values.shape
     fine, linear = _finer(generations)
-    shape = studies, fine.shape[0]
+    shape = studies, fine.shape[0] + 5 * len(_smooth(generations))
     predicted, half, excess = np.empty(shape), np.empty(shape), np.empty(shape)
     for model in np.unique(found.model):
         rows = np.flatnonzero(found.model == model)
@@ -83,7 +84,7 @@ def outlook(values: Array, found: noise.Noise, confidence: float = 0.95) -> Outl
         np.where(kept, predicted - half, np.inf).min(axis=1),
         np.where(kept, predicted + half, -np.inf).max(axis=1),
         excess[:, linear.argmax(axis=0)],
-        weights @ linear,
+        _on_grid(weights, linear),
     )
 
 
@@ -91,6 +92,8 @@ def _at(values: Array, model: int, fine: Array, linear: Array, confidence: float
     """Predictions, half-widths (NaN where a law is excluded) and excesses of misfit, [studies, laws]."""
     runs, generations = values.shape[1:]
     fits = _fits(model, generations)
+    freedom = runs - 1 + (model_freedom(0, runs, generations))
+    most = float(stats.f.ppf(confidence, 1, freedom)) * (WALKING if noise.walks(model) else ALLOWED)
     white = values @ noise.whitener(model, generations, levels=True).T
     mean = white.mean(axis=1)
     apart = white - mean[:, None]
@@ -99,13 +102,56 @@ def _at(values: Array, model: int, fine: Array, linear: Array, confidence: float
     total = (mean**2).sum(axis=1)[:, None]
     left = total - ((mean @ fits.bases.reshape(-1, generations).T).reshape(len(mean), -1, 3) ** 2).sum(axis=2)
     misfit = left / np.maximum(variance, 1e-12 * total[:, 0] + 1e-300)[:, None] * runs @ fine.T
-    best = misfit.min(axis=1, keepdims=True)
-    excess = (misfit - best) / np.maximum(1.0, best / max(generations - 3, 1) / 2)
-    freedom = runs - 1 + (model_freedom(0, runs, generations))
-    most = stats.f.ppf(confidence, 1, freedom) * (WALKING if noise.walks(model) else ALLOWED)
+    predicted = mean @ fits.predict.T @ fine.T
     wide = stats.t.ppf((1 + confidence) / 2, runs - 1) * (spread @ linear.T)
-    half = np.where(excess <= most, wide * np.sqrt(np.maximum(1 - excess / most, 0.0)), np.nan)
-    return mean @ fits.predict.T @ fine.T, half, excess
+    parts = [_near(misfit[:, own], predicted[:, own], wide[:, own], most, generations) for own in _smooth(generations)]
+    misfit, predicted, wide = (
+        np.concatenate(held, axis=1) for held in zip((misfit, predicted, wide), *parts, strict=True)
+    )
+    best = misfit.min(axis=1, keepdims=True)
+    excess = (misfit - best) / _scale(best, generations)
+    half = np.where(excess <= most * (1 + 1e-9), wide * np.sqrt(np.maximum(1 - excess / most, 0.0)), np.nan)
+    return predicted, half, excess
+
+
+def _on_grid(weights: Array, linear: Array) -> Array:
+    """Weights of the grids' laws, of finer ones shared by what lies on either side, [studies, laws]; without what was
+    added near vertices."""
+    found = np.asarray(weights[:, : len(linear)] @ linear)
+    return found / found.sum(axis=1, keepdims=True)
+
+
+def _scale(best: Array, generations: int) -> Array:
+    """What excesses are divided by: more than 1 where even the best law misses more than noise does."""
+    return np.maximum(1.0, best / max(generations - 3, 1) / 2)
+
+
+def _near(misfit: Array, predicted: Array, wide: Array, most: float, generations: int) -> tuple[Array, Array, Array]:
+    """Misfits, predictions and widths at the vertex of a family's misfit and at either side of it, half and all of the
+    way to where the misfit is no longer allowed, [studies, 5]."""
+    rows = np.arange(len(misfit))
+    place = np.clip(misfit.argmin(axis=1), 1, misfit.shape[1] - 2)
+    left, middle, right = (misfit[rows, place + step] for step in (-1, 0, 1))
+    bend = np.maximum((left + right) / 2 - middle, 1e-12 * np.maximum(middle, 1e-300))
+    vertex = np.clip((left - right) / (4 * bend), -1.0, 1.0)
+    least = middle + vertex * (right - left) / 2 + bend * vertex**2
+    reach = np.sqrt(most * _scale(least, generations) / bend)
+    places = np.clip(vertex[:, None] + np.outer(reach, (-1.0, -0.5, 0.0, 0.5, 1.0)), -1.0, 1.0)
+    before, here, after = (predicted[rows, place + step][:, None] for step in (-1, 0, 1))
+    ahead = here + places * (after - before) / 2 + places**2 * ((before + after) / 2 - here)
+    found = middle[:, None] + places * (right - left)[:, None] / 2 + places**2 * bend[:, None]
+    return found, ahead, np.repeat(wide[rows, place][:, None], 5, axis=1)
+
+
+@lru_cache(maxsize=32)
+def _smooth(generations: int) -> tuple[slice, ...]:
+    """Where the finer grids of families lie that may be interpolated."""
+    found, start = [], 0
+    for family, smooth in families(generations):
+        count = (len(family) - 1) * FINER + 1 if smooth else len(family)
+        found += [slice(start, start + count)] * smooth
+        start += count
+    return tuple(found)
 
 
 @lru_cache(maxsize=32)
@@ -123,8 +169,8 @@ def families(generations: int) -> tuple[tuple[tuple[tuple[Law, ...], ...], bool]
         (tuple((plateau(n, end),) for end in ends), False),
         (((Law("logarithm", "a + b·ln n", np.log(n)),), (Law("Σ1/i", "a + b·Σ1/i", sums(n, 1.0)),)), False),
         (((Law("line", "a + b·n", n),),), False),
-        (tuple((power(n, p),) for p in np.linspace(0.1, 1.75, 12)), True),
-        (tuple((exponential(n, generations, folds),) for folds in np.linspace(0.75, 3.75, 14)), True),
+        (tuple((power(n, p),) for p in np.linspace(0.1, 1.75, 23)), True),
+        (tuple((exponential(n, generations, folds),) for folds in np.linspace(0.75, 3.75, 27)), True),
         (tuple((late(n, generations, share),) for share in starts), False),
         (tuple(_wave(n, rate) for rate in np.linspace(min(2 / generations, 0.19), 0.34, 4 * generations)), True),
     )

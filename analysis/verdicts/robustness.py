@@ -38,6 +38,8 @@ REPLICATES = "replicates, t-interval"
 BOUND = "standard errors of replicates, bound"
 MEDIAN = ", median"
 """Added to the basis where a family flags its mean as infinite: medians are judged there."""
+JUMPED = "it jumped, and grows on by more than any approach to a bound; more generations would tell"
+"""Where diverging laws are excluded, and bounded ones miss the curve."""
 BATCHES, BATCH = 20, 11
 """Batches whose medians stand for recursions there, at most, and the recursions of each, at least."""
 
@@ -286,13 +288,15 @@ def _excluding(evidence: Evidence, values: Array, limits: Thresholds) -> Evidenc
     if not evidence.growth.low > 0 or min(tested.p_collapses, tested.p_levels) < level:
         return tested
     needed = exclusion.needed(found, runs, generations, level)
-    return replace(tested, more=_more(*needed, runs), needed=needed)
+    more = JUMPED if not found.bounded_described[0] and not any(needed) else _more(*needed, runs)
+    return replace(tested, more=more, needed=needed)
 
 
 def _tested(evidence: Evidence, found: exclusion.Exclusion, study: int) -> Evidence:
     rise = min(1.0, 2 * evidence.growth.p_rise)
     bounded = float(found.p_bounded[study]) if found.described[study] else 1.0
-    return replace(evidence, p_collapses=max(rise, bounded), p_levels=max(rise, float(found.p_diverging[study])))
+    diverging = float(found.p_diverging[study]) if found.bounded_described[study] else 1.0
+    return replace(evidence, p_collapses=max(rise, bounded), p_levels=max(rise, diverging))
 
 
 def _more(runs: int, generations: int, now: int) -> str:

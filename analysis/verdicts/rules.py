@@ -7,7 +7,8 @@ All figures are turned so that growth is for the worse (`Metric.worse`). In this
 2. Fewer than `min_runs` independent recursions, or no interval: undecided.
 3. It grows, over at least `min_generations`, and every bounded law is excluded while a diverging one describes the
    curve; or less than `vanished` is left of a metric that falls for the worse: collapses.
-4. It grows, over as many, and every diverging law is excluded: levels off.
+4. It grows, over as many, every diverging law is excluded, and a bounded one describes the curve at least as well as
+   one beside growth does: levels off.
 5. The upper bounds of the rise over all generations, and over their second half, are within the margin: stable where
    the interval of growth holds 0 or lies below it, else grows slowly.
 6. The lower bound of growth is above 0: rises (the two classes of laws can't be told apart yet).

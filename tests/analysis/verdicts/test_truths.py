@@ -49,3 +49,21 @@ def test_a_diverging_truth_is_seldom_called_bounded(truth: str, setting: tuple[i
 def test_a_diverging_truth_is_found(truth: str, generations: int, least: float) -> None:
     """5 seeds, 5 % noise, a rise of half the first loss."""
     assert share(words(truth, generations, 5, "independent", 0.05, 400), "collapses") >= least
+
+
+LOW = [(8, 5, "independent", 0.01), (12, 3, "independent", 0.01), (20, 3, "independent", 0.02)]
+
+
+@pytest.mark.parametrize("setting", LOW, ids=str)
+def test_growth_after_a_jump_is_not_called_bounded(setting: tuple[int, int, str, float]) -> None:
+    """A jump and a line is like no law of one term."""
+    assert share(words("jump and line", *setting), "stable", "levels off") <= LUCK
+
+
+@pytest.mark.parametrize("setting", LOW[:2], ids=str)
+def test_two_approaches_are_no_jump_and_line(setting: tuple[int, int, str, float]) -> None:
+    assert share(words("two approaches", *setting), "collapses") <= LUCK
+
+
+def test_growth_after_a_jump_is_found() -> None:
+    assert share(words("jump and line", 50, 5, "independent", 0.05), "collapses") >= 0.7
