@@ -40,6 +40,17 @@ MEDIAN = ", median"
 """Added to the basis where a family flags its mean as infinite: medians are judged there."""
 JUMPED = "it jumped, and grows on by more than any approach to a bound; more generations would tell"
 """Where diverging laws are excluded, and bounded ones miss the curve."""
+FEW = 50
+"""Recursions up to which noise that all share is looked for; with more, what no law of the set describes is seen."""
+JUMPS = 2
+"""Generations in which a curve may jump."""
+CORRELATED = 2.31
+"""Third differences of independent errors that are worth one independent value: Σ ρ_k², ρ = 1, −¾, 0.3, −0.05."""
+SHARED = 1e-3
+"""Level of the test for it."""
+NOTE = (
+    "; the mean is rougher than seeds' own noise leaves it: they share some, which no interval here holds, or it swings"
+)
 BATCHES, BATCH = 20, 11
 """Batches whose medians stand for recursions there, at most, and the recursions of each, at least."""
 
@@ -147,9 +158,26 @@ def _row(group: Curves, metric: Metric, cells: Mapping[Any, Any], limits: Thresh
         "verdict": alone.word,
         "verdict_alone": alone.word,
         "reason": alone.reason,
-        "stops": _stops(cells),
+        "notes": _stops(cells) + (NOTE if _shared(_whole(group.values, group.lengths)) else ""),
         "evidence": evidence,
     }
+
+
+def _shared(values: Array) -> bool:
+    """Whether the mean curve is rougher than independent recursions leave it: what all share at a generation, as seeds
+    that were judged or trained on the same draws do, shrinks with no number of them.
+
+    Third differences leave out what is smooth; F test of the mean's against those of the deviations, after the first
+    `JUMPS` generations.
+    """
+    runs, generations = values.shape
+    if runs < 2 or runs > FEW or generations < JUMPS + 6:
+        return False
+    rough = np.diff(values[:, JUMPS:], n=3, axis=1)
+    apart = rough - rough.mean(axis=0)
+    own, shared = (apart**2).sum() / (runs - 1), runs * (rough.mean(axis=0) ** 2).sum()
+    count = rough.shape[1] / CORRELATED
+    return bool(special.fdtrc(count, count * (runs - 1), shared / max(own, 1e-300)) < SHARED)
 
 
 def _stops(cells: Mapping[Any, Any]) -> str:
@@ -343,8 +371,8 @@ def _worded(table: pd.DataFrame, limits: Thresholds) -> pd.DataFrame:
         verdict.reason + (f"; {alone} but for the correction over {len(table)} rows" if alone != verdict.word else "")
         for verdict, alone in zip(found, table["verdict_alone"], strict=True)
     ]
-    return table.assign(verdict=[v.word for v in found], reason=reasons + table["stops"]).drop(
-        columns=["stops", "evidence"]
+    return table.assign(verdict=[v.word for v in found], reason=reasons + table["notes"]).drop(
+        columns=["notes", "evidence"]
     )
 
 

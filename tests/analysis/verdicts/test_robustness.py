@@ -186,6 +186,29 @@ def test_a_jump_before_steady_growth_is_not_called_levelling_off() -> None:
     assert found["reason"].str.contains("it jumped, and grows on").all()
 
 
+def test_noise_that_all_seeds_share_is_said() -> None:
+    """Runs from elsewhere may be judged on the same draws; of curves with noise of their own one in a thousand is."""
+    rng = np.random.default_rng(0)
+    truth = np.log(np.arange(1, 21))
+
+    def said(shared: float, kind: str = "normal") -> float:
+        curves = {}
+        for number in range(300):
+            common = truth + shared * rng.standard_normal(20)
+            for seed in range(5):
+                own = 0.1 * rng.standard_normal(20)
+                curves[f"{number:03d}", "replace", seed] = common + (own.cumsum() if kind == "walk" else own)
+        return float(
+            assess(simulated.study(curves))["reason"]
+            .str.contains("they share some, which no interval here holds")
+            .mean()
+        )
+
+    assert said(0.2) >= 0.9
+    assert said(0.0) <= 0.02
+    assert said(0.0, "walk") <= 0.02
+
+
 def test_a_rise_that_can_not_be_told_says_what_would_tell() -> None:
     rng = np.random.default_rng(1)
     n = np.arange(1, 11)
