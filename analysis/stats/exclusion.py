@@ -110,44 +110,52 @@ def exclude(values: Array) -> Exclusion:
     apart = values - mean[:, None]
     covariance = np.swapaxes(apart, 1, 2) @ apart / (runs - 1)
     found = noise.estimate(covariance, runs - 1)
-    laws = len(law_set.bounded(generations)), len(law_set.diverging(generations))
-    freedom, described, kept = np.empty(studies), np.empty(studies, dtype=bool), np.empty(studies, dtype=bool)
-    after_jump = np.full(studies, -np.inf)
-    bounded, diverging = (
-        np.empty((studies, len(law_set.rivals(kind, generations)), count))
-        for kind, count in zip((DIVERGING, BOUNDED), laws, strict=True)
+    parts = [
+        (rows, _strengths(mean[rows], covariance[rows], found.variance[rows], runs, model))
+        for model, rows in _by_model(found.model)
+    ]
+    order = np.argsort(np.concatenate([rows for rows, _ in parts]), kind="stable")
+    bounded, diverging, whole, rest, described, kept, freedom = (
+        np.concatenate(held)[order] for held in zip(*(part for _, part in parts), strict=True)
     )
-    for model, rows in _by_model(found.model):
-        design, prior = _design(model, generations), model_freedom(model, runs, generations)
-        freedom[rows] = prior + runs - 1
-        own = mean[rows], covariance[rows], found.variance[rows], runs, prior
-        bounded[rows] = _statistics(design.bounded, *own).reshape(-1, *bounded.shape[1:])
-        diverging[rows] = _statistics(design.diverging, *own).reshape(-1, *diverging.shape[1:])
-        white = mean[rows] @ noise.whitener(model, generations).T
-        described[rows] = _described(white, found.variance[rows] / runs, design)
-        kept[rows] = _bounded_described(white, found.variance[rows] / runs, design)
-        after_jump[rows] = np.where(
-            _jumped(white, found.variance[rows] / runs, design),
-            _statistics(design.against_jumps, *own).reshape(len(rows), -1, laws[0]).min(axis=2).max(axis=1),
-            -np.inf,
-        )
-    jumped = np.isfinite(after_jump)
     cost = np.array([_cost(BOUNDED, generations, noise.walks(int(model))) for model in found.model])
     other = np.full(studies, _cost(DIVERGING, generations, False))
-    whole, rest = bounded.min(axis=2).max(axis=1), diverging.min(axis=2).max(axis=1)
-    whole = np.maximum(np.where(described | ~jumped, whole, -np.inf), after_jump)
     return Exclusion(
         p_bounded=_p(whole, freedom, cost),
         p_diverging=_p(rest, freedom, other),
-        p_each_bounded=_p(bounded.max(axis=1), freedom[:, None], cost[:, None]),
-        p_each_diverging=_p(diverging.max(axis=1), freedom[:, None], other[:, None]),
+        p_each_bounded=_p(bounded, freedom[:, None], cost[:, None]),
+        p_each_diverging=_p(diverging, freedom[:, None], other[:, None]),
         strength_bounded=whole,
         strength_diverging=rest,
-        described=described | jumped,
+        described=described,
         bounded_described=kept,
         noise=found,
         freedom=freedom,
     )
+
+
+def _strengths(mean: Array, covariance: Array, variance: Array, runs: int, model: int) -> tuple[Array, ...]:
+    """Of studies with one noise model: how strongly each law is excluded, [studies, laws], and each class, both bounded
+    first; whether laws of the classes describe the curve, diverging first; degrees of freedom."""
+    generations = mean.shape[1]
+    design, prior = _design(model, generations), model_freedom(model, runs, generations)
+    own = mean, covariance, variance, runs, prior
+    laws = len(law_set.bounded(generations)), len(law_set.diverging(generations))
+    bounded, diverging = (
+        _statistics(contrasts, *own).reshape(len(mean), -1, count)
+        for contrasts, count in zip((design.bounded, design.diverging), laws, strict=True)
+    )
+    each, whole = bounded.max(axis=1), bounded.min(axis=2).max(axis=1)
+    white, error = mean @ noise.whitener(model, generations).T, variance / runs
+    described, jumped = _described(white, error, design), _jumped(white, error, design)
+    whole[jumped & ~described] = -np.inf
+    for row in np.flatnonzero(jumped):
+        after = _statistics(design.against_jumps, *(one[row : row + 1] for one in own[:3]), runs, prior)
+        after = after.reshape(-1, laws[0])
+        each[row], whole[row] = np.maximum(each[row], after.max(axis=0)), max(whole[row], after.min(axis=1).max())
+    kept = _bounded_described(white, error, design)
+    freedom = np.full(len(mean), prior + runs - 1)
+    return each, diverging.max(axis=1), whole, diverging.min(axis=2).max(axis=1), described | jumped, kept, freedom
 
 
 def model_freedom(model: int, runs: int, generations: int) -> float:

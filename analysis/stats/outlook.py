@@ -118,7 +118,7 @@ def _on_grid(weights: Array, linear: Array) -> Array:
     """Weights of the grids' laws, of finer ones shared by what lies on either side, [studies, laws]; without what was
     added near vertices."""
     found = np.asarray(weights[:, : len(linear)] @ linear)
-    return found / found.sum(axis=1, keepdims=True)
+    return np.asarray(found / found.sum(axis=1, keepdims=True))
 
 
 def _scale(best: Array, generations: int) -> Array:

@@ -17,8 +17,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from analysis.stats import exclusion, noise
-from analysis.stats.law_set import sums
+from analysis.stats import exclusion, law_set, noise
 from analysis.verdicts.robustness import found_words
 from analysis.verdicts.rules import COLLAPSES, LEVELS, Thresholds
 
@@ -29,7 +28,7 @@ SHAPES: dict[Truth, tuple[Callable[[Array], Array], str]] = {
     "square_root": (np.sqrt, COLLAPSES),
     "logarithm": (np.log, COLLAPSES),
     "inverse": (lambda n: -1 / n, LEVELS),
-    "inverse_squares": (lambda n: sums(n, 2.0), LEVELS),
+    "inverse_squares": (lambda n: law_set.sums(n, 2.0), LEVELS),
 }
 """g(n) of a truth a + b·g(n), and the word that it ought to get."""
 STUDIES = 400

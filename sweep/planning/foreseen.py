@@ -13,7 +13,7 @@ import numpy.typing as npt
 from search_spaces.study import PowerRequirement
 
 if TYPE_CHECKING:
-    from analysis.verdicts.foresight import Scatter
+    from analysis.verdicts import foresight
 
 Array = npt.NDArray[np.float64]
 QUIET = 0.1
@@ -81,7 +81,7 @@ def foresee(
     )
 
 
-def _scatter(question: PowerRequirement, curves: Sequence[Array]) -> Scatter:
+def _scatter(question: PowerRequirement, curves: Sequence[Array]) -> foresight.Scatter:
     """What the question states, else what a pilot shows, else an assumption."""
     from analysis.verdicts import foresight
 

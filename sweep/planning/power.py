@@ -106,10 +106,10 @@ class Design:
 
 def _effect(question: PowerRequirement) -> str:
     if question.on == "verdict":
-        from analysis.verdicts.foresight import SHAPES
+        from analysis.verdicts import foresight
 
         law = question.truth.replace("_", " ")
-        return f"“{SHAPES[question.truth][1]}” for a rise of {question.effect:g} along a {law}"
+        return f"“{foresight.SHAPES[question.truth][1]}” for a rise of {question.effect:g} along a {law}"
     what = "growth per generation" if question.on == "growth" else "gap between policies in the last loss"
     return f"a {what} of {question.effect:g}"
 

@@ -193,7 +193,7 @@ def test_noise_that_all_seeds_share_is_said() -> None:
 
     def said(shared: float, kind: str = "normal") -> float:
         curves = {}
-        for number in range(300):
+        for number in range(100):
             common = truth + shared * rng.standard_normal(20)
             for seed in range(5):
                 own = 0.1 * rng.standard_normal(20)
