@@ -199,11 +199,11 @@ def needed(found: Exclusion, runs: int, generations: int, level: float = 0.05) -
 
     A test's strength grows as the root of the number of recursions; over generations it is followed for each rival
     law as if that law, at the size of its present contrast, went on. 0 where the answer is beyond eight times as many
-    of either, or the evidence points nowhere.
+    of either, or the evidence points nowhere, or no law of the class that would be left describes the curve.
     """
     freedom, model = float(found.freedom[0]), int(found.noise.model[0])
     best_runs, best_generations = 0, 0
-    tests = [(BOUNDED, found.strength_bounded[0])]
+    tests = [(BOUNDED, found.strength_bounded[0])] * bool(found.described[0])
     tests += [(DIVERGING, found.strength_diverging[0])] * bool(found.bounded_described[0])
     for kind, strength in tests:
         wanted = float(stats.t.isf(level / _cost(kind, generations, noise.walks(model)), freedom))
