@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -134,7 +135,7 @@ def exclude(values: Array) -> Exclusion:
     )
 
 
-def _strengths(mean: Array, covariance: Array, variance: Array, runs: int, model: int) -> tuple[Array, ...]:
+def _strengths(mean: Array, covariance: Array, variance: Array, runs: int, model: int) -> tuple[Any, ...]:
     """Of studies with one noise model: how strongly each law is excluded, [studies, laws], and each class, both bounded
     first; whether laws of the classes describe the curve, diverging first; degrees of freedom."""
     generations = mean.shape[1]
@@ -150,7 +151,8 @@ def _strengths(mean: Array, covariance: Array, variance: Array, runs: int, model
     described, jumped = _described(white, error, design), _jumped(white, error, design)
     whole[jumped & ~described] = -np.inf
     for row in np.flatnonzero(jumped):
-        after = _statistics(design.against_jumps, *(one[row : row + 1] for one in own[:3]), runs, prior)
+        one = slice(row, row + 1)
+        after = _statistics(design.against_jumps, mean[one], covariance[one], variance[one], runs, prior)
         after = after.reshape(-1, laws[0])
         each[row], whole[row] = np.maximum(each[row], after.max(axis=0)), max(whole[row], after.min(axis=1).max())
     kept = _bounded_described(white, error, design)
