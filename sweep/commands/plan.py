@@ -95,6 +95,8 @@ def question(
         UsageError: an option can't be.
     """
     if effect is None:
+        if on != "growth" or truth != "line" or deviation is not None:
+            raise UsageError("--effect: say which effect, as --effect 0.5; --on, --truth and --deviation are about it")
         return None
     try:
         asked = {"effect": effect, "on": on, "truth": truth, "power": power, "deviation": deviation}

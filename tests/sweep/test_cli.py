@@ -197,6 +197,7 @@ def test_plan_refuses_too_few_seeds_where_it_is_asked_to(study: Path) -> None:
     assert refused(study.parent, "plan", "toy.yaml", "--effect", "1", "--power", "2").startswith(
         "--power: input should"
     )
+    assert refused(study.parent, "plan", "toy.yaml", "--on", "verdict").startswith("--effect: say which effect")
 
 
 def test_plan_tells_a_price_at_the_users_own_rate(study: Path) -> None:
