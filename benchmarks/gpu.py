@@ -30,7 +30,7 @@ from trainables.families.language.config import LanguageConfig
 from trainables.families.language.fit import BETAS, fit
 from trainables.families.language.gpu import train
 from trainables.families.language.sampling import sample_rows
-from trainables.families.language.token_rows import Pool, Rows
+from trainables.families.language.token_rows import Rows, RowsView
 from trainables.lineage import Stream
 from trainables.recursion import Recursion
 from trainables.runtime import DEVICE, pick_device
@@ -179,9 +179,9 @@ def noise(config: LanguageConfig, rows: int) -> Rows:
 def packed_fit(config: LanguageConfig, rows: Rows) -> object:
     """The engine's fit; on a CPU too, where the product takes another way."""
     if pick_device().type == "cuda":
-        return fit(config, Pool((rows,)), Stream("fit"))
+        return fit(config, RowsView((rows,)), Stream("fit"))
     model = architecture.create(config, 0).train()
-    train.fit_packed(config, model, Pool((rows,)), shuffled(rows.rows, config.batch, np.random.default_rng(0)))
+    train.fit_packed(config, model, RowsView((rows,)), shuffled(rows.rows, config.batch, np.random.default_rng(0)))
     return model
 
 

@@ -18,7 +18,7 @@ from trainables.families.language.data import prepare
 from trainables.families.language.evaluate import cross_entropy
 from trainables.families.language.fit import fit
 from trainables.families.language.sampling.sample import sample_rows
-from trainables.families.language.token_rows import Pool, Rows
+from trainables.families.language.token_rows import Rows, RowsView
 from trainables.lineage import Stream
 
 ROWS, BATCH, TEST = 256, 16, 64
@@ -33,7 +33,7 @@ def claims() -> list[Ratio]:
         found += generations(config, "bfloat16", ((ROWS, 1.0), (ROWS // 2, 4.0)))
         if architecture == "llama":
             found += generations(config, "float32", ((ROWS // 2, 1.0),))
-        found += sampling(config, fit(shaped(config), Pool((rows(config)[0],)), Stream("fit")))
+        found += sampling(config, fit(shaped(config), RowsView((rows(config)[0],)), Stream("fit")))
     return [*found, *fits()]
 
 
@@ -68,7 +68,7 @@ def generation(config: LanguageConfig, count: int, against: peer.Rival) -> Ratio
 
     def product(seed: int) -> float:
         started = time.perf_counter()
-        model = fit(config, Pool((train,)), Stream(f"fit {seed}"))
+        model = fit(config, RowsView((train,)), Stream(f"fit {seed}"))
         fitted = time.perf_counter()
         loss = cross_entropy(config, model, test)
         judged = time.perf_counter()
@@ -107,7 +107,7 @@ def fits() -> list[Ratio]:
         warm(config, train)
         ours, theirs = [], []
         for seed in range(ROUNDS):
-            ours.append(seconds(lambda s=seed, c=config, t=train: fit(c, Pool((t,)), Stream(f"{s}"))))
+            ours.append(seconds(lambda s=seed, c=config, t=train: fit(c, RowsView((t,)), Stream(f"{s}"))))
             theirs.append(seconds(lambda s=seed, c=config, t=train: peer.fit(c, t, s)))
         floor = _operations(config) / matrix_rate(precision)
         ratio = Ratio(
@@ -136,7 +136,7 @@ def _utilisation(config: LanguageConfig, fitted: Ratio) -> Ratio:
 def warm(config: LanguageConfig, train: Rows) -> None:
     """One unmeasured update of both sides and some rows of ours, which loads and compiles what they need."""
     one = config.model_copy(update={"steps": 1})
-    sample_rows(config, fit(one, Pool((train,)), Stream("warm")), 16, Stream("warm"))
+    sample_rows(config, fit(one, RowsView((train,)), Stream("warm")), 16, Stream("warm"))
     peer.fit(one, train, 0)
 
 

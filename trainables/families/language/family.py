@@ -21,7 +21,7 @@ from trainables.families.language.evaluate import cross_entropy, row_losses
 from trainables.families.language.fit import fit, train
 from trainables.families.language.metrics import each, statistics, tail
 from trainables.families.language.sampling import edit_rows, sample_rows
-from trainables.families.language.token_rows import Pool, Rows, gather, join, read
+from trainables.families.language.token_rows import Rows, RowsView, gather, join, read
 from trainables.families.shown_files import shown
 from trainables.lineage import Stream
 from trainables.store import Payload, StoreError
@@ -71,7 +71,7 @@ class Language(Family):
     def fine_tune(self, start: Payload, corpus: Corpus, stream: Stream) -> Payload:
         return self._fitted(self.config, gather(corpus), stream, start)
 
-    def _fitted(self, config: LanguageConfig, rows: Pool, stream: Stream, start: Payload | None) -> Payload:
+    def _fitted(self, config: LanguageConfig, rows: RowsView, stream: Stream, start: Payload | None) -> Payload:
         """A model, or adapters, fitted from random weights, a checkpoint or an earlier generation's."""
         meta = {"parameters": config.parameters}
         if config.lora is None:
@@ -106,7 +106,7 @@ class Language(Family):
         assert told is not None
         train, stream, started = prepare(config).train, Stream(key), time.perf_counter()
         rows = train.take(stream.numpy("rows").permutation(train.rows)[: told.rows])
-        model = fit(config, Pool((rows,)), stream.child("fit"))
+        model = fit(config, RowsView((rows,)), stream.child("fit"))
         meta = {"parameters": config.parameters, "fit_seconds": time.perf_counter() - started}
         return Payload(meta=meta, tensors=architecture.weights(model))
 
@@ -176,7 +176,7 @@ class Language(Family):
             assert synthetic is not None  # a detector tells real rows from these
             return judges.detector(self.config, read(real), read(synthetic), stream)
         start = self.checkpoint() if self.config.checkpoint is not None else None
-        return self._fitted(self.config.reference, Pool((read(real),)), stream, start)
+        return self._fitted(self.config.reference, RowsView((read(real),)), stream, start)
 
     def score(self, kind: str, judge: Payload, batch: Payload, stream: Stream) -> np.ndarray:
         if kind == "detector":

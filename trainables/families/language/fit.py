@@ -11,7 +11,7 @@ import numpy as np
 from trainables.families.base import Diverged
 from trainables.families.batches import shuffled
 from trainables.families.language.model import autocast, create, load
-from trainables.families.language.token_rows import Pool
+from trainables.families.language.token_rows import RowsView
 from trainables.lineage import Stream
 from trainables.runtime import isolated, pick_device
 
@@ -29,7 +29,7 @@ BETAS = (0.9, 0.95)
 
 
 def fit(
-    config: LanguageConfig, rows: Pool, stream: Stream, start: Mapping[str, np.ndarray] | None = None
+    config: LanguageConfig, rows: RowsView, stream: Stream, start: Mapping[str, np.ndarray] | None = None
 ) -> PreTrainedModel:
     """A model fitted on `rows`, from random weights or from those of `start`.
 
@@ -40,7 +40,7 @@ def fit(
     return train(config, model, rows, stream)
 
 
-def train(config: LanguageConfig, model: PreTrainedModel, rows: Pool, stream: Stream) -> PreTrainedModel:
+def train(config: LanguageConfig, model: PreTrainedModel, rows: RowsView, stream: Stream) -> PreTrainedModel:
     """The model after its updates on `rows`, in place; weights that ask for no gradient stay.
 
     Raises:
@@ -63,7 +63,7 @@ def train(config: LanguageConfig, model: PreTrainedModel, rows: Pool, stream: St
     return model.eval()
 
 
-def _fit_padded(config: LanguageConfig, model: PreTrainedModel, rows: Pool, batches: Iterator[np.ndarray]) -> None:
+def _fit_padded(config: LanguageConfig, model: PreTrainedModel, rows: RowsView, batches: Iterator[np.ndarray]) -> None:
     """Any model, anywhere: rows of an update padded to its longest."""
     import torch
 
@@ -87,7 +87,7 @@ def rate(config: LanguageConfig, step: int, updates: int) -> float:
 
 
 def _update(
-    config: LanguageConfig, model: PreTrainedModel, optimizer: torch.optim.Optimizer, rows: Pool, index: np.ndarray
+    config: LanguageConfig, model: PreTrainedModel, optimizer: torch.optim.Optimizer, rows: RowsView, index: np.ndarray
 ) -> torch.Tensor:
     import torch
 
@@ -99,7 +99,7 @@ def _update(
     return loss.detach()
 
 
-def padded_loss(config: LanguageConfig, model: PreTrainedModel, rows: Pool, index: np.ndarray) -> torch.Tensor:
+def padded_loss(config: LanguageConfig, model: PreTrainedModel, rows: RowsView, index: np.ndarray) -> torch.Tensor:
     """The loss of the rows at `index`, padded to the longest: a mean over their tokens that count, weighted by row."""
     import torch
 

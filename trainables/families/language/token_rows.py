@@ -107,7 +107,7 @@ class Rows:
 
 
 @dataclass(frozen=True)
-class Pool:
+class RowsView:
     """Rows of several pieces, one after another; no token is copied before it is used.
 
     Attributes:
@@ -170,7 +170,7 @@ def _piece(chunk: Any, prompts: np.ndarray | None) -> Rows:
     return Rows(tokens[starts[0] : starts[-1]], starts - starts[0] if starts[0] else starts, prompts=prompts)
 
 
-def gather(corpus: Corpus) -> Pool:
+def gather(corpus: Corpus) -> RowsView:
     """A corpus as rows that stay where they are."""
     pieces: list[Rows] = []
     index, weights = [], []
@@ -181,7 +181,7 @@ def gather(corpus: Corpus) -> Pool:
         weights.append(np.full(len(index[-1]), part.weight))
     whole = all(part.index is None for part in corpus.parts)
     weight = np.concatenate(weights) if corpus.weighted else None
-    return Pool(
+    return RowsView(
         tuple(pieces), None if whole else np.concatenate(index), None if weight is None else weight / weight.mean()
     )
 

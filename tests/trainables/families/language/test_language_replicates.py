@@ -19,7 +19,7 @@ from trainables.families.language.replicates import Replicate, fit
 from trainables.families.language.replicates import layers as layers_of
 from trainables.families.language.replicates.layers import cross_entropy
 from trainables.families.language.replicates.stack import stacked
-from trainables.families.language.token_rows import Pool
+from trainables.families.language.token_rows import RowsView
 from trainables.lineage import Stream
 from trainables.recursion import Recursion
 from trainables.store import MemoryStore
@@ -40,7 +40,7 @@ def replicates(shape, count=3, rows=30, *, weighted=False):
     for number in range(count):
         some = train.take(rng.permutation(train.rows)[:rows])
         weight = rng.uniform(0.5, 1.5, rows) if weighted else None
-        found.append(Replicate(Pool((some,), weights=weight), Stream("replicates").child(str(number))))
+        found.append(Replicate(RowsView((some,), weights=weight), Stream("replicates").child(str(number))))
     return found
 
 

@@ -14,7 +14,7 @@ from trainables.families.language.checkpoint import pretrained
 from trainables.families.language.config import BOS, LanguageConfig
 from trainables.families.language.evaluate import cross_entropy
 from trainables.families.language.fit import fit, rate, train
-from trainables.families.language.token_rows import Pool, Rows
+from trainables.families.language.token_rows import Rows, RowsView
 from trainables.lineage import Stream
 
 ROWS, LENGTH = 40, 12
@@ -38,7 +38,7 @@ def test_a_fit_ends_where_trainer_ends(name: str, tmp_path: Path) -> None:
     tokens = np.random.default_rng(0).zipf(1.5, size=2 * ROWS * LENGTH) % 300
     train, test = (Rows.fixed(half.astype(np.uint16), LENGTH) for half in np.split(tokens, 2))
     stream = Stream("fit")
-    found = cross_entropy(config, fit(config, Pool((train,)), stream), test)
+    found = cross_entropy(config, fit(config, RowsView((train,)), stream), test)
     model = architecture.create(config, stream.integer("init"))
     start = cross_entropy(config, model, test)
     order = shuffled(ROWS, config.batch, stream.numpy("order"))
@@ -70,7 +70,7 @@ def test_adapters_end_where_peft_and_trainer_end(name: str, tmp_path: Path) -> N
     base, stream = pretrained(config), Stream("fit")
     begun = adapted(config, base, None, stream.integer("init"))
     first = {name: value.copy() for name, value in adapter_weights(begun).items()}
-    tuned = adapter_weights(train(config, begun, Pool((train_rows,)), stream))
+    tuned = adapter_weights(train(config, begun, RowsView((train_rows,)), stream))
     found = cross_entropy(config, merged(config, base, tuned), test)
 
     settings = peft.LoraConfig(
@@ -134,7 +134,7 @@ def test_a_fit_from_a_checkpoint_ends_where_trainer_ends(tmp_path: Path) -> None
     tokens = np.random.default_rng(0).zipf(1.5, size=2 * ROWS * LENGTH) % 300
     train, test = (Rows.fixed(half.astype(np.uint16), LENGTH) for half in np.split(tokens, 2))
     stream = Stream("fit")
-    tuned = fit(config, Pool((train,)), stream, pretrained(config))
+    tuned = fit(config, RowsView((train,)), stream, pretrained(config))
     model = AutoModelForCausalLM.from_pretrained(given["path"], attn_pdrop=0.0, embd_pdrop=0.0, resid_pdrop=0.0)
     start = cross_entropy(config, model.eval(), test)
     order = shuffled(ROWS, config.batch, stream.numpy("order"))

@@ -14,7 +14,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from trainables.families.language.objective import Loss
-    from trainables.families.language.token_rows import Pool, Rows
+    from trainables.families.language.token_rows import Rows, RowsView
 
 STEPS = 16
 """Lines come in steps of a sixteenth of an update's documents: few shapes, little padding."""
@@ -44,7 +44,7 @@ class Documents:
         return sum(len(piece) for piece in self.pieces)
 
 
-def documents(pool: Pool, loss: Loss) -> Documents:
+def documents(pool: RowsView, loss: Loss) -> Documents:
     """The rows of a pool, where `loss` counts."""
     ends = np.cumsum([0, *(len(piece.tokens) for piece in pool.pieces)])
     parts = zip(pool.pieces, ends[:-1], strict=True)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
     from trainables.families.language.config import LanguageConfig
-    from trainables.families.language.token_rows import Pool
+    from trainables.families.language.token_rows import RowsView
 
 HELD = 0.25
 """Share of a device's free memory that a corpus may take; a larger one stays on the host and is padded there."""
@@ -26,7 +26,7 @@ _kept: dict[str, Update] = {}
 """The last make that was fitted in this process, compiled and recorded."""
 
 
-def can_pack(config: LanguageConfig, model: PreTrainedModel, rows: Pool) -> bool:
+def can_pack(config: LanguageConfig, model: PreTrainedModel, rows: RowsView) -> bool:
     """Whether a fit takes this way: on CUDA, models whose places and masks can be given, and that drop nothing."""
     device = next(model.parameters()).device
     return device.type == "cuda" and packable(model) and _bytes(rows) < HELD * torch.cuda.mem_get_info(device)[0]
@@ -41,7 +41,7 @@ def packable(model: PreTrainedModel) -> bool:
     return has_lean_decoder(model) and not (drops or adapted)
 
 
-def fit_packed(config: LanguageConfig, model: PreTrainedModel, rows: Pool, batches: Iterator[np.ndarray]) -> None:
+def fit_packed(config: LanguageConfig, model: PreTrainedModel, rows: RowsView, batches: Iterator[np.ndarray]) -> None:
     """Fit a model in place, on the device where it lies.
 
     Args:
@@ -94,5 +94,5 @@ def _update(config: LanguageConfig, model: PreTrainedModel) -> Update:
     return _kept[key]
 
 
-def _bytes(rows: Pool) -> int:
+def _bytes(rows: RowsView) -> int:
     return sum(piece.tokens.nbytes for piece in rows.pieces)

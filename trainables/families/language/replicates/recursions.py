@@ -14,7 +14,7 @@ from trainables.families.lanes import corpus_of, joined, lane, lane_of
 from trainables.families.language.config import LanguageConfig
 from trainables.families.language.family import Language
 from trainables.families.language.replicates.training import Replicate, fit
-from trainables.families.language.token_rows import Pool, gather, read
+from trainables.families.language.token_rows import RowsView, gather, read
 from trainables.families.replicate_summary import summarise
 from trainables.lineage import Stream
 from trainables.store import Payload
@@ -53,7 +53,7 @@ class Languages(Family):
         pools = [gather(corpus_of(corpus, number)) for number in range(len(self._lanes))]
         return self._fit(self.config, pools, stream, start)
 
-    def _fit(self, config: LanguageConfig, pools: Sequence[Pool], stream: Stream, start: Payload | None) -> Payload:
+    def _fit(self, config: LanguageConfig, pools: Sequence[RowsView], stream: Stream, start: Payload | None) -> Payload:
         starts = [None] * len(pools) if start is None else [one.tensors for one in self._apart(start)]
         given = [
             Replicate(pool, lane_of(stream, number), first)
@@ -106,7 +106,9 @@ class Languages(Family):
     def judge(self, kind: str, real: Payload, synthetic: Payload | None, stream: Stream) -> Payload:
         if kind == "reference":
             start = self.checkpoint() if self.config.checkpoint is not None else None
-            return self._fit(self.config.reference, [Pool((read(one),)) for one in self._apart(real)], stream, start)
+            return self._fit(
+                self.config.reference, [RowsView((read(one),)) for one in self._apart(real)], stream, start
+            )
         assert synthetic is not None  # a detector tells real rows from these
         each = zip(self._each(real), self._apart(synthetic), strict=True)
         return joined(

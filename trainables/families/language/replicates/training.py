@@ -20,7 +20,7 @@ from trainables.families.language.loss import CHUNK, read_after_bos
 from trainables.families.language.model import autocast, create, load
 from trainables.families.language.replicates.layers import cross_entropy
 from trainables.families.language.replicates.stack import Stack, stacked
-from trainables.families.language.token_rows import Pool, join
+from trainables.families.language.token_rows import RowsView, join
 from trainables.lineage import Stream
 from trainables.runtime import pick_device
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 class Replicate:
     """What one of the fits is given, as `fit.fit`: as many rows as the others."""
 
-    rows: Pool
+    rows: RowsView
     stream: Stream
     start: Mapping[str, np.ndarray] | None = None
 

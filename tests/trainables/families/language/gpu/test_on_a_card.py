@@ -14,7 +14,7 @@ from trainables.families.language.fit import _fit_padded
 from trainables.families.language.gpu import grow, train
 from trainables.families.language.gpu.attention import kernels_agree
 from trainables.families.language.sampling import sample_rows
-from trainables.families.language.token_rows import Pool, Rows
+from trainables.families.language.token_rows import Rows, RowsView
 from trainables.lineage import Stream
 from trainables.runtime import DEVICE
 
@@ -39,7 +39,7 @@ def config(name: str) -> LanguageConfig:
 def test_a_recorded_fit_ends_where_the_padded_one_does(name: str, caplog: pytest.LogCaptureFixture) -> None:
     given, draws = config(name), np.random.default_rng(0)
     starts = np.concatenate([[0], np.cumsum(draws.integers(1, 81, 60))])
-    rows = Pool((Rows(draws.integers(2, 300, starts[-1]).astype(np.uint16), starts),))
+    rows = RowsView((Rows(draws.integers(2, 300, starts[-1]).astype(np.uint16), starts),))
     found, expected = (architecture.create(given, 1).train() for _ in range(2))
     assert gpu.can_pack(given, found, rows)
     with caplog.at_level(logging.WARNING):

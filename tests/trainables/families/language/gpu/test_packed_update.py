@@ -16,7 +16,7 @@ from trainables.families.language.gpu import train
 from trainables.families.language.gpu.attention import document_mask
 from trainables.families.language.gpu.packing import documents, plan
 from trainables.families.language.gpu.update import Update, repays
-from trainables.families.language.token_rows import Pool, Rows
+from trainables.families.language.token_rows import Rows, RowsView
 
 CONTEXT, WORDS, COUNT = 12, 300, 40
 KINDS = ("gpt2", "llama", "qwen2", "qwen3", "mistral")
@@ -29,13 +29,13 @@ def config(architecture: str = "llama", **fields: Any) -> LanguageConfig:
     )
 
 
-def pool(sequences: str = "documents", weighted: bool = False, seed: int = 0) -> Pool:
+def pool(sequences: str = "documents", weighted: bool = False, seed: int = 0) -> RowsView:
     rng = np.random.default_rng(seed)
     many = rng.integers(1, CONTEXT + 1, COUNT) if sequences == "documents" else np.full(COUNT, CONTEXT)
     tokens = rng.zipf(1.5, many.sum()) % WORDS
     rows = Rows(tokens.astype(np.uint16), np.concatenate([[0], np.cumsum(many)]), prompts=np.minimum(many - 1, 2))
     weights = np.linspace(0.2, 1.8, COUNT) if weighted else None
-    return Pool((rows.take(np.arange(25)), rows.take(np.arange(25, COUNT))), None, weights)
+    return RowsView((rows.take(np.arange(25)), rows.take(np.arange(25, COUNT))), None, weights)
 
 
 @pytest.fixture(autouse=True)
@@ -43,7 +43,7 @@ def afresh() -> None:
     train._kept.clear()
 
 
-def gradients(given: LanguageConfig, rows: Pool, update: Update | None = None) -> list[tuple[Any, Any]]:
+def gradients(given: LanguageConfig, rows: RowsView, update: Update | None = None) -> list[tuple[Any, Any]]:
     """Losses and gradients of one update, packed and padded: pairs."""
     model = architecture.create(given, 1).train()
     index = np.random.default_rng(3).permutation(COUNT)[: given.batch]

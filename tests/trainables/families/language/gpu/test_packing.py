@@ -5,7 +5,7 @@ import pytest
 
 from trainables.families.language.gpu.packing import documents, packed, plan, rounded, segments
 from trainables.families.language.objective import Loss
-from trainables.families.language.token_rows import Pool, Rows
+from trainables.families.language.token_rows import Rows, RowsView
 
 CONTEXT = 20
 
@@ -51,7 +51,7 @@ def test_lines_come_in_few_numbers(lines: int, batch: int, found: int) -> None:
     assert rounded(lines, batch) == found
 
 
-def pool() -> Pool:
+def pool() -> RowsView:
     """Two pieces, of which every second row is taken, with weights."""
     rng = np.random.default_rng(1)
     pieces = []
@@ -59,7 +59,7 @@ def pool() -> Pool:
         starts = np.concatenate([[0], np.cumsum(rng.integers(1, CONTEXT + 1, rows))])
         pieces.append(Rows(rng.integers(2, 300, starts[-1]).astype(np.uint16), starts, prompts=np.ones(rows, np.int64)))
     index = np.arange(0, 21, 2)
-    return Pool(tuple(pieces), index, np.linspace(0.5, 1.5, len(index)))
+    return RowsView(tuple(pieces), index, np.linspace(0.5, 1.5, len(index)))
 
 
 @pytest.mark.parametrize("loss", [Loss(), Loss(on="last", tokens=3), Loss(on="response")])
