@@ -19,17 +19,19 @@ from sweep.planning import (
     PEAK,
     UTILISATION,
     Bill,
+    CardTime,
     Design,
     Forecast,
     Plan,
     Totals,
     bill,
+    check_card,
     designs,
-    gpu_hours,
     name,
     plan_study,
     read_cluster,
     speeds,
+    time_on,
 )
 from sweep.progress import duration
 from sweep.workspace import Workspace, prepare
@@ -61,20 +63,20 @@ class Asked:
 def show_plan(reference: str, overrides: Sequence[str], workspace: Workspace, asked: Asked, json: bool) -> int:
     """Print what a study comes to; exit code 2 where it is to be refused as underpowered."""
     study = load_study(reference, overrides)
-    gpu_hours(0.0, asked.gpu)  # refuses an unknown one before anything is counted
+    check_card(asked.gpu)
     machines = read_cluster(asked.cluster) if asked.cluster else None
     store = open_store(workspace.storage)
     found = plan_study(study, store)
-    hours = gpu_hours(found.totals.flops, asked.gpu)
+    card = time_on(asked.gpu, found.left.efforts)
     ahead = found.forecast(_speeds(found, store, workspace, asked), asked.cpus or cores())
     charged = bill(machines, found.left, ahead) if machines else None
     question = asked.power or study.require_power
     judged = designs(found, store, question)
     if json:
-        told = _plain(found, asked.gpu, hours, ahead, charged, judged)
+        told = _plain(found, asked.gpu, card, ahead, charged, judged)
         print(jsonlib.dumps(told | {"schedulers": [vars(one) for one in schedulers(study)]}))
     else:
-        _print(found, asked, hours, ahead, charged)
+        _print(found, asked, card, ahead, charged)
         for scheduler in schedulers(study):
             print(scheduler)
         for design in judged:
@@ -147,14 +149,11 @@ def _speeds(found: Plan, store: Store, workspace: Workspace, asked: Asked) -> sp
     return kept
 
 
-def _print(found: Plan, asked: Asked, hours: float, ahead: Forecast, charged: Bill | None) -> None:
+def _print(found: Plan, asked: Asked, card: CardTime, ahead: Forecast, charged: Bill | None) -> None:
     print(_table(found))
     print(_summary(found))
     print(_time(ahead, asked))
-    print(
-        f"On one {asked.gpu}, at {UTILISATION:.0%} of its {PEAK[asked.gpu] / 1e12:.0f} TFLOP/s, the arithmetic of all "
-        f"of it takes about {hours:.3g} GPU-hours."
-    )
+    print(_card(asked.gpu, card))
     if charged:
         print(charged.line())
     for title in found.left_out[:20]:
@@ -163,6 +162,20 @@ def _print(found: Plan, asked: Asked, hours: float, ahead: Forecast, charged: Bi
         print(f"note: {note}")
     for reason in found.missing:
         print(f"note: the data can't be read here, and `run` will ask for it: {reason}")
+
+
+def _card(gpu: str, card: CardTime) -> str:
+    """How long what is left takes on one accelerator, and how that is known."""
+    if not card.hours:
+        return f"On one {gpu}: none; everything is done."
+    rests = [f"{family} at rates of {source}" for family, source in card.measured.items()]
+    if card.assumed:
+        what = "the rest" if rests else "all"
+        rests.append(f"{what} at {UTILISATION:.0%} of {PEAK[gpu] / 1e12:.0f} TFLOP/s, an assumption")
+    return (
+        f"On one {gpu} what is left takes about {card.hours:.3g} GPU-hours, {card.fitting / 3600:.3g} of fits and "
+        f"{card.sampling / 3600:.3g} of samples ({'; '.join(rests)})."
+    )
 
 
 def _time(ahead: Forecast, asked: Asked) -> str:
@@ -228,11 +241,13 @@ def _summary(found: Plan) -> str:
 
 
 def _plain(
-    found: Plan, gpu: str, hours: float, ahead: Forecast, charged: Bill | None, judged: Sequence[Design]
+    found: Plan, gpu: str, card: CardTime, ahead: Forecast, charged: Bill | None, judged: Sequence[Design]
 ) -> dict[str, Any]:
     return found.as_json() | {
         "gpu": gpu,
-        "gpu_hours": hours,
+        "gpu_hours": card.hours,
+        "gpu_hours_of": {"fits": card.fitting / 3600, "samples": card.sampling / 3600},
+        "gpu_rates": card.measured,
         "utilisation": UTILISATION,
         "time": asdict(ahead),
         "cluster": charged.as_json() if charged else None,

@@ -1,7 +1,7 @@
 """What a study would run and cost: cells, time, price, power. Runs nothing."""
 
 from sweep.planning import speeds
-from sweep.planning.accelerators import PEAK, UTILISATION, gpu_hours
+from sweep.planning.accelerators import PEAK, UTILISATION, CardTime, check_card, time_on
 from sweep.planning.calibrate import calibrate_speeds
 from sweep.planning.forecast import Forecast, name
 from sweep.planning.plan import Plan, Totals, plan_study
@@ -12,17 +12,19 @@ __all__ = [
     "PEAK",
     "UTILISATION",
     "Bill",
+    "CardTime",
     "Design",
     "Forecast",
     "Plan",
     "Totals",
     "bill",
     "calibrate_speeds",
+    "check_card",
     "designs",
-    "gpu_hours",
     "name",
     "plan_study",
     "read_cluster",
     "require_power",
     "speeds",
+    "time_on",
 ]

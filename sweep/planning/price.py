@@ -10,7 +10,7 @@ import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from sweep.errors import UsageError
-from sweep.planning.accelerators import PEAK, UTILISATION
+from sweep.planning.accelerators import PEAK, seconds_on
 from sweep.planning.forecast import Forecast
 from sweep.planning.plan import Left
 from sweep.progress import duration
@@ -26,7 +26,8 @@ class Cluster(Config):
         cpus_per_node: trials at a time of a node without accelerators, at this machine's measured speed.
         gpu: accelerator of a node, of `sweep.planning.accelerators`' table; "" for none.
         gpus_per_node: how many.
-        utilisation: share of an accelerator's peak that is reached.
+        utilisation: share of an accelerator's peak that is reached; None: rates that were measured, where there
+            are some, else `sweep.planning.accelerators.UTILISATION`.
         price_per_hour: of one node.
         currency: of the price.
     """
@@ -36,7 +37,7 @@ class Cluster(Config):
     cpus_per_node: int = Field(default=1, ge=1)
     gpu: str = ""
     gpus_per_node: int = Field(default=1, ge=1)
-    utilisation: float = Field(default=UTILISATION, gt=0, le=1)
+    utilisation: float | None = Field(default=None, gt=0, le=1)
     price_per_hour: float = Field(ge=0)
     currency: str = "USD"
 
@@ -71,7 +72,8 @@ class Bill:
         if self.seconds is None or self.price is None:
             return f"On {c.name}: unknown, for it rests on the time on this machine."
         what = f"{c.gpus_per_node} {c.gpu}" if c.gpu else f"{c.cpus_per_node} cores of this machine's speed"
-        rests = f" at {c.utilisation:.0%} of its peak, arithmetic alone" if c.gpu else ""
+        share = "measured rates where there are some" if c.utilisation is None else f"{c.utilisation:.0%} of its peak"
+        rests = f" at {share}, arithmetic alone" if c.gpu else ""
         return (
             f"On {c.name} ({c.nodes} × {what}{rests}): about {duration(self.seconds)}, {self.price:,.2f} {c.currency} "
             f"at the stated {c.price_per_hour:g} {c.currency} a node and hour; starting nodes is not counted."
@@ -99,9 +101,9 @@ def read_cluster(path: Path) -> Cluster:
 def bill(cluster: Cluster, left: Left, here: Forecast) -> Bill:
     """What is left of a study, on these machines; the longest cell is never shorter than one trial makes it."""
     if cluster.gpu:
-        rate = PEAK[cluster.gpu] * cluster.utilisation
-        longest = max((effort.fitting + effort.sampling for _, effort in left.cells), default=0.0)
-        seconds = max(left.flops / (cluster.nodes * cluster.gpus_per_node), longest) / rate
+        every = [sum(seconds_on(cluster.gpu, *one, cluster.utilisation)) for one in left.efforts.items()]
+        longest = max((sum(seconds_on(cluster.gpu, *one, cluster.utilisation)) for one in left.cells), default=0.0)
+        seconds = max(sum(every) / (cluster.nodes * cluster.gpus_per_node), longest)
     elif here.unknown:
         return Bill(cluster, None, None)
     else:

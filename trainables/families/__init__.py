@@ -5,6 +5,7 @@ from functools import cache
 
 from trainables.config import Registry
 from trainables.families.base import Cost, Diverged, Evaluation, Family, FamilyConfig, World
+from trainables.families.card_rates import CardRates
 from trainables.families.metrics import SUMMARIES, Metric, Role, undeclared
 
 FAMILIES = Registry(
@@ -51,6 +52,7 @@ def _shared() -> dict[str, Metric]:
 __all__ = [
     "FAMILIES",
     "SUMMARIES",
+    "CardRates",
     "Cost",
     "Diverged",
     "Evaluation",

@@ -25,6 +25,7 @@ import numpy as np
 from trainables.config import Config
 from trainables.corpus import Corpus
 from trainables.errors import CollapseSweepError
+from trainables.families.card_rates import CardRates
 from trainables.families.metrics import Metric, held_out_loss
 from trainables.lineage import Stream, make_key
 from trainables.store import Payload, Store
@@ -124,6 +125,8 @@ class FamilyConfig(Config, ABC):
     core_flops: ClassVar[float] = 0.0
     """Operations of a generation below which a CPU core takes less time than an accelerator, as measured."""
     abilities: ClassVar[frozenset[str]] = frozenset()
+    card_rates: ClassVar[CardRates | None] = None
+    """Speeds that were measured on an accelerator."""
     data_fields: ClassVar[frozenset[str]] = frozenset()
     sampling_fields: ClassVar[frozenset[str]] = frozenset()
     evaluation_fields: ClassVar[frozenset[str]] = frozenset()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import Field, field_validator, model_validator
 
 from trainables.families.base import Cost, Family, World
+from trainables.families.card_rates import CardRates
 from trainables.families.language.metrics import METRICS
 from trainables.families.language.objective import PLAIN, Loss
 from trainables.families.language.pretrained import LanguageCheckpoint, Lora
@@ -160,6 +161,12 @@ class LanguageConfig(StartConfig):
     validates: ClassVar[bool] = True
     accelerated: ClassVar[bool] = True
     core_flops: ClassVar[float] = 1e11
+    card_rates: ClassVar[CardRates | None] = CardRates(
+        card="H200",
+        source="an earlier build on one H200 (docs/performance.md)",
+        fits=((9e6, 95e12), (12e6, 84e12), (42e6, 152e12), (126e6, 160e12)),
+        sampled=127e3,
+    )
     fit_version: ClassVar[int] = 3
     default_rows: ClassVar[int] = 300
     default_generations: ClassVar[int] = 4
