@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from sweep.errors import UsageError
-from sweep.planning.accelerators import PEAK, seconds_on
+from sweep.planning.accelerators import PEAK, UTILISATION, seconds_on, time_on
 from sweep.planning.forecast import Forecast
 from sweep.planning.plan import Left
 from sweep.progress import duration
@@ -56,11 +57,13 @@ class Bill:
         cluster: the machines.
         seconds: wall time; None where this machine's speeds, which it rests on, are not known.
         price: of all nodes for that time.
+        measured: families that are judged by rates measured on a card.
     """
 
     cluster: Cluster
     seconds: float | None
     price: float | None
+    measured: Sequence[str] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Plain data."""
@@ -72,8 +75,9 @@ class Bill:
         if self.seconds is None or self.price is None:
             return f"On {c.name}: unknown, for it rests on the time on this machine."
         what = f"{c.gpus_per_node} {c.gpu}" if c.gpu else f"{c.cpus_per_node} cores of this machine's speed"
-        share = "measured rates where there are some" if c.utilisation is None else f"{c.utilisation:.0%} of its peak"
-        rests = f" at {share}, arithmetic alone" if c.gpu else ""
+        share = f"{UTILISATION if c.utilisation is None else c.utilisation:.0%} of its peak, arithmetic alone"
+        known = f"measured rates of {', '.join(self.measured)}, all else at " if self.measured else ""
+        rests = f" at {known}{share}" if c.gpu else ""
         return (
             f"On {c.name} ({c.nodes} × {what}{rests}): about {duration(self.seconds)}, {self.price:,.2f} {c.currency} "
             f"at the stated {c.price_per_hour:g} {c.currency} a node and hour; starting nodes is not counted."
@@ -100,7 +104,9 @@ def read_cluster(path: Path) -> Cluster:
 
 def bill(cluster: Cluster, left: Left, here: Forecast) -> Bill:
     """What is left of a study, on these machines; the longest cell is never shorter than one trial makes it."""
+    measured: Sequence[str] = ()
     if cluster.gpu:
+        measured = sorted(time_on(cluster.gpu, left.efforts).measured) if cluster.utilisation is None else ()
         every = [sum(seconds_on(cluster.gpu, *one, cluster.utilisation)) for one in left.efforts.items()]
         longest = max((sum(seconds_on(cluster.gpu, *one, cluster.utilisation)) for one in left.cells), default=0.0)
         seconds = max(sum(every) / (cluster.nodes * cluster.gpus_per_node), longest)
@@ -108,4 +114,4 @@ def bill(cluster: Cluster, left: Left, here: Forecast) -> Bill:
         return Bill(cluster, None, None)
     else:
         seconds = max(here.work / (cluster.nodes * cluster.cpus_per_node), here.longest)
-    return Bill(cluster, seconds, seconds / 3600 * cluster.nodes * cluster.price_per_hour)
+    return Bill(cluster, seconds, seconds / 3600 * cluster.nodes * cluster.price_per_hour, measured)

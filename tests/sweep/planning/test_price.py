@@ -58,3 +58,14 @@ def test_a_wrong_file_is_refused_in_one_line(tmp_path: Path, text: str, said: st
         read_cluster(path)
     assert said in str(problem.value)
     assert "\n" not in str(problem.value)
+
+
+def test_language_models_are_charged_by_measured_rates_unless_a_share_is_stated() -> None:
+    make = Make("language", "llama 42M", 42_000_000, "b")
+    hour = Left(efforts={make: Effort(1, 152e12 * 3600)}, cells=[(make, Effort(1, 152e12 * 3600))])
+    found = bill(Cluster(gpu="H200", price_per_hour=30), hour, HERE)
+    assert found.seconds == pytest.approx(3600)
+    assert "at measured rates of language, all else at 30% of its peak" in found.line()
+    stated = bill(Cluster(gpu="H200", price_per_hour=30, utilisation=0.5), hour, HERE)
+    assert stated.seconds == pytest.approx(152e12 * 3600 / (0.5 * PEAK["H200"]))
+    assert "at 50% of its peak" in stated.line()
