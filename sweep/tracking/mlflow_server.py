@@ -12,7 +12,6 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext, supp
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from analysis.data import read_runs, restore
 from search_spaces import Study
 from sweep.errors import TrackingError
 from sweep.scheduling import Job
@@ -206,6 +205,8 @@ class ShownRuns:
     shows in its list of runs."""
 
     def __init__(self, client: MlflowClient, uri: str, experiment: str, parent: str, study: str) -> None:
+        from analysis.data import read_runs, restore
+
         self._points: dict[str, dict[tuple[str, int], float]] = defaultdict(dict)
         _, points = read_runs(uri, study)
         for run, name, step, value in zip(points.run, points.name, points.step, points.value, strict=True):

@@ -104,10 +104,11 @@ def test_trials_of_both_kinds_find_a_place_and_networks_share_a_gpu(cluster: dic
     shapes = [NodeType(kind["resources"], kind["count"], name=name) for name, kind in types.items()]
     pool = ClusterCapacity([NodeType({"CPU": 0.0})], shapes)
     needs = ResourceEstimator(pool)
-    for family, sharing in (("linear", 0), ("language", 8), ("vae", 6)):
-        cell = Cell.model_validate({"family": {"kind": family}, "policy": {"kind": "replace"}})
+    for family, rows, sharing in (("linear", 100, 0), ("language", 100, 0), ("language", 20_000, 8), ("vae", 1000, 6)):
+        cell = Cell.model_validate({"family": {"kind": family}, "rows": rows, "policy": {"kind": "replace"}})
         request = needs.request(make_job(cell, {}, Resources()))
         assert pool.holds(request.bundle)
+        assert bool(request.gpu) == bool(sharing)
         assert (int(1 / request.gpu + 1e-3) if request.gpu else 0) >= sharing
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -51,21 +52,28 @@ class Page(HTMLParser):
         self.inside = ""
 
     def handle_data(self, data: str) -> None:
-        (self.scripts if self.inside == "script" else self.texts).append(data)
+        if self.inside != "script":
+            self.texts.append(data)
+        elif self.attributes[-1] == ("script", "type", "application/json"):
+            json.loads(data)
+        else:
+            self.scripts.append(data)
 
 
 def check(text: str) -> Page:
-    """A page on which its own script runs, and nothing else can."""
+    """A page on which its own script and the charts' libraries run, and nothing else can."""
     page = Page(text)
-    (script,) = page.scripts
+    *libraries, script = page.scripts
     assert script == html.text_of("page.js"), "what strangers wrote is no part of it"
+    assert libraries in ([], [html._vega()])
     assert not page.tags & {"iframe", "object", "embed", "form", "base", "foreignobject"}
     assert not [name for _, name, _ in page.attributes if name.startswith("on")]
     links = [value for tag, name, value in page.attributes if name in ("href", "src", "xlink:href", "action")]
     assert all(value.startswith(("#", "data:image/", "data:,")) for value in links), links
     policies = [value for tag, name, value in page.attributes if tag == "meta" and name == "content"]
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    assert any("default-src 'none'" in value and f"script-src 'sha256-{digest}'" in value for value in policies)
+    digests = [base64.b64encode(hashlib.sha256(one.encode()).digest()).decode() for one in page.scripts]
+    allowed = " ".join(f"'sha256-{digest}'" for digest in digests)
+    assert any("default-src 'none'" in value and value.endswith(f"script-src {allowed}") for value in policies)
     assert not any("unsafe" in value.partition("script-src")[2] for value in policies)
     return page
 

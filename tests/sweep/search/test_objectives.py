@@ -23,9 +23,9 @@ CURVES = {
 }
 
 
-def jobs(**metrics: list[float]) -> list[Job]:
+def jobs(family: str = "gaussian", **metrics: list[float]) -> list[Job]:
     """Finished cells with the losses of `CURVES`, and metrics that are the same in every cell."""
-    made = [make_job(point.cell, point.values) for point in points(toy())]
+    made = [make_job(point.cell, point.values) for point in points(toy(family={"kind": family}))]
     for job in made:
         for n, loss in enumerate(CURVES[job.cell.policy.kind, job.cell.seed], 1):
             extra = {name: values[n - 1] for name, values in metrics.items()}
@@ -66,7 +66,7 @@ def test_an_objective_is_the_statistic_of_its_name(name: str, expected: float) -
 
 
 def test_a_definition_is_its_statistic_in_the_policy_that_is_named() -> None:
-    made = jobs(tail_mass=[0.8, 0.6, 0.2])
+    made = jobs("discrete", surviving_categories=[8.0, 6.0, 2.0])
     assert value("definition:7", made) == pytest.approx(0.25)
     assert value("definition:lost_tail:replace", made) == pytest.approx(0.25)
     assert value("definition:catastrophic_increase:replace", made) == pytest.approx((3 / 2 + 2 / 2) / 2)

@@ -103,16 +103,18 @@ def test_replace_rises_and_accumulate_does_not() -> None:
     fields = {"kind": "language", "width": 32, "layers": 2, "heads": 2, "context": 48, "vocabulary": 400}
     family = fields | {"epochs": 4, "batch": 4, "test_rows": 128, "sample_rows": 0}
     base = {"family": family, "rows": 150, "generations": 3}
-    rises = []
+    rises, curves = [], []
     for seed in (0, 1, 2):
         replaced, kept = (
             losses(run(Cell.model_validate(base | {"policy": {"kind": kind}, "seed": seed})))
             for kind in ("replace", "accumulate")
         )
         assert replaced[0] == kept[0]
-        assert replaced[0] < replaced[1] < replaced[2]
+        assert replaced[0] + 0.15 < min(replaced[1:])
         rises.append(max(kept) - kept[0])
+        curves.append(replaced)
     assert np.mean(rises) < 0.05, "single seeds of so small a model scatter by 0.04 nats"
+    assert (np.diff(np.mean(curves, axis=0)) > 0).all(), "and so their mean is asked to rise in every generation"
 
 
 @pytest.mark.slow
