@@ -33,9 +33,12 @@ def _gaussian() -> Block:
 
 
 def _language() -> Block:
-    """Two architectures of 0.1M parameters, from scratch on a hundred rows of Python's own documentation, for as many
-    generations as a verdict needs. Two passes over a corpus: with four, the first synthetic corpus costs as much as the
-    next ten, and a jump and a line take twelve generations to be told from an approach to a bound."""
+    """Two architectures of 0.1M parameters, from scratch on a hundred rows of Python's own documentation.
+
+    Two passes over a corpus: with four, the first synthetic corpus costs as much as the next ten, and a jump and a line
+    take eleven generations to be told from an approach to a bound. docs/analysis.md says how many seeds and
+    generations a verdict takes.
+    """
     cell: dict[str, Any] = {"family": {"kind": "language", "epochs": 2}, "rows": 100, "generations": 8}
     space = {
         "family.architecture": Grid(values=("gpt2", "llama")),
