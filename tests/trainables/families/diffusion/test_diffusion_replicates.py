@@ -133,7 +133,7 @@ def test_a_replicate_is_sampled_as_it_is_alone_on_rows_of_its_own(recursion):
     real = recursion.batch(recursion.steps.batch(0))
     molecules = [tuple(lane(real, number).table["molecule"]) for number in range(3)]
     assert len(set(molecules)) == 3
-    for number, one in enumerate(recursion.family._lanes):
+    for number, one in enumerate(recursion.family.replicates):
         stream = Stream(recursion.steps.batch(1).key).child("sample", "replicate", str(number))
         assert content(one.sample(lane(model, number), 12, stream)) == content(lane(batch, number))
         assert tuple(lane(batch, number).table["molecule"]) == molecules[number]
@@ -144,6 +144,6 @@ def test_references_of_replicates_that_saw_different_molecules(recursion):
     family, stream = recursion.family, Stream("judge")
     judge = family.judge("reference", real, None, stream)
     scores = family.score("reference", judge, real, stream)
-    for number, one in enumerate(family._lanes):
+    for number, one in enumerate(family.replicates):
         its = one.judge("reference", lane(real, number), None, stream)
         np.testing.assert_array_equal(scores[number], one.score("reference", its, lane(real, number), stream))

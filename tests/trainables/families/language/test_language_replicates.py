@@ -181,7 +181,7 @@ def test_a_replicate_is_judged_and_sampled_as_it_is_alone(recursion):
     held = recursion.store.get("record", recursion.steps.step(1).record)
     model, batch = recursion.model(1), recursion.batch(recursion.steps.batch(1))
     assert batch.meta["tokens"] == sum(map(len, batch.table["input_ids"]))
-    for number, one in enumerate(recursion.family._lanes):
+    for number, one in enumerate(recursion.family.replicates):
         its = lane(model, number)
         stream = Stream(recursion.steps.step(1).own_record).child("evaluate", "replicate", str(number))
         found = one.evaluate(its, stream)

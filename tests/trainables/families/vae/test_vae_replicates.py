@@ -129,7 +129,7 @@ def test_a_replicate_is_judged_and_sampled_as_it_is_alone(recursion):
     held = recursion.store.get("record", recursion.steps.step(1).record)
     model = recursion.model(1)
     batch = recursion.batch(recursion.steps.batch(1))
-    for number, one in enumerate(recursion.family._lanes):
+    for number, one in enumerate(recursion.family.replicates):
         its = lane(model, number)
         measured, _ = one.measure(its)
         assert measured["kl"] == held.tensors["kl"][number]

@@ -62,7 +62,7 @@ def growth(config: LanguageConfig, model: PreTrainedModel, dtype: torch.dtype, r
     found = _kept.get(key)
     wanted = fitting(config, model, rows)
     if found is None or found.rows < wanted:
-        found = None
+        del found  # its cache, before the next one is made
         _kept.clear()
         _kept[key] = Growth(config, model, dtype, wanted)
     _kept[key].load(model)
