@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import logging
 import os
 import secrets
@@ -66,13 +67,27 @@ def started(machines: Machines) -> Iterator[None]:
     logging.getLogger("ray.tune.tune").setLevel(logging.CRITICAL)  # names failed trials by numbers of Tune's own
     with contextlib.ExitStack() as stack:
         stack.enter_context(unchanged())
-        stack.callback(ray.shutdown)
+        stack.callback(_shut_down)
         with _signals_left_alone():
             if machines.address is None:
                 _start_here(machines.cpus or 1)
             else:
                 _join(machines.address, stack)
         yield
+
+
+def _shut_down() -> None:
+    """End Ray while no thread collects garbage. Tune leaves object references in cycles behind, and Ray 2.60.0 ends the
+    whole process with exit code 1 when another thread (here that of the trackers) drops one while Ray shuts down.
+    """
+    gc.collect()
+    collected = gc.isenabled()
+    gc.disable()
+    try:
+        ray.shutdown()
+    finally:
+        if collected:
+            gc.enable()
 
 
 @contextlib.contextmanager
