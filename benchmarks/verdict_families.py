@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from analysis.data.replicates import values_of
 from analysis.stats import exclusion
-from analysis.verdicts.robustness import evidence_of
+from analysis.verdicts.evidence import evidence_of
 from analysis.verdicts.rules import BAD, GOOD, WORDS, Thresholds, judge
 from trainables import Cell, run
 from trainables.store import MemoryStore

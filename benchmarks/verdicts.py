@@ -17,7 +17,7 @@ import numpy.typing as npt
 from scipy import stats
 
 from analysis.stats import exclusion, outlook
-from analysis.verdicts.robustness import evidence_of
+from analysis.verdicts.evidence import evidence_of
 from analysis.verdicts.rules import BAD, GOOD, WORDS, Thresholds, judge
 from benchmarks import verdict_families
 from benchmarks.harness import Ratio

@@ -1,9 +1,8 @@
 """Which laws the evidence excludes: the test of every law of a class against the laws of the other one.
 
-For a law g of the class and a rival h, the contrast is the part of h that a + b·g can't follow, in whitened values;
-its mean over recursions is 0 under g and above 0 under h, whatever a and b are. A rival excludes the class if it
-excludes each of its laws (intersection–union; Berger 1982), and the class is excluded if one rival does that. The price
-of choosing the rival is a factor on the p-value, set on simulated bounded and diverging truths (`benchmarks.verdicts`).
+A rival law excludes a law by the mean over recursions of their contrast (`contrasts.py`), and the class if it excludes
+each of its laws (intersection–union; Berger 1982); one such rival is enough. The price of choosing the rival is a
+factor on the p-value, set on simulated bounded and diverging truths (`benchmarks.verdicts`).
 
 A contrast's variance is its own between recursions and the noise model's, weighted by degrees of freedom (Smyth 2004,
 "Linear models and empirical Bayes methods"): with few seeds the model carries most, with many the seeds do.
@@ -21,7 +20,9 @@ import numpy.typing as npt
 from scipy import special, stats
 
 from analysis.stats import law_set, noise
-from analysis.stats.law_set import BOUNDED, DIVERGING, Law
+from analysis.stats.contrasts import design_of
+from analysis.stats.description import bounded_described, diverging_described, jumped
+from analysis.stats.law_set import BOUNDED, DIVERGING
 
 Array = npt.NDArray[np.float64]
 FEWEST = 4
@@ -34,11 +35,6 @@ FARTHEST = 8.0
 """Times as many recursions or generations beyond which nothing is promised."""
 LONGEST = 200
 """Generations up to which more of them are considered."""
-MISFIT = 6.0
-"""Excess of squared misfit, in noise variances, by which a mixture of two bounded laws must beat every diverging law
-for these to count as not describing the curve."""
-EXPLAINED = 0.8
-"""Share of the mean curve's variation that a diverging law must explain to be named."""
 
 
 @dataclass(frozen=True)
@@ -68,30 +64,6 @@ class Exclusion:
     bounded_described: npt.NDArray[np.bool_]
     noise: noise.Noise
     freedom: Array
-
-
-@dataclass(frozen=True)
-class _Design:
-    """Contrasts on plain values, [rivals · laws, G], and shapes whitened to unit length.
-
-    Attributes:
-        bounded, diverging: contrasts against the laws of a class.
-        shapes: diverging laws, [laws, G − 1].
-        pairs: orthonormal bases of every two of a few bounded laws, [2, pairs, G − 1].
-        approaches: bounded laws on finer grids.
-        growing: orthonormal bases of each of the few with each rival that diverges, whose own part is second.
-        jumps: diverging laws after a jump.
-        against_jumps: contrasts of these against bounded laws.
-    """
-
-    bounded: Array
-    diverging: Array
-    shapes: Array
-    pairs: Array
-    approaches: Array
-    growing: Array
-    jumps: Array
-    against_jumps: Array
 
 
 def exclude(values: Array) -> Exclusion:
@@ -139,7 +111,7 @@ def _strengths(mean: Array, covariance: Array, variance: Array, runs: int, model
     """Of studies with one noise model: how strongly each law is excluded, [studies, laws], and each class, both bounded
     first; whether laws of the classes describe the curve, diverging first; degrees of freedom."""
     generations = mean.shape[1]
-    design, prior = _design(model, generations), model_freedom(model, runs, generations)
+    design, prior = design_of(model, generations), model_freedom(model, runs, generations)
     own = mean, covariance, variance, runs, prior
     laws = len(law_set.bounded(generations)), len(law_set.diverging(generations))
     bounded, diverging = (
@@ -148,16 +120,16 @@ def _strengths(mean: Array, covariance: Array, variance: Array, runs: int, model
     )
     each, whole = bounded.max(axis=1), bounded.min(axis=2).max(axis=1)
     white, error = mean @ noise.whitener(model, generations).T, variance / runs
-    described, jumped = _described(white, error, design), _jumped(white, error, design)
-    whole[jumped & ~described] = -np.inf
-    for row in np.flatnonzero(jumped):
+    described, after_jump = diverging_described(white, error, design), jumped(white, error, design)
+    whole[after_jump & ~described] = -np.inf
+    for row in np.flatnonzero(after_jump):
         one = slice(row, row + 1)
         after = _statistics(design.against_jumps, mean[one], covariance[one], variance[one], runs, prior)
         after = after.reshape(-1, laws[0])
         each[row], whole[row] = np.maximum(each[row], after.max(axis=0)), max(whole[row], after.min(axis=1).max())
-    kept = _bounded_described(white, error, design)
+    kept = bounded_described(white, error, design)
     freedom = np.full(len(mean), prior + runs - 1)
-    return each, diverging.max(axis=1), whole, diverging.min(axis=2).max(axis=1), described | jumped, kept, freedom
+    return each, diverging.max(axis=1), whole, diverging.min(axis=2).max(axis=1), described | after_jump, kept, freedom
 
 
 def model_freedom(model: int, runs: int, generations: int) -> float:
@@ -188,7 +160,10 @@ def bounds(mean: Array, errors: Array) -> tuple[float, float]:
     """
     generations = len(mean)
     found = []
-    for kind, contrasts in ((BOUNDED, _design(0, generations).bounded), (DIVERGING, _design(0, generations).diverging)):
+    for kind, contrasts in (
+        (BOUNDED, design_of(0, generations).bounded),
+        (DIVERGING, design_of(0, generations).diverging),
+    ):
         rivals = len(law_set.rivals(BOUNDED if kind == DIVERGING else DIVERGING, generations))
         spread = np.maximum(np.abs(contrasts) @ errors, 1e-300)
         strength = float(((contrasts @ mean) / spread).reshape(rivals, -1).min(axis=1).max())
@@ -221,7 +196,7 @@ def _gain(kind: str, generations: int, longer: int, model: int) -> float:
     """How much stronger the test of a class becomes with more generations, at the rival that gains least."""
     gains = []
     for count in (generations, longer):
-        design = _design(model, count)
+        design = design_of(model, count)
         rivals = law_set.rivals(DIVERGING if kind == BOUNDED else BOUNDED, count)
         contrasts = (design.bounded if kind == BOUNDED else design.diverging).reshape(len(rivals), -1, count)
         gains.append(np.array([(c @ rival.shape).min() for c, rival in zip(contrasts, rivals, strict=True)]))
@@ -255,85 +230,3 @@ def _statistics(contrasts: Array, mean: Array, covariance: Array, variance: Arra
     own = ((contrasts @ covariance) * contrasts).sum(axis=2)
     pooled = (prior * variance[:, None] + (runs - 1) * own) / (prior + runs - 1)
     return np.asarray((mean @ contrasts.T) / np.sqrt(np.maximum(pooled, 1e-300) / runs))
-
-
-def _described(white: Array, variance: Array, design: _Design) -> npt.NDArray[np.bool_]:
-    """Whether the best diverging law explains most of the mean curve, and no two bounded laws do so much better."""
-    size = white.shape[1]
-    total = (white**2).sum(axis=1)
-    left = total - ((white @ design.shapes.T) ** 2).max(axis=1)
-    mixed = total - sum((white @ part.T) ** 2 for part in design.pairs).max(axis=1)
-    true = np.maximum(total - size * variance, 1e-12 * total + 1e-300)
-    explains = np.maximum(left - (size - 1) * variance, 0.0) <= (1 - EXPLAINED) * true
-    beaten = (left > stats.chi2.ppf(0.99, size - 1) * variance) & (left - mixed > MISFIT * variance)
-    return np.asarray(explains & ~beaten)
-
-
-def _bounded_described(white: Array, variance: Array, design: _Design) -> npt.NDArray[np.bool_]:
-    """Whether some bounded law meets the mean curve, or one beside growth does no better, or two do better than that: a
-    jump that a line follows is less like any one diverging law than like an approach, and is not bounded for that."""
-    size = white.shape[1]
-    total = (white**2).sum(axis=1)
-    left = total - ((white @ design.approaches.T) ** 2).max(axis=1)
-    first, growth = (white @ part.T for part in design.growing)
-    growing = total - (first**2 + np.maximum(growth, 0.0) ** 2).max(axis=1)
-    mixed = total - sum((white @ part.T) ** 2 for part in design.pairs).max(axis=1)
-    missed = left > stats.chi2.ppf(0.99, size - 1) * variance
-    better = (left - growing > MISFIT * variance) & (growing - mixed <= MISFIT * variance)
-    return np.asarray(~(missed & better))
-
-
-def _jumped(white: Array, variance: Array, design: _Design) -> npt.NDArray[np.bool_]:
-    """Whether a jump and a line describe the mean curve, better than every two bounded laws do."""
-    size = white.shape[1]
-    total = (white**2).sum(axis=1)
-    left = total - (np.maximum(white @ design.jumps.T, 0.0) ** 2).max(axis=1)
-    mixed = total - sum((white @ part.T) ** 2 for part in design.pairs).max(axis=1)
-    true = np.maximum(total - size * variance, 1e-12 * total + 1e-300)
-    explains = np.maximum(left - (size - 1) * variance, 0.0) <= (1 - EXPLAINED) * true
-    return np.asarray(explains & (mixed - left > MISFIT * variance))
-
-
-@lru_cache(maxsize=256)
-def _design(model: int, generations: int) -> _Design:
-    white = noise.whitener(model, generations)
-    bounded = _unit(law_set.bounded(generations), white)
-    diverging = _unit(law_set.diverging(generations), white)
-    against_bounded = _contrasts(bounded, _unit(law_set.rivals(DIVERGING, generations), white))
-    against_diverging = _contrasts(diverging, _unit(law_set.rivals(BOUNDED, generations), white))
-    few = bounded[[0, 4, 7, 10, 13, 14, 17, 20, 22, 25, 28]]
-    growing = _beside(few, _unit(law_set.rivals(DIVERGING, generations), white))
-    jumps = _unit(law_set.jumps(generations), white)
-    against_jumps = _contrasts(bounded, jumps) @ white
-    pairs = _pairs(few)
-    finer = _unit(law_set.approaches(generations), white)
-    return _Design(
-        against_bounded @ white, against_diverging @ white, diverging, pairs, finer, growing, jumps, against_jumps
-    )
-
-
-def _unit(laws: tuple[Law, ...], white: Array) -> Array:
-    shapes = np.stack([law.shape for law in laws]) @ white.T
-    return np.asarray(shapes / np.linalg.norm(shapes, axis=1, keepdims=True))
-
-
-def _contrasts(laws: Array, rivals: Array) -> Array:
-    """The part of each rival that each law can't follow, to unit length, [rivals · laws, G − 1]; 0 where none is."""
-    parts = rivals[:, None] - (rivals @ laws.T)[..., None] * laws[None]
-    length = np.linalg.norm(parts, axis=2, keepdims=True)
-    kept = np.where(length > 1e-6, parts / np.maximum(length, 1e-12), 0.0)
-    return np.asarray(kept.reshape(-1, laws.shape[1]))
-
-
-def _pairs(laws: Array) -> Array:
-    """Orthonormal bases of every two laws, [2, pairs, G − 1]."""
-    one, two = np.triu_indices(len(laws), 1)
-    rest = laws[two] - (laws[one] * laws[two]).sum(axis=1, keepdims=True) * laws[one]
-    return np.stack([laws[one], rest / np.linalg.norm(rest, axis=1, keepdims=True)])
-
-
-def _beside(laws: Array, others: Array) -> Array:
-    """Orthonormal bases of every law with every one of some others, whose own part is second, [2, pairs, G − 1]."""
-    one, two = (part.ravel() for part in np.indices((len(laws), len(others))))
-    rest = others[two] - (laws[one] * others[two]).sum(axis=1, keepdims=True) * laws[one]
-    return np.stack([laws[one], rest / np.maximum(np.linalg.norm(rest, axis=1, keepdims=True), 1e-12)])

@@ -2,7 +2,8 @@
 
 from analysis.verdicts import claims, foresight, paired, robustness
 from analysis.verdicts.counterexamples import Evidence, holm, share_bound, weigh
-from analysis.verdicts.robustness import Replicates, gather
+from analysis.verdicts.evidence import gather
+from analysis.verdicts.robustness import Replicates
 from analysis.verdicts.rules import (
     BAD,
     COLLAPSES,

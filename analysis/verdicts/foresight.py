@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analysis.stats import exclusion, law_set, noise
-from analysis.verdicts.robustness import found_words
+from analysis.verdicts.evidence import found_words
 from analysis.verdicts.rules import COLLAPSES, LEVELS, Thresholds
 
 Array = npt.NDArray[np.float64]

@@ -13,7 +13,8 @@ from analysis.data.replicates import read
 from analysis.report import ReportContext, build_report
 from analysis.report.sections import composition, gallery
 from analysis.stats import fit
-from analysis.verdicts.robustness import REPLICATES, assess
+from analysis.verdicts.evidence import REPLICATES
+from analysis.verdicts.robustness import assess
 from trainables import Cell, run
 from trainables.store import MemoryStore, Payload, Store
 

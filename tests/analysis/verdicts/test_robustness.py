@@ -8,8 +8,9 @@ from analysis.definitions.matrix import cases, findings
 from analysis.stats import curves_of, detectable, ratio, runs_needed, slope, t_interval
 from analysis.stats.intervals import bound_interval, ratio_interval
 from analysis.verdicts import Thresholds
+from analysis.verdicts.evidence import BOUND, REPLICATES, SEEDS
 from analysis.verdicts.paired import differences
-from analysis.verdicts.robustness import BOUND, REPLICATES, SEEDS, assess
+from analysis.verdicts.robustness import assess
 from tests.support import simulated
 
 

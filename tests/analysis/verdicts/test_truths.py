@@ -7,7 +7,7 @@ import pytest
 
 from analysis.stats import exclusion
 from analysis.verdicts import Thresholds
-from analysis.verdicts.robustness import evidence_of
+from analysis.verdicts.evidence import evidence_of
 from analysis.verdicts.rules import judge
 from benchmarks.verdict_truths import BOUNDED, DIVERGING, Setting, simulate
 

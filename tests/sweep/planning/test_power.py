@@ -12,7 +12,7 @@ from statsmodels.stats.power import TTestPower
 
 from analysis.stats import detectable, exclusion, noise, power_of, runs_needed
 from analysis.verdicts import Thresholds, judge
-from analysis.verdicts.robustness import evidence_of
+from analysis.verdicts.evidence import evidence_of
 from search_spaces import StudyError
 from search_spaces.study import PowerRequirement
 from sweep.planning import designs, plan_study, require_power
