@@ -14,7 +14,7 @@ FAMILIES = Registry(
         "linear": "trainables.families.closed_form.linear:LinearConfig",
         "gaussian": "trainables.families.closed_form.gaussian:GaussianConfig",
         "discrete": "trainables.families.closed_form.discrete:DiscreteConfig",
-        "kde": "trainables.families.closed_form.kde:KdeConfig",
+        "kde": "trainables.families.closed_form.kde.config:KdeConfig",
         "bernoulli": "trainables.families.closed_form.counts:BernoulliConfig",
         "poisson": "trainables.families.closed_form.counts:PoissonConfig",
         "mixture": "trainables.families.closed_form.mixture.family:MixtureConfig",

@@ -21,7 +21,7 @@ from sweep.tune_first import presumed, settled, tuned
 from sweep.tune_first.state import check_chosen, pending
 from sweep.workspace import open_workspace
 from tests.support.toys import Counting, drain
-from trainables.families.closed_form.kde import Kde
+from trainables.families.closed_form.kde.family import Kde
 from trainables.recursion import validate
 from trainables.store import Store, open_store
 

@@ -101,7 +101,7 @@ def test_a_loss_is_computed_once_and_shared_by_policies() -> None:
 
 
 def test_what_diverges_is_infinitely_bad(monkeypatch: pytest.MonkeyPatch) -> None:
-    from trainables.families.closed_form.kde import Kde
+    from trainables.families.closed_form.kde.family import Kde
 
     monkeypatch.setattr(Kde, "validate", lambda self, model: float(np.nan))
     assert validate(cell("kde"), open_store(None)) == math.inf

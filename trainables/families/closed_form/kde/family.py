@@ -1,18 +1,15 @@
-"""`kde`: a Gaussian kernel density estimate of a two- or three-dimensional shape, many recursions side by side."""
+"""The family at work: kernel estimates fitted, sampled, and judged on held-out rows."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import cached_property
-from typing import Any, ClassVar, Literal
 
 import numpy as np
-from pydantic import Field
 
-from trainables.corpus import Batch, Corpus, RealisedDraw
-from trainables.families.base import Cost, Diverged, Evaluation, Family, FamilyConfig, World
+from trainables.corpus import Batch, Corpus
+from trainables.families.base import Diverged, Evaluation, Family, World
 from trainables.families.closed_form.corpus_terms import (
     RunningSum,
     by_row,
@@ -21,92 +18,22 @@ from trainables.families.closed_form.corpus_terms import (
     probability,
     square_distances,
 )
+from trainables.families.closed_form.kde.config import KdeConfig
+from trainables.families.closed_form.kde.pieces import (
+    Sums,
+    batch_of,
+    batch_sums,
+    drawn_rows,
+    load,
+    log_mixture,
+    piece_of,
+    sums_of,
+)
 from trainables.families.closed_form.kernel_sums import log_sums, sliced_wasserstein
-from trainables.families.closed_form.mixtures import POINTS, Shape, between, dimension, draw, modes, points
-from trainables.families.metrics import Metric, disagreement
+from trainables.families.closed_form.mixtures import POINTS, between, draw, modes, points
 from trainables.families.replicate_summary import summarise
 from trainables.lineage import Stream
 from trainables.store import Payload
-
-
-class KdeConfig(FamilyConfig):
-    """Rows of a blurred shape, fitted by a kernel estimate (Silverman 1986), sampled with its noise.
-
-    Lengths are in units of the data's standard deviation. A fixed bandwidth adds its square to the variance
-    in every generation; `scott` and `silverman` follow the corpus's own spread and size.
-    """
-
-    kind: Literal["kde"] = "kde"
-    data: Shape = "moons"
-    blur: float = Field(default=0.1, gt=0, lt=1, description="standard deviation of the Gaussian around the shape")
-    bandwidth: float | Literal["scott", "silverman"] = Field(default=0.1, description="a length, or a rule")
-    held_out: int = Field(default=500, ge=2, description="real rows that the loss is measured on")
-    directions: int = Field(default=16, ge=1, description="of the sliced Wasserstein distance")
-    policy_study: ClassVar[Mapping[str, int]] = {"replicates": 100, "generations": 10}
-    loss_unit: ClassVar[str] = "nats per row"
-    metrics: ClassVar[tuple[Metric, ...]] = (
-        Metric("excess_nll", "held-out loss above the truth's", "nats per row", worse=1),
-        Metric("trace_ratio", "variance, tr Σ̂ / tr Σ", worse=-1, role="spread"),
-        Metric("mean_sq_error", "squared error of the mean", worse=1),
-        Metric("det_ratio", "generalised variance, det Σ̂ / det Σ", worse=-1),
-        Metric("sliced_wasserstein", "sliced Wasserstein distance", worse=1),
-        Metric("mode_overlap", "share of samples between modes", worse=1, role="overlap", when="of several modes"),
-        Metric("bandwidth", "bandwidth"),
-        disagreement("squared difference of two log-densities", "nats²"),
-    )
-    vectorised: ClassVar[bool] = True
-    abilities: ClassVar[frozenset[str]] = frozenset({"bias", "score"})
-    validates: ClassVar[bool] = True
-    default_rows: ClassVar[int] = 200
-    default_generations: ClassVar[int] = 10
-    data_fields: ClassVar[frozenset[str]] = frozenset({"data", "blur"})
-    evaluation_fields: ClassVar[frozenset[str]] = frozenset({"held_out", "directions"})
-    evaluation_version: ClassVar[int] = 1
-
-    def check(self, rows: int, replicates: int) -> None:
-        """A bandwidth is positive, and one that is estimated needs two rows."""
-        super().check(rows, replicates)
-        if isinstance(self.bandwidth, float) and self.bandwidth <= 0:
-            raise ValueError(f"bandwidth: must be more than 0, not {self.bandwidth}")
-        if isinstance(self.bandwidth, str) and rows < 2:
-            raise ValueError(f"rows: the {self.bandwidth} bandwidth needs at least 2, not {rows}")
-
-    @property
-    def dim(self) -> int:
-        """Coordinates of a row."""
-        return dimension(self.data)
-
-    @classmethod
-    def tiny(cls) -> tuple[FamilyConfig, int]:
-        return cls(held_out=40, directions=4), 20
-
-    def size_label(self) -> str:
-        return str(self.data)
-
-    def cost(self, rows: int) -> Cost:
-        """Dominated by kernel values between held-out rows and the corpus."""
-        return Cost(rows * self.dim, 5.0 * self.held_out, 5.0 * self.dim, 4.0 * self.dim)
-
-    def build(self, world: World) -> Kde:
-        return Kde(self, world)
-
-
-@dataclass(frozen=True)
-class Sums:
-    """Power sums of weighted rows: Σw, Σw², Σwx [replicates, dim], Σwxxᵀ [replicates, dim, dim]."""
-
-    weight: float
-    squares: float
-    first: np.ndarray
-    second: np.ndarray
-
-    def __add__(self, other: Sums) -> Sums:
-        return Sums(
-            self.weight + other.weight,
-            self.squares + other.squares,
-            self.first + other.first,
-            self.second + other.second,
-        )
 
 
 class Kde(Family):
@@ -121,7 +48,7 @@ class Kde(Family):
 
     def __init__(self, config: KdeConfig, world: World) -> None:
         super().__init__(config, world)
-        self._moments = RunningSum(_whole, Sums.__add__, world.lineages)
+        self._moments = RunningSum(batch_sums, Sums.__add__, world.lineages)
         self._densities = RunningSum(self._density, np.logaddexp, world.lineages)
 
     @cached_property
@@ -131,12 +58,12 @@ class Kde(Family):
     def real(self, start: int, rows: int) -> Payload:
         """Endless independent rows; each range of them is a sample of its own."""
         rng = self.truth.numpy("rows", str(start), str(rows))
-        return _batch(draw(self._shape, self.config.blur, (self.world.replicates, rows), rng))
+        return batch_of(draw(self._shape, self.config.blur, (self.world.replicates, rows), rng))
 
     def held_out(self) -> Payload:
         """The rows that the loss is measured on, the same for every replicate."""
         x = self._held_out
-        return _batch(np.broadcast_to(x, (self.world.replicates, *x.shape[1:])))
+        return batch_of(np.broadcast_to(x, (self.world.replicates, *x.shape[1:])))
 
     @cached_property
     def _held_out(self) -> np.ndarray:
@@ -146,9 +73,9 @@ class Kde(Family):
     def fit(self, corpus: Corpus, stream: Stream) -> Payload:
         """The corpus, its moments and the bandwidth."""
         whole = [(batch, part.weight) for part in corpus.parts if part.index is None for batch in part.batches]
-        drawn = [(_rows(part), part.weight) for part in drawn_parts(corpus)]
+        drawn = [(drawn_rows(part), part.weight) for part in drawn_parts(corpus)]
         terms = [self._moments.total(whole)] if whole else []
-        terms += [_sums(x, weight) for x, weight in drawn]
+        terms += [sums_of(x, weight) for x, weight in drawn]
         total = sum(terms[1:], start=terms[0])
         mean = total.first / total.weight
         cov = total.second / total.weight - mean[:, :, None] * mean[:, None, :]
@@ -215,7 +142,7 @@ class Kde(Family):
         """On as many rows as are held out, from a stream of their own."""
         rng = self.truth.numpy("validation", str(self.config.held_out))
         rows = draw(self._shape, self.config.blur, (1, self.config.held_out), rng).astype(np.float32)
-        return _finite(float(-_mixture(model, rows, model.tensors["bandwidth"]).mean()))
+        return _finite(float(-log_mixture(model, rows, model.tensors["bandwidth"]).mean()))
 
     def sample(self, model: Payload, rows: int, stream: Stream, bias: float = 1.0) -> Payload:
         """A row of the corpus plus the kernel's noise; `bias` λ scales the noise's variance."""
@@ -235,13 +162,13 @@ class Kde(Family):
         made = x + noise * model.tensors["bandwidth"].astype(np.float32)[:, None, None]
         if not np.isfinite(made).all():
             raise Diverged("a sampled row is not finite")
-        return _batch(made)
+        return batch_of(made)
 
     def judge(self, kind: str, real: Payload, synthetic: Payload | None, stream: Stream) -> Payload:
         """The true density, or kernel estimates of real and of synthetic rows, Scott's bandwidth of the real ones."""
         if synthetic is None:
             return Payload(meta={"judge": kind})
-        sums = _sums(real.tensors["x"], 1.0)
+        sums = sums_of(real.tensors["x"], 1.0)
         cov = sums.second / real.rows - (sums.first[:, :, None] * sums.first[:, None, :]) / real.rows**2
         width = np.sqrt(np.trace(cov, axis1=1, axis2=2) / self.config.dim) * real.rows ** (-1 / (self.config.dim + 4))
         tensors = {"real": real.tensors["x"], "synthetic": synthetic.tensors["x"], "bandwidth": width}
@@ -254,14 +181,14 @@ class Kde(Family):
             return by_row(self._true_density(x))
         width = judge.tensors["bandwidth"]
         if kind == "first":
-            return by_row(_mixture(judge, x, width))
+            return by_row(log_mixture(judge, x, width))
         real, fake = (log_sums(x, judge.tensors[name], width) for name in ("real", "synthetic"))
         rows = [judge.tensors[name].shape[1] for name in ("real", "synthetic")]
         return by_row(probability(real - fake + math.log(rows[1] / rows[0])))
 
     def take(self, batch: Payload, index: np.ndarray) -> Payload:
         """The rows themselves."""
-        return _batch(gather(batch.tensors["x"], index))
+        return batch_of(gather(batch.tensors["x"], index))
 
     def _true_density(self, x: np.ndarray) -> np.ndarray:
         """Log-density of the blurred shape, [replicates, rows]."""
@@ -271,12 +198,12 @@ class Kde(Family):
     def _log_density(self, model: Payload) -> np.ndarray:
         """Of held-out rows under the model. With a fixed bandwidth, what earlier batches add is known already."""
         if isinstance(self.config.bandwidth, str):
-            return _mixture(model, self._held_out, model.tensors["bandwidth"])
-        items = [(_piece(model, piece), piece["weight"]) for piece in model.meta["pieces"]]
+            return log_mixture(model, self._held_out, model.tensors["bandwidth"])
+        items = [(piece_of(model, piece), piece["weight"]) for piece in model.meta["pieces"]]
         whole = [item for item in items if not item[0].key.startswith("drawn")]
         terms = [self._densities.total(whole)] if whole else []
         terms += [self._density(*item) for item in items if item[0].key.startswith("drawn")]
-        found: np.ndarray = np.logaddexp.reduce(terms) - math.log(_load(model))
+        found: np.ndarray = np.logaddexp.reduce(terms) - math.log(load(model))
         return found
 
     def _density(self, piece: Batch, weight: float) -> np.ndarray:
@@ -289,45 +216,3 @@ def _finite(loss: float) -> float:
     if not math.isfinite(loss):
         raise Diverged("the loss on validation rows is not finite")
     return loss
-
-
-def _batch(x: np.ndarray) -> Payload:
-    return Payload(meta={"rows": x.shape[1]}, tensors={"x": x.astype(np.float32)})
-
-
-def _piece(model: Payload, piece: dict[str, Any]) -> Batch:
-    """A model's piece in the form of a batch."""
-    rows = Payload(meta={"rows": piece["rows"]}, tensors={"x": model.tensors[f"rows_{piece['name']}"]})
-    return Batch(0, piece["name"], piece["rows"], lambda: rows)
-
-
-def _load(model: Payload) -> float:
-    """Sum of row weights."""
-    return float(sum(piece["rows"] * piece["weight"] for piece in model.meta["pieces"]))
-
-
-def _mixture(model: Payload, queries: np.ndarray, width: np.ndarray) -> np.ndarray:
-    """Log-density of queries under a model, [replicates, queries]."""
-    queries = queries if queries.ndim == 3 else queries[None]
-    terms = [
-        log_sums(queries, model.tensors[f"rows_{piece['name']}"], width) + math.log(piece["weight"])
-        for piece in model.meta["pieces"]
-    ]
-    found: np.ndarray = np.logaddexp.reduce(terms) - math.log(_load(model))
-    return found
-
-
-def _rows(part: RealisedDraw) -> np.ndarray:
-    """A part's rows, in the order drawn."""
-    assert part.index is not None
-    return gather(np.concatenate([batch.payload.tensors["x"] for batch in part.batches], axis=1), part.index)
-
-
-def _whole(batch: Batch, weight: float) -> Sums:
-    return _sums(batch.payload.tensors["x"], weight)
-
-
-def _sums(x: np.ndarray, weight: float) -> Sums:
-    rows = x.astype(float)
-    first, second = rows.sum(axis=1), rows.swapaxes(1, 2) @ rows
-    return Sums(weight * x.shape[1], weight**2 * x.shape[1], weight * first, weight * second)
