@@ -11,19 +11,13 @@ from pydantic import Field, field_validator, model_validator
 
 from trainables.families.base import Cost, Family, World
 from trainables.families.card_rates import CardRates
+from trainables.families.language.config import footprint
+from trainables.families.language.config.checks import check_fits, check_together
+from trainables.families.language.config.reserved import AUTO, BOS, EOS, MIN_VOCABULARY
 from trainables.families.language.metrics import METRICS
 from trainables.families.language.objective import PLAIN, Loss
 from trainables.families.language.pretrained import LanguageCheckpoint, Lora
-from trainables.families.language.sizes import (
-    FORMULAS,
-    LEAN,
-    SIZES,
-    Shape,
-    feed_forward,
-    parameters,
-    shape,
-    suggest_size,
-)
+from trainables.families.language.sizes import LEAN, Shape, feed_forward, parameters, shape
 from trainables.families.metrics import Metric
 from trainables.families.starts import StartConfig
 from trainables.lineage import make_key
@@ -36,26 +30,8 @@ if TYPE_CHECKING:
 else:
     AnyText = TEXTS.union()
 
-SPECIAL = 2
-"""Tokens that are no bytes: BOS (0), EOS (1)."""
-
-MIN_VOCABULARY = 256 + SPECIAL
-
-SIDE_BY_SIDE = {"cpu": (64, 512), "gpu": (64, 4096)}
-"""Fewest and most rows that are sampled together; a GPU's step costs the same time for few rows as for many."""
-
 NOT_PRETRAINED = frozenset({"lora", "loss", "prompts", "prompt_tokens", "keep_prompts", "decoding", "beams"})
 """Fields of fine-tuning and sampling that pretraining leaves at their defaults."""
-
-KEYS_AND_VALUES = {"cpu": 384 * 2**20, "gpu": 8 * 2**30}
-"""Bytes that rows may take between the two."""
-
-
-BOS, EOS = 0, 1
-"""Of tokenizers that are trained here; a checkpoint's own are `LanguageConfig.bos` and `eos`."""
-
-AUTO = "auto"
-"""The architecture that a checkpoint says."""
 
 
 class LanguageConfig(StartConfig):
@@ -197,62 +173,8 @@ class LanguageConfig(StartConfig):
         return "none" if word == "bos" else word
 
     @model_validator(mode="after")
-    def _samples(self) -> LanguageConfig:
-        if self.decoding != "sample" and not self.prompted:
-            raise ValueError(
-                f"decoding: {self.decoding} gives one and the same row without prompts that differ; say which, as in "
-                "prompts: first_token"
-            )
-        if self.loss.tokens is not None and self.loss.tokens > self.context:
-            raise ValueError(f"loss.tokens: the last {self.loss.tokens} of rows of {self.context} tokens (context)")
-        pairs = self.source.paired
-        if pairs and self.sequences != "documents":
-            raise ValueError("sequences: a source of prompts and responses needs documents, one pair a row")
-        for name, word in (("loss.on", self.loss.on), ("prompts", self.prompts)):
-            if word in ("response", "source") and not pairs:
-                raise ValueError(
-                    f"{name}: {word} needs a source of pairs, as in source: {{kind: text, path: pairs.jsonl, "
-                    "column: response, prompt_column: prompt}"
-                )
-        if self.prompts == "prefix" and self.prompt_tokens >= self.context:
-            raise ValueError(
-                f"prompt_tokens: {self.prompt_tokens} tokens leave nothing to sample in a context of {self.context}"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _starts_alike(self) -> LanguageConfig:
-        if self.checkpoint is not None and self.reference_size is not None:
-            raise ValueError("reference_size: the reference starts at the checkpoint too; leave it out")
-        if self.lora is not None and self.checkpoint is None:
-            raise ValueError(
-                "lora: adapts a checkpoint; name one, as in start: checkpoint, checkpoint: {path: my-model}"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _known(self) -> LanguageConfig:
-        if self.loads:
-            return self._left_to_the_checkpoint()
-        if self.architecture == AUTO:
-            raise ValueError("architecture: auto is a checkpoint's own; name one, as in architecture: gpt2")
-        for name, size in (("size", self.size), ("reference_size", self.reference_size)):
-            if size is not None and size not in SIZES:
-                raise ValueError(f"{name}: unknown size {size!r}{suggest_size(size)}")
-        if self.shape.width % self.shape.heads:
-            raise ValueError(f"heads: {self.shape.heads} heads do not divide a width of {self.shape.width}")
-        if self.architecture == "gpt2" and self.positions < self.context:
-            raise ValueError(
-                f"context: {self.context} tokens exceed the {self.positions} positions of size {self.size}"
-            )
-        return self
-
-    def _left_to_the_checkpoint(self) -> LanguageConfig:
-        """Refuse what a checkpoint decides."""
-        fields = type(self).model_fields
-        for name in ("vocabulary", "size", "width", "layers", "heads", "intermediate", "initializer_range"):
-            if getattr(self, name) != fields[name].default:
-                raise ValueError(f"{name}: the checkpoint's own; leave it out")
+    def _together(self) -> LanguageConfig:
+        check_together(self)
         return self
 
     @property
@@ -288,7 +210,7 @@ class LanguageConfig(StartConfig):
         rate = {} if told.learning_rate is None else {"learning_rate": told.learning_rate}
         return self.model_validate(own | given | rate)
 
-    def _readable(self) -> Base | None:
+    def readable(self) -> Base | None:
         """The checkpoint that is loaded, or None where it can't be read without being fetched."""
         if self.checkpoint is None or not self.loads:
             return None
@@ -317,7 +239,7 @@ class LanguageConfig(StartConfig):
     @cached_property
     def shape(self) -> Shape:
         """Dimensions after the overriding fields."""
-        if self.loads and (held := self._readable()) is not None:
+        if self.loads and (held := self.readable()) is not None:
             return held.shape
         named = shape(self.size, self.architecture)
         width = self.width or named.width
@@ -353,11 +275,7 @@ class LanguageConfig(StartConfig):
 
     def side_by_side(self, device: str) -> int:
         """Rows that are sampled together on a type of device."""
-        kind = "cpu" if device == "cpu" else "gpu"
-        width = 4 if kind == "cpu" or self.sampling_precision == "float32" else 2
-        row = 2 * self.shape.layers * self.shape.width * self.context * width
-        fewest, most = SIDE_BY_SIDE[kind]
-        return min(max(KEYS_AND_VALUES[kind] // row, fewest), most)
+        return footprint.side_by_side(self, device)
 
     @classmethod
     def tiny(cls) -> tuple[LanguageConfig, int]:
@@ -377,7 +295,7 @@ class LanguageConfig(StartConfig):
     @cached_property
     def parameters(self) -> int:
         """Parameters of the model; without torch for plain GPT-2 and Llama."""
-        if self.loads and self._readable() is None:
+        if self.loads and self.readable() is None:
             return (self.checkpoint.parameters if self.checkpoint else None) or 0
         plain = not (self.overrides or self.loads)
         count = None if not plain else parameters(self.architecture, self.shape, self.vocabulary, self.positions)
@@ -413,7 +331,7 @@ class LanguageConfig(StartConfig):
         if self.foundation is not None and (told := self.checkpoint.pretrain) is not None:
             made = {"data": self.foundation.data_identity(), "fit": self.foundation.fit_identity()}
             return make_key("checkpoint", kind=self.kind, rows=told.rows, seed=told.seed, **made)
-        held = self._readable()
+        held = self.readable()
         # what can't be read names no artifact: its data can't either, and a run is refused for that
         found = {"content": held.digest} if held else {"unread": self.checkpoint.canonical()}
         return make_key("checkpoint", kind=self.kind, overrides=self.overrides, **found)
@@ -430,51 +348,14 @@ class LanguageConfig(StartConfig):
 
     def check(self, rows: int, replicates: int) -> None:
         super().check(rows, replicates)
-        if replicates > 1:
-            self._check_side_by_side()
-        self._check_model()
-        if self.lora is not None and (not self.loads or self._readable() is not None):
-            from trainables.families.language.adapters import check_adapters
-
-            check_adapters(self)
-
-    def _check_model(self) -> None:
-        if self.loads:
-            self._check_checkpoint()
-            return
-        if self.overrides or self.architecture not in FORMULAS:
-            from trainables.families.language.trial import try_out
-
-            try_out(self)
-
-    def _check_side_by_side(self) -> None:
-        """Refuse replicates of what is not fitted as one batched model."""
-        if self.loads:
-            raise ValueError("replicates: a checkpoint's model is fitted alone; use several seeds instead")
-        if self.lora is not None:
-            raise ValueError("replicates: adapters are fitted alone; use several seeds instead")
-        if self.overrides or self.architecture not in FORMULAS:
-            other = "overrides" if self.architecture in FORMULAS else self.architecture
-            raise ValueError(
-                f"replicates: {' and '.join(sorted(FORMULAS))} without overrides are fitted side by side, {other} "
-                f"{'are' if other == 'overrides' else 'is'} not; use several seeds instead"
-            )
-
-    def _check_checkpoint(self) -> None:
-        """Refuse a checkpoint that can't be read or is not what the config says; one of the hub that is not at hand
-        only where nothing says its size."""
-        from trainables.families.language.trial import try_checkpoint
-
-        assert self.checkpoint is not None  # loaded from there
-        if self.checkpoint.parameters is None or self._readable() is not None:
-            try_checkpoint(self)
+        check_fits(self, replicates)
 
     def size_label(self) -> str:
         return f"{self.parameters / 1e6:.3g}M"
 
     @property
     def title(self) -> str:
-        held = self._readable() if self.architecture == AUTO else None
+        held = self.readable() if self.architecture == AUTO else None
         if held is not None:
             return f"{held.model_type} {self.size_label()}"
         return super().title if self.architecture != AUTO or self.checkpoint is None else self.checkpoint.place
@@ -494,46 +375,22 @@ class LanguageConfig(StartConfig):
         return prepare(self).train.rows
 
     def cost(self, rows: int) -> Cost:
-        """Six operations a parameter and token to fit, four where weights that do not change need no gradient, two to
-        sample (Kaplan et al. 2020, table 1)."""
-        each = 6.0 if self.lora is None else 4.0
-        fitted = self.context * self.updates(rows) * self.batch / rows
-        return Cost(
-            parameters=self.parameters,
-            fit_flops=each * self.parameters * fitted,
-            sample_flops=2.0 * self.parameters * self.context,
-            row_bytes=self.context * (2.0 if self._counted() <= 2**16 else 4.0),
-            tokens_per_row=self.context,
-            kept=self._fitted,
-        )
+        return footprint.cost(self, rows)
 
     @cached_property
-    def _fitted(self) -> int | None:
+    def fitted_parameters(self) -> int | None:
         """Parameters that a fit changes and the store keeps; None where these are all, or can't be told yet."""
-        if self.lora is None or (self.loads and self._readable() is None):
+        if self.lora is None or (self.loads and self.readable() is None):
             return None
         from trainables.families.language.adapters import adapter_parameters
 
         return adapter_parameters(self)
 
     def device_bytes(self, rows: int) -> float:
-        """Weights that do not change have neither gradients nor moments."""
-        frozen = self.parameters - self._fitted if self._fitted is not None else 0
-        return super().device_bytes(rows) - 12.0 * frozen
+        return super().device_bytes(rows) - footprint.without_moments(self)
 
     def working_bytes(self, rows: int) -> float:
-        """An update's activations, and the keys and values of rows sampled side by side: recordings of both stay."""
-        shape, width = self.shape, 4.0 if self.precision == "float32" else 2.0
-        layer = 16.0 * shape.width + 3.0 * shape.intermediate + shape.heads * self.context
-        update = self.batch * self.context * 4.0 * (shape.layers * layer + 3.0 * self._counted())
-        together = min(rows, self.side_by_side("cuda"))
-        sampling = together * (self.context * shape.layers * 2.0 * shape.width * width + 12.0 * self._counted())
-        return update + sampling
-
-    def _counted(self) -> int:
-        """Tokens, for estimates."""
-        held = self._readable()
-        return self.vocabulary if held is None else held.vocabulary
+        return footprint.working_bytes(self, rows)
 
     def build(self, world: World) -> Family:
         from trainables.families.language.family import Language
