@@ -11,13 +11,13 @@ import sys
 import threading
 import time
 from contextlib import suppress
-from importlib.util import find_spec
 from pathlib import Path
 
 from sweep.commands.outcome import DONE, REFUSED, say
 from sweep.errors import UsageError
 from sweep.tracking import pages, ready
 from sweep.workspace import NO_TRACKING, Workspace
+from trainables.runtime import require
 
 LOCAL = ("127.0.0.1", "localhost", "::1")
 PASSWORD = "MLFLOW_AUTH_ADMIN_PASSWORD"
@@ -118,8 +118,7 @@ def _guard(workspace: Workspace) -> dict[str, str]:
     Raises:
         UsageError: there is no password yet, it is too short, or a package is missing.
     """
-    if find_spec("flask_wtf") is None:
-        raise UsageError('--auth: MLflow\'s authentication needs a further package: pip install "collapse-sweep[auth]"')
+    require("flask_wtf", "--auth", UsageError)
     accounts, key = workspace.root / "accounts.db", workspace.root / "accounts.key"
     known = accounts.exists() and accounts.stat().st_size > 0
     if not known and len(os.environ.get(PASSWORD, "")) < SHORTEST:

@@ -12,12 +12,13 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext, supp
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from analysis.data import read_runs, restore
 from search_spaces import Study
 from sweep.errors import TrackingError
 from sweep.scheduling import Job
 from sweep.tracking.schema import Difference, Figures, differences, figures_of, summary_of
 from trainables.cell import Record
-from trainables.runtime import sqlite_file
+from trainables.runtime import required_by, sqlite_file
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -155,12 +156,8 @@ def of_study(name: str) -> str:
 def mlflow_reported(uri: str) -> Iterator[None]:
     """What a tracking server can do wrong, as one line."""
     try:
-        yield
-    except ModuleNotFoundError as problem:
-        raise TrackingError(
-            f"--tracking-uri {uri}: needs the package {problem.name}; for PostgreSQL: "
-            'pip install "collapse-sweep[postgres]"'
-        ) from None
+        with required_by(f"--tracking-uri {uri}", TrackingError):
+            yield
     except TrackingError:
         raise
     except Exception as problem:  # a view stops nothing, and a damaged database can make MLflow fail in any way
@@ -205,8 +202,6 @@ class ShownRuns:
     shows in its list of runs."""
 
     def __init__(self, client: MlflowClient, uri: str, experiment: str, parent: str, study: str) -> None:
-        from analysis.data import read_runs, restore
-
         self._points: dict[str, dict[tuple[str, int], float]] = defaultdict(dict)
         _, points = read_runs(uri, study)
         for run, name, step, value in zip(points.run, points.name, points.step, points.value, strict=True):

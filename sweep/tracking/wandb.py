@@ -16,6 +16,7 @@ from sweep.tracking.schema import flatten, identity_tags
 from sweep.tracking.summaries import Summary
 from sweep.workspace import Workspace
 from trainables.lineage import make_key
+from trainables.runtime import required_by
 
 
 class WandbTracker(Ledger):
@@ -142,10 +143,8 @@ class WandbTracker(Ledger):
     def _telling(self) -> Iterator[None]:
         """What W&B can do wrong, as one line."""
         try:
-            with reported(self.uri):
+            with reported(self.uri), required_by(f"--tracking-uri {self.uri}", TrackingError):
                 yield
-        except ModuleNotFoundError as problem:
-            raise TrackingError(f"--tracking-uri {self.uri}: needs {problem.name}: pip install wandb") from None
         except TrackingError:
             raise
         except Exception as problem:

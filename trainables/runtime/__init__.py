@@ -4,6 +4,7 @@ from trainables.runtime.capture import Captured, compiled_once, warn_once
 from trainables.runtime.device import DEVICE, THREADS, pick_device
 from trainables.runtime.generators import isolated, seeded
 from trainables.runtime.memory_maps import open_map, touched
+from trainables.runtime.optional import require, required_by, required_version
 from trainables.runtime.provenance import COMMIT, current_provenance
 from trainables.runtime.redaction import has_password, redact, redact_urls
 from trainables.runtime.servers import NotAsked, check_dataset, check_place, unasked
@@ -26,6 +27,9 @@ __all__ = [
     "pick_device",
     "redact",
     "redact_urls",
+    "require",
+    "required_by",
+    "required_version",
     "seeded",
     "sqlite_file",
     "sqlite_uri",

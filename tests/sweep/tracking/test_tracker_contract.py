@@ -375,7 +375,7 @@ def test_a_uri_that_means_nothing_is_refused(uri: str, said: str, tmp_path: Path
 
 def test_a_package_that_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "wandb", None)
-    with pytest.raises(TrackingError, match="needs wandb: pip install wandb"):
+    with pytest.raises(TrackingError, match=r'needs wandb, .*; pip install "collapse-sweep\[wandb\]"'):
         connect(study(), place(tmp_path, "wandb://project"))
 
 

@@ -400,5 +400,5 @@ class TestHub:
 
 def test_without_rdkit_the_default_says_what_to_install(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(ValueError, match=r"^source: nci needs rdkit; install collapse-sweep\[molecules\]$"):
+    with pytest.raises(ValueError, match=r'^source: nci: needs rdkit, .*; pip install "collapse-sweep\[molecules\]"$'):
         DiffusionConfig().data_identity()

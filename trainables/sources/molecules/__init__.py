@@ -1,6 +1,6 @@
 """Molecular conformers: embedded, from files, or from the hub."""
 
-from trainables.sources.molecules.base import MOLECULE_SOURCES, Loaded, MoleculeSource, require
+from trainables.sources.molecules.base import MOLECULE_SOURCES, Loaded, MoleculeSource
 from trainables.sources.molecules.graph import to_mol
 from trainables.sources.molecules.rows import ELEMENTS, Chain, Conformers, Graph, join, read, stack
 from trainables.sources.molecules.smiles import Nci
@@ -16,7 +16,6 @@ __all__ = [
     "Nci",
     "join",
     "read",
-    "require",
     "stack",
     "to_mol",
 ]

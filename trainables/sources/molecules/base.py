@@ -9,7 +9,6 @@ import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -79,17 +78,6 @@ class MoleculeSource(Source, ABC):
     def rows_each(self) -> int:
         """Conformers of an entry, at most."""
         return 1
-
-
-def require(package: str, extra: str, user: str) -> str:
-    """The installed version of an optional package, without importing it.
-
-    Raises:
-        ValueError: it is not installed; the line names the extra that brings it.
-    """
-    if importlib.util.find_spec(package) is None:
-        raise ValueError(f"{user} needs {package}; install collapse-sweep[{extra}]")
-    return version(package)
 
 
 def package_file(package: str, *parts: str) -> Path:

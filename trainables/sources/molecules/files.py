@@ -13,7 +13,8 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from trainables.sources.molecules.base import Loaded, MoleculeSource, content, digest, package_file, require, shuffled
+from trainables.runtime import require, required_version
+from trainables.sources.molecules.base import Loaded, MoleculeSource, content, digest, package_file, shuffled
 from trainables.sources.molecules.graph import Collector, Unusable, bonded
 
 READER = 2
@@ -32,7 +33,7 @@ class FileSource(MoleculeSource):
     path: str
 
     def identity(self) -> dict[str, Any]:
-        rdkit = require("rdkit", "molecules", f"source: {self.kind}")
+        rdkit = required_version("rdkit", f"source: {self.kind}")
         return {"kind": self.kind, "digest": digest(content(self.path)), "rdkit": rdkit, "limit": self.limit}
 
 
@@ -176,18 +177,18 @@ class Qm9(MoleculeSource):
     files: ClassVar[tuple[str, ...]] = ("qm9_part1.csv", "qm9_part2.csv", "qm9_part3.csv")
 
     def identity(self) -> dict[str, Any]:
-        require("qm9pack", "qm9", "source: qm9")
-        rdkit = require("rdkit", "molecules", "source: qm9")
+        require("qm9pack", "source: qm9")
+        rdkit = required_version("rdkit", "source: qm9")
         return {"kind": self.kind, "digest": _qm9_digest(), "rdkit": rdkit, "limit": self.limit}
 
     def entries(self) -> int:
-        require("qm9pack", "qm9", "source: qm9")
+        require("qm9pack", "source: qm9")
         return min(130_831, self.limit or 10**9)
 
     def load(self) -> Loaded:
         import pandas as pd
 
-        require("qm9pack", "qm9", "source: qm9")
+        require("qm9pack", "source: qm9")
         columns = ["SMILES", "Elements", "XYZ_Ang"]
         frame = pd.concat([pd.read_csv(package_file("qm9pack", "data", f), usecols=columns) for f in self.files])
         names = [xyz.encode() for xyz in frame["XYZ_Ang"]]

@@ -13,7 +13,8 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from trainables.sources.molecules.base import Loaded, MoleculeSource, require, shuffled
+from trainables.runtime import required_version
+from trainables.sources.molecules.base import Loaded, MoleculeSource, shuffled
 from trainables.sources.molecules.graph import Collector, Unusable
 
 INDEX = "summary_drugs.json"
@@ -49,7 +50,7 @@ class GeomDrugs(MoleculeSource):
         return self.conformers
 
     def identity(self) -> dict[str, Any]:
-        rdkit = require("rdkit", "molecules", "source: geom_drugs")
+        rdkit = required_version("rdkit", "source: geom_drugs")
         digest = _digest(self, tuple(self._stamp(name) for name in self._names()))
         return {"kind": self.kind, "digest": digest, "rdkit": rdkit, "conformers": self.conformers, "limit": self.limit}
 

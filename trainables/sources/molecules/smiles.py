@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from trainables.runtime import THREADS
-from trainables.sources.molecules.base import Loaded, MoleculeSource, content, digest, package_file, require, shuffled
+from trainables.runtime import THREADS, require, required_version
+from trainables.sources.molecules.base import Loaded, MoleculeSource, content, digest, package_file, shuffled
 from trainables.sources.molecules.graph import Collector, Unusable, identify, labelled
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class SmilesSource(MoleculeSource):
         return {
             "kind": self.kind,
             "digest": self.digest(),
-            "rdkit": require("rdkit", "molecules", f"source: {self.kind}"),
+            "rdkit": required_version("rdkit", f"source: {self.kind}"),
             "method": "etkdg3+mmff94",
             "conformers": self.conformers,
             "max_heavy_atoms": self.max_heavy_atoms,
@@ -84,7 +84,7 @@ class Nci(SmilesSource):
         return digest("\n".join(self.words()).encode())
 
     def words(self) -> list[str]:
-        require("rdkit", "molecules", f"source: {self.kind}")
+        require("rdkit", f"source: {self.kind}")
         text = package_file("rdkit", "Data", "NCI", "first_5K.smi").read_text()
         return [line.split()[0] for line in text.splitlines() if line.strip()]
 

@@ -11,6 +11,7 @@ from typing import IO, Any, ClassVar, Literal
 
 from pydantic import Field
 
+from trainables.runtime import require
 from trainables.sources.digests import content_digest
 from trainables.sources.text.base import ALL, Pair, TextSource
 
@@ -135,7 +136,7 @@ def _packing(path: str) -> str | None:
         return None
     name: str | None = fsspec.utils.infer_compression(path.lower())
     if name is None:
-        raise ValueError(f"source.path: {path!r} is packed with zstd, which needs: pip install zstandard")
+        require("zstandard", f"source.path: {path!r}")
     return name
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 from trainables.config import canonical_json, did_you_mean
 from trainables.families.language.model import blank
 from trainables.families.language.pretrained import Lora
+from trainables.runtime import require
 
 if TYPE_CHECKING:
     from peft import LoraConfig, LoraModel
@@ -30,8 +30,7 @@ def check_adapters(config: LanguageConfig) -> None:
     Raises:
         ValueError: peft is not installed, or a target is no linear layer, or one that peft refuses.
     """
-    if importlib.util.find_spec("peft") is None:
-        raise ValueError('lora: adapters need a further package: pip install "collapse-sweep[lora]"')
+    require("peft", "lora")
     adapter_parameters(config)
 
 

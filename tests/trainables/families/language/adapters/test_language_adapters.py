@@ -223,5 +223,6 @@ def test_without_peft_the_line_names_the_extra(folders: dict[str, Path], monkeyp
     find = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name, *rest: None if name == "peft" else find(name, *rest))
     assert (
-        refusal(folders["gpt2"]) == 'family.lora: adapters need a further package: pip install "collapse-sweep[lora]"'
+        refusal(folders["gpt2"])
+        == 'family.lora: needs peft, which is not installed; pip install "collapse-sweep[lora]"'
     )
