@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field
 
 from trainables.config import Config
+from trainables.families import FAMILIES
 
 if TYPE_CHECKING:
     from trainables.families import FamilyConfig
@@ -84,8 +85,6 @@ def ladder(family: Mapping[str, Any], sizes: Sequence[Settings], rule: BudgetRul
     Raises:
         pydantic.ValidationError: a size is no valid family config.
     """
-    from trainables.families import FAMILIES
-
     cls = FAMILIES.get(str(family["kind"]))
     settings = []
     for size in sizes:

@@ -1,10 +1,10 @@
 """`python -m sweep` and the console script."""
 
+from sweep.cli import app
+
 
 def main() -> None:
     """Run the command line."""
-    from sweep.cli import app
-
     app(prog_name="collapse-sweep")
 
 

@@ -3,8 +3,10 @@
 import ast
 import graphlib
 import re
+import sys
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -166,6 +168,65 @@ def test_no_import_goes_in_a_circle():
         for name in MODULES
     }
     graphlib.TopologicalSorter(graph).prepare()
+
+
+LIGHT = {"numpy", "pydantic", "typer", "yaml", "filelock"} | sys.stdlib_module_names
+"""What any module may load."""
+
+
+def statements(body: list[ast.stmt]) -> Iterator[ast.Import | ast.ImportFrom]:
+    """What is imported when a module is loaded."""
+    for node in body:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            yield node
+        elif isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING":
+            yield from statements(node.orelse)
+        elif isinstance(node, ast.If | ast.Try | ast.With | ast.ClassDef):
+            yield from statements(node.body)
+
+
+def meant(node: ast.Import | ast.ImportFrom) -> list[str]:
+    """The modules that an import names."""
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    return [target(Import("", node.module or "", alias.name, True)) for alias in node.names]
+
+
+@cache
+def loads(name: str) -> frozenset[str]:
+    """What a module imports when it is loaded: our modules, and others' packages."""
+    if name not in MODULES:
+        return frozenset()
+    nodes = statements(ast.parse(MODULES[name].read_text(encoding="utf-8")).body)
+    named = {module if module in MODULES else module.split(".")[0] for node in nodes for module in meant(node)}
+    return frozenset(named - set(ROOMS))
+
+
+@cache
+def loaded_by(name: str) -> frozenset[str]:
+    """All that comes with a module, and with the packages that it lies in."""
+    found: set[str] = set()
+    left = {name}
+    while left:
+        one = left.pop()
+        found.add(one)
+        parents = {one.rsplit(".", n)[0] for n in range(1, one.count(".") + 1)}
+        left |= (parents | loads(one)) - found
+    return frozenset(found)
+
+
+@pytest.mark.parametrize("name", sorted(MODULES))
+def test_what_is_imported_late_is_heavy_or_would_go_in_a_circle(name):
+    """See docs/decisions/0010-late-imports.md."""
+    tree = ast.parse(MODULES[name].read_text(encoding="utf-8"))
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    late = {module for function in functions for node in statements(function.body) for module in meant(node)}
+    needless = [
+        module
+        for module in late & set(MODULES)
+        if name not in loaded_by(module) and not loaded_by(module) - loaded_by(name) - set(MODULES) - LIGHT
+    ]
+    assert needless == []
 
 
 FLAGS = {"test_loss", "infinite_mean", "separated"}

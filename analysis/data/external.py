@@ -13,6 +13,7 @@ import numpy as np
 
 from analysis.data import frame as frames
 from analysis.data.frame import IDENTITY
+from trainables.config import did_you_mean
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -214,8 +215,6 @@ def _is_index(table: pd.DataFrame, name: str) -> bool:
 
 def _renamed(table: pd.DataFrame, columns: dict[str, str], name: str) -> pd.DataFrame:
     """Our names for mapped columns."""
-    from trainables.config import did_you_mean
-
     for ours, theirs in columns.items():
         if theirs not in table:
             raise ValueError(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from analysis.data.runs import FORMER, CellRun, Points
 from trainables.runtime import redact_urls, sqlite_file, sqlite_uri
+from trainables.store import open_store
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -95,7 +96,5 @@ def _current(runs: list[CellRun]) -> list[CellRun]:
 
 
 def _store_of(workspace: str | Path, tracking_uri: str | None) -> Store | None:
-    from trainables.store import open_store
-
     place = Path(workspace) / "store"
     return open_store(str(place)) if tracking_uri is None and place.is_dir() else None

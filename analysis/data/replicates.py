@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from trainables.cell import Cell
+from trainables.recursion import Steps
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -43,15 +46,11 @@ def read(frame: pd.DataFrame, store: Store, limit: int = LIMIT) -> dict[str, dic
 
 def parse(config: str) -> Cell:
     """The cell of a canonical JSON text."""
-    from trainables.cell import Cell
-
     return Cell.model_validate_json(config)
 
 
 def values_of(cell: Cell, generations: int, store: Store) -> dict[str, np.ndarray]:
     """One cell's replicates by metric, [replicates, generations]; empty where the store lacks a record."""
-    from trainables.recursion import Steps
-
     steps = Steps(cell)
     records = [store.get("record", steps.step(n).record) for n in range(1, generations + 1)]
     tensors = [dict(r.tensors) for r in records if r is not None]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from analysis.data.replicates import parse
+from trainables.recursion import Steps
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -92,7 +93,5 @@ def samples(frame: pd.DataFrame, store: Store, generations: int = 3, configs: in
 
 def _record(store: Store | None, config: str, generation: int) -> Payload | None:
     """A generation's record, None where the store has none, or where it is of a failed generation."""
-    from trainables.recursion import Steps
-
     held = None if store is None else store.get("record", Steps(parse(config)).step(generation).record)
     return None if held is None or "failed" in held.meta else held

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from analysis.data.replicates import parse
 from analysis.data.runs import CellRun, Points
+from trainables.policies import FRESH
+from trainables.recursion import CellFailed, Recursion
 
 if TYPE_CHECKING:
     from trainables.cell import Record
@@ -16,8 +18,6 @@ if TYPE_CHECKING:
 
 def metrics_of(record: Record) -> dict[str, float]:
     """What a generation shows, by metric name."""
-    from trainables.policies import FRESH
-
     composition = record.composition
     weights = composition.get("weight_by_batch", {})
     return {
@@ -59,8 +59,6 @@ def from_store(runs: Sequence[CellRun], points: Points, store: Store) -> Points:
 def _records(run: CellRun, generations: int, store: Store) -> list[tuple[int, Record]]:
     """A cell's generations that the store holds; none where its data can't be read here, as without it no key is
     known."""
-    from trainables.recursion import CellFailed, Recursion
-
     try:
         recursion = Recursion(parse(run.config), store)
         held = [(n, recursion.stored(n)) for n in range(1, generations + 1)]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from analysis.data import load
 from analysis.report.context import ReportContext
 from analysis.verdicts import Thresholds
+from trainables.store import open_store
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,8 +42,6 @@ def assess(
         ValueError: as `load` does.
         StoreError: the store can't be read.
     """
-    from trainables.store import open_store
-
     frame = load(workspace, study=study, tracking_uri=tracking_uri, columns=columns)
     place = storage or str(Path(workspace) / "store")
     store = open_store(place) if storage or Path(place).is_dir() else None

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from analysis.data import parameters
 from analysis.stats.curves import Curves
 from analysis.stats.scaling import SIZES, Estimate, Law, bootstrap
+from trainables.families import FAMILIES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -138,8 +139,6 @@ def _follows(rows: pd.DataFrame, column: str) -> bool:
 def _parameters(config: str) -> float:
     """Parameters of a cell's model, NaN for a config that this version does not know."""
     import json
-
-    from trainables.families import FAMILIES
 
     cell = json.loads(config)
     family = cell["family"]

@@ -12,10 +12,13 @@ from typing import Literal
 
 from sweep.commands.outcome import DONE, INCOMPLETE
 from sweep.errors import UsageError
+from sweep.resources import cores
 from sweep.terminal import columns
+from sweep.tracking import check
 from sweep.workspace import Workspace
-from trainables.runtime import redact
-from trainables.store import StoreError
+from trainables.lineage import make_key
+from trainables.runtime import pick_device, redact
+from trainables.store import Payload, StoreError, open_store
 
 MARKS = {"ok": "ok", "warning": "warning", "wrong": "WRONG"}
 FREE = 2 * 10**9
@@ -173,9 +176,6 @@ def _finds_git() -> str:
 def _devices(workspace: Workspace) -> Iterator[Finding]:
     import psutil
 
-    from sweep.resources import cores
-    from trainables.runtime import pick_device
-
     memory = psutil.virtual_memory()
     yield Finding("cores", "ok", f"{cores()} (trials at a time)")
     low = memory.available < 2 * 10**9
@@ -202,9 +202,6 @@ def _workspace(workspace: Workspace) -> Iterator[Finding]:
 
 def _storage(workspace: Workspace) -> Iterator[Finding]:
     """Write, read and remove a probe."""
-    from trainables.lineage import make_key
-    from trainables.store import Payload, open_store
-
     key = make_key("probe")
     try:
         store = open_store(workspace.storage)
@@ -224,8 +221,6 @@ def _tracking(workspace: Workspace) -> Iterator[Finding]:
 
 
 def _tracker(uri: str, workspace: Workspace) -> Finding:
-    from sweep.tracking import check
-
     if uri == workspace.mlflow_uri and workspace.local_tracking and not (workspace.root / "mlflow.db").exists():
         return Finding("tracking", "ok", f"{uri} will be made by the first run")
     try:

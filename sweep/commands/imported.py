@@ -8,6 +8,8 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
+import analysis
+from analysis.data import parse_columns, spacing, suspicion
 from sweep.commands.outcome import DONE, say
 from sweep.commands.report import print_table
 from sweep.errors import UsageError
@@ -33,8 +35,6 @@ def report(path: str, columns: Sequence[str], worse: str, workspace: Workspace, 
     """
     import pandas as pd
 
-    import analysis
-    from analysis.data import parse_columns, spacing, suspicion
     from analysis.report import build_report
 
     name = Path(path).name.partition(".")[0]

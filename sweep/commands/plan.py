@@ -25,6 +25,7 @@ from sweep.planning import (
     Plan,
     Totals,
     bill,
+    calibrate_speeds,
     check_card,
     designs,
     name,
@@ -34,6 +35,7 @@ from sweep.planning import (
     time_on,
 )
 from sweep.progress import duration
+from sweep.terminal import columns
 from sweep.workspace import Workspace, prepare
 from trainables.config import explain
 from trainables.store import Store, open_store
@@ -139,8 +141,6 @@ def _speeds(found: Plan, store: Store, workspace: Workspace, asked: Asked) -> sp
     kept = found.speeds(store, speeds.read(workspace.speeds))
     lacking = {make: cell for make, cell in found.makes.items() if make not in kept}
     if asked.calibrate and lacking and not found.missing:
-        from sweep.planning import calibrate_speeds
-
         prepare(workspace)
         say(f"measuring {', '.join(sorted({name(make) for make in lacking}))} on this machine")
         fresh = calibrate_speeds(lacking, workspace.storage, asked.cpus or cores())
@@ -201,8 +201,6 @@ WORDS = {"store": "this study's own records", "runs": "earlier runs", "calibrati
 
 
 def _table(found: Plan) -> str:
-    from sweep.terminal import columns
-
     head = ["family", "size", "parameters", "cells", "generations", "to train", "rows", "tokens", "FLOPs", "disk"]
     rows = [[line.family, line.size, si(line.parameters), *_figures(line.totals)] for line in found.lines]
     return columns([head, *rows, ["total", "", "", *_figures(found.totals)]], left=2)

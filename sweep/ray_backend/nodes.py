@@ -17,6 +17,7 @@ import ray
 from sweep.errors import UsageError
 from sweep.ray_backend.code_shipping import environment, packed
 from sweep.ray_backend.internals import sigterm_left_alone
+from sweep.ray_backend.node_probe import Look, gpu_memory, look
 from sweep.ray_backend.security import confined
 from sweep.resources import ClusterCapacity, Machines, NodeType, refuses
 from sweep.signals import unchanged
@@ -176,8 +177,6 @@ def survey(machines: Machines, storage: str, store: Store) -> ClusterCapacity:
 
 
 def _local_look() -> Look:
-    from sweep.ray_backend.node_probe import Look, gpu_memory
-
     return Look(SCHEMA, gpu_memory())
 
 
@@ -197,8 +196,6 @@ def _marked(store: FsspecStore) -> Iterator[str]:
 def _ask(nodes: list[dict[str, Any]], storage: str, mark: str) -> list[tuple[dict[str, Any], Look]]:
     """What every node says; one that has left meanwhile says nothing."""
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
-
-    from sweep.ray_backend.node_probe import look
 
     gcs = ray.get_runtime_context().gcs_address
     asked = [

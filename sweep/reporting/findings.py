@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from analysis.data import short
 from search_spaces import Study
 from sweep.scheduling import Board
 from sweep.search import hunts, summary
@@ -85,8 +86,6 @@ def tuned_line(one: Tuned) -> str:
 
 
 def _line(values: Mapping[str, Any]) -> str:
-    from analysis.data import short
-
     text = ", ".join(f"{path.removeprefix('family.')}={short(value)}" for path, value in values.items())
     return f" {text}" if text else ""
 

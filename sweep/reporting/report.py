@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import analysis
 from search_spaces import Study
 from sweep.scheduling import Board, read_records
 from sweep.tracking import frame_of
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
 
 def tracked(study: Study, board: Board, workspace: Workspace) -> pd.DataFrame | None:
     """The study's generations as the tracking server has them; None where it lacks one, or can't be read."""
-    import analysis
-
     if workspace.mlflow_uri == NO_TRACKING:
         return None
     try:
@@ -115,8 +114,6 @@ def _words(sections: Sequence[Section]) -> list[str]:
 
 def _stamp(frame: pd.DataFrame, *words: str) -> str:
     """What a report depends on: the figures and the code that draws them."""
-    import analysis
-
     digest = hashlib.sha256(frame.to_csv(index=False).encode())
     code = (
         path for path in Path(analysis.__file__).parent.rglob("*") if path.suffix in (".py", ".html", ".css", ".js")

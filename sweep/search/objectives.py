@@ -16,6 +16,7 @@ import numpy as np
 from search_spaces import OptunaSearch, StudyError
 from search_spaces.search import OBJECTIVES, Mode
 from sweep.scheduling import Job
+from sweep.tracking import frame_of
 from trainables.config import did_you_mean
 
 if TYPE_CHECKING:
@@ -191,8 +192,6 @@ def _definition(objective: Objective, frame: pd.DataFrame) -> float:
 
 
 def _frame(study: str, jobs: Sequence[Job]) -> Any:
-    from sweep.tracking import frame_of
-
     return frame_of(study, jobs)
 
 

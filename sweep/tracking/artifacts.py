@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from analysis.data import representatives
 from search_spaces import Study
 from sweep.scheduling import Board, Job
 from sweep.tracking.connection import connect_beside
@@ -61,8 +62,6 @@ def exhibit(
 
 def _representatives(board: Board, frame: pd.DataFrame) -> list[Job]:
     """One cell per configuration and policy, the lowest seed of those that got furthest."""
-    from analysis.data import representatives
-
     cells = representatives(frame, len(frame))["cell"]
     return [board.jobs[key] for key in cells if key in board.jobs]
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+import analysis
+from analysis.data import CellRun, Points, metrics_of, tidy
 from sweep.scheduling import Job
 from sweep.tracking.schema import identity_tags, state_tags
 from sweep.workspace import Workspace
@@ -16,8 +18,6 @@ if TYPE_CHECKING:
 
 def frame_of(study: str, jobs: Iterable[Job]) -> pd.DataFrame:
     """The frame of the records that the jobs hold; the same that MLflow's runs would give."""
-    from analysis.data import CellRun, Points, metrics_of, tidy
-
     runs, points = [], Points()
     for job in jobs:
         tags = identity_tags(study, job) | state_tags(job)
@@ -34,7 +34,5 @@ def cells_of(workspace: Workspace, study: str) -> list[Cell]:
     Raises:
         ValueError: there is no such study.
     """
-    import analysis
-
     frame = analysis.load(workspace.root, study=study, tracking_uri=workspace.mlflow_uri, former=True)
     return [Cell.model_validate_json(config) for config in frame.drop_duplicates("cell")["cell_config"]]

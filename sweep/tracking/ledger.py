@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from analysis.data import metrics_of
 from sweep.errors import TrackingError
 from sweep.scheduling import Job
 from sweep.tracking.base import NullTracker
@@ -119,8 +120,6 @@ class Ledger(NullTracker, ABC):
         return self._cells[job.key]
 
     def _write(self, job: Job, record: Record) -> None:
-        from analysis.data import metrics_of
-
         held = self._held(job)
         if record.generation not in held.generations:
             self.write_generation(job, record.generation, metrics_of(record))

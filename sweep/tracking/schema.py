@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from analysis.data import metrics_of
 from sweep.scheduling import Job
 from trainables.cell import Record
 from trainables.config import canonical_json
@@ -117,6 +118,4 @@ def _equal(one: float | None, other: float) -> bool:
 
 def figures_of(records: Iterable[Record]) -> Figures:
     """What records say, as trackers show it."""
-    from analysis.data import metrics_of
-
     return {(name, one.generation): value for one in records for name, value in metrics_of(one).items()}

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from analysis.report import tables
 from analysis.report.context import Exhibit, ReportContext, Section
+from analysis.report.page import verdict_table
 from analysis.verdicts import EXPLAINED, WORDS, Thresholds
 
 
 def build(study: ReportContext) -> Section | None:
     """The robustness table; how to read it is folded."""
-    from analysis.report.page import verdict_table
-
     found = study.assessment
     if found.empty:
         return None

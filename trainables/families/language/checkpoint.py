@@ -15,7 +15,9 @@ import numpy as np
 
 from trainables.config import canonical_json
 from trainables.families.checkpoint_files import content
+from trainables.families.language.model import hf_config, weights
 from trainables.families.language.sizes import Shape
+from trainables.runtime import isolated
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -228,9 +230,6 @@ def pretrained(config: LanguageConfig) -> dict[str, np.ndarray]:
     """
     import torch
     from transformers import AutoModelForCausalLM
-
-    from trainables.families.language.model import hf_config, weights
-    from trainables.runtime import isolated
 
     base = config.base
     assert base is not None  # asked only where there is one

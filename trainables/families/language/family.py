@@ -15,6 +15,7 @@ from trainables.corpus import Corpus
 from trainables.families.base import Evaluation, Family, World
 from trainables.families.language import checkpoint, judges
 from trainables.families.language import model as architecture
+from trainables.families.language.adapters import adapted, adapter_weights, merged, write_adapters
 from trainables.families.language.config import LanguageConfig
 from trainables.families.language.data import NAMES, prepare
 from trainables.families.language.evaluate import cross_entropy, row_losses
@@ -77,8 +78,6 @@ class Language(Family):
         if config.lora is None:
             model = fit(config, rows, stream, start.tensors if start else None)
             return Payload(meta=meta, tensors=architecture.weights(model))
-        from trainables.families.language.adapters import adapted, adapter_weights
-
         held = start.tensors if start is not None and ADAPTS in start.meta else None
         begun = adapted(config, self._base.tensors, held, stream.integer("init"))
         model = train(config, begun, rows, stream)
@@ -117,8 +116,6 @@ class Language(Family):
 
     def _export_adapters(self, model: Payload, folder: Path) -> None:
         """In a folder `adapter`, as peft reads them; a checkpoint that is nowhere else, in a folder `base`."""
-        from trainables.families.language.adapters import write_adapters
-
         named = self.config.checkpoint
         assert named is not None  # adapters belong to one
         place, revision = named.path or named.repository, named.revision if named.repository else None
@@ -208,8 +205,6 @@ class Language(Family):
         config = whose or self.config
         if ADAPTS not in model.meta:
             return architecture.load(config, model.tensors)
-        from trainables.families.language.adapters import merged
-
         if model.meta[ADAPTS] != config.checkpoint_key():
             raise StoreError(f"adapters of checkpoint {model.meta[ADAPTS]} were asked for on another one")
         return merged(config, self._base.tensors, model.tensors)

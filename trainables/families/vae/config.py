@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 from trainables.families.base import Cost, Family, World
 from trainables.families.metrics import Metric
 from trainables.families.starts import StartConfig
-from trainables.sources.images import IMAGE_SOURCES, Digits, ImageSource
+from trainables.sources.images import IMAGE_SOURCES, Digits, ImageSource, load
 
 if TYPE_CHECKING:
     AnyImages = ImageSource
@@ -173,8 +173,6 @@ class VaeConfig(StartConfig):
         return super().data_identity() | {"source": self.source.identity()}
 
     def available_rows(self) -> int:
-        from trainables.sources.images import load
-
         known = self.source.known_rows()
         return load(self.source).train.rows if known is None else known
 

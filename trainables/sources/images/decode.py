@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from trainables.lineage import make_key
 from trainables.sources.images.pixels import LABEL, PIXELS
 
 if TYPE_CHECKING:
@@ -113,8 +114,6 @@ def prepare(
     """
     from datasets import Features, List, Value
     from datasets import Image as ImageFeature
-
-    from trainables.lineage import make_key
 
     if isinstance(raw.features[image], ImageFeature):
         raw = raw.cast_column(image, ImageFeature(decode=False))

@@ -10,7 +10,7 @@ from pydantic import Field
 from trainables.families.base import Cost, FamilyConfig, World
 from trainables.families.closed_form.glm.labels import Link
 from trainables.families.metrics import SEPARATED, Metric, disagreement
-from trainables.sources.tables import TABLES, Simulated, TableSource
+from trainables.sources.tables import TABLES, Simulated, TableSource, load
 
 if TYPE_CHECKING:
     from trainables.families.closed_form.glm.family import Glm
@@ -89,8 +89,6 @@ class GlmConfig(FamilyConfig):
     def available_rows(self) -> int | None:
         if isinstance(self.source, Simulated):
             return None
-        from trainables.sources.tables import load
-
         return load(self.source, counts=self.link == "poisson").train.rows
 
     @classmethod

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from trainables.families.language.fit import rate, require_finite
 from trainables.families.language.gpu.packing import Documents, Plan, documents, plan
 from trainables.families.language.gpu.update import STRETCH, Update
 from trainables.families.language.sampling import has_lean_decoder
@@ -53,8 +54,6 @@ def fit_packed(config: LanguageConfig, model: PreTrainedModel, rows: RowsView, b
     Raises:
         Diverged: the loss is not finite.
     """
-    from trainables.families.language.fit import require_finite
-
     held, updates = documents(rows, config.loss), config.updates(rows.rows)
     work = _update(config, model)
     work.begin(model, held)
@@ -76,8 +75,6 @@ def _stretch(
     config: LanguageConfig, held: Documents, batches: Iterator[np.ndarray], done: int, updates: int
 ) -> tuple[Plan, np.ndarray]:
     """The next updates, and their learning rates."""
-    from trainables.families.language.fit import rate
-
     steps = range(done, min(done + STRETCH, updates))
     rates = np.array([config.learning_rate * rate(config, step, updates) for step in steps])
     return plan(held, np.stack([next(batches) for _ in steps]), config.context), rates

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from trainables.families.language.fit import BETAS, decayed
 from trainables.families.language.gpu.attention import attend_within_documents, document_mask, kernels_agree
 from trainables.families.language.gpu.packing import Documents, Plan, rounded, segments
 from trainables.families.language.loss import hidden_loss
@@ -221,7 +222,5 @@ def repays(seconds: float, updates: int) -> bool:
 
 
 def _adamw(config: LanguageConfig, model: PreTrainedModel, rate: Tensor) -> torch.optim.AdamW:
-    from trainables.families.language.fit import BETAS, decayed
-
     words: Mapping[str, Any] = {"capturable": True} if rate.is_cuda else {}
     return torch.optim.AdamW(decayed(config, model), lr=rate, betas=BETAS, fused=True, **words)
