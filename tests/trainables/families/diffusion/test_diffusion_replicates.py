@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from trainables import Cell
+from tests.support.replicates import same_gradients, sums_up, three_replicates, went_on
 from trainables.families.base import Diverged
 from trainables.families.diffusion import fit as alone
 from trainables.families.diffusion.batching import Featured
@@ -15,7 +15,6 @@ from trainables.families.diffusion.replicates import Replicate, fit, messages, t
 from trainables.families.diffusion.replicates.denoisers import Denoisers
 from trainables.families.lanes import lane
 from trainables.lineage import Stream
-from trainables.recursion import Recursion
 from trainables.sources.molecules import Chain
 from trainables.store import MemoryStore
 from trainables.testing.bench import content
@@ -66,9 +65,7 @@ def test_errors_and_gradients_are_those_of_the_denoisers(compiled, parts, monkey
         loss = (errors(model, model.prepare(one.graphs), one.x_SN3, one.eps_SN3, one.t_S, levels) * one.weight_S).sum()
         loss.backward()
         sums.append(loss.detach())
-        for name, p in model.named_parameters():
-            size = float(p.grad.abs().max())
-            np.testing.assert_allclose(gradients[name], p.grad.numpy(), rtol=1e-3, atol=1e-4 * size, err_msg=name)
+        same_gradients(gradients, model, 1e-4)
     torch.testing.assert_close(total.detach(), torch.stack(sums).sum())
 
 
@@ -89,10 +86,7 @@ def test_a_fit_goes_on_from_given_weights():
     given = [
         Replicate(r.rows, r.weights, r.stream, start) for r, start in zip(replicates(shape, 2), first, strict=True)
     ]
-    for start, found in zip(first, fit(shape, given), strict=True):
-        for name, value in start.items():
-            np.testing.assert_allclose(found[name], value, atol=1e-5)
-    assert not np.array_equal(found["layers.0.message.weight"], first[1]["layers.0.message.weight"])
+    went_on(first, fit(shape, given))
 
 
 def test_a_replicate_that_is_no_number_is_no_fit():
@@ -109,23 +103,11 @@ def test_a_replicate_that_is_no_number_is_no_fit():
 
 @pytest.fixture(scope="module")
 def recursion():
-    cell = {"family": config().canonical(), "policy": {"kind": "replace"}, "generations": 2, "rows": 12}
-    return Recursion(Cell.model_validate(cell | {"replicates": 3}), MemoryStore())
+    return three_replicates(config().canonical(), 12)
 
 
 def test_records_have_means_errors_and_every_replicates_values(recursion):
-    record = recursion.record(2)
-    held = recursion.store.get("record", recursion.steps.step(2).record)
-    for name in ("mat", "valid_bonds"):
-        values = held.tensors[name]
-        assert values.shape == (3,)
-        assert record.metrics[name] == pytest.approx(values.mean())
-        assert record.metrics[f"{name}_se"] == pytest.approx(values.std(ddof=1) / 3**0.5)
-    losses = held.tensors["test_loss"]
-    assert record.test_loss == pytest.approx(losses.mean())
-    assert len(set(losses.tolist())) == 3
-    assert "constant_loss_se" not in record.metrics
-    assert held.files["samples.sdf"]
+    assert sums_up(recursion, ("mat", "valid_bonds"), "constant_loss").files["samples.sdf"]
 
 
 def test_a_replicate_is_sampled_as_it_is_alone_on_rows_of_its_own(recursion):

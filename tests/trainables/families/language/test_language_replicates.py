@@ -1,11 +1,10 @@
 """Language models side by side: each is what it is alone, and records say what every one of them came to."""
 
-import time
-
 import numpy as np
 import pytest
 import torch
 
+from tests.support.replicates import same_gradients, sums_up, three_replicates, times_as_long, went_on
 from trainables import Cell, CellFailed, run
 from trainables.families.base import Diverged
 from trainables.families.lanes import lane
@@ -77,9 +76,7 @@ def test_losses_and_gradients_are_those_of_the_models(fields, compiled, above, m
         loss.backward()
         torch.testing.assert_close(losses[number], loss)
         assert list(gradients) == [name for name, _ in model.named_parameters()]
-        for name, p in model.named_parameters():
-            size = float(p.grad.abs().max())
-            np.testing.assert_allclose(gradients[name], p.grad.numpy(), rtol=1e-3, atol=2e-5 * size, err_msg=name)
+        same_gradients(gradients, model, 2e-5)
 
 
 @pytest.mark.parametrize("length", [layers_of.SHORT + 1])
@@ -125,10 +122,7 @@ def test_a_fit_goes_on_from_given_weights():
     shape = config(steps=3, learning_rate=1e-6, architecture="llama")
     first = [architecture.weights(architecture.create(shape, seed)) for seed in range(2)]
     given = [Replicate(r.rows, r.stream, start) for r, start in zip(replicates(shape, 2), first, strict=True)]
-    for start, found in zip(first, fit(shape, given), strict=True):
-        for name, value in start.items():
-            np.testing.assert_allclose(found[name], value, atol=1e-5)
-            assert not np.array_equal(found[name], value), name
+    went_on(first, fit(shape, given))
 
 
 @pytest.mark.parametrize("name", BOTH)
@@ -157,22 +151,11 @@ def test_a_replicate_that_is_no_number_is_no_fit(name):
 
 @pytest.fixture(scope="module")
 def recursion():
-    cell = {"family": config(sequences="documents").canonical(), "policy": {"kind": "replace"}, "generations": 2}
-    return Recursion(Cell.model_validate(cell | {"rows": 32, "replicates": 3}), MemoryStore())
+    return three_replicates(config(sequences="documents").canonical(), 32)
 
 
 def test_records_have_means_errors_and_every_replicates_values(recursion):
-    record = recursion.record(2)
-    held = recursion.store.get("record", recursion.steps.step(2).record)
-    for name in ("perplexity", "entropy", "perplexity_under_first"):
-        values = held.tensors[name]
-        assert values.shape == (3,)
-        assert record.metrics[name] == pytest.approx(values.mean())
-        assert record.metrics[f"{name}_se"] == pytest.approx(values.std(ddof=1) / 3**0.5)
-    losses = held.tensors["test_loss"]
-    assert record.test_loss == pytest.approx(losses.mean())
-    assert len(set(losses.tolist())) == 3
-    assert "uniform_loss_se" not in record.metrics
+    held = sums_up(recursion, ("perplexity", "entropy", "perplexity_under_first"), "uniform_loss")
     assert held.files["samples.txt"]
 
 
@@ -232,19 +215,5 @@ def test_eight_replicates_cost_less_than_two_thirds_of_eight_fits():
     torch.set_num_threads(1)
     shape = LanguageConfig(steps=40)
     given = replicates(shape, 8, 300)
-
-    def timed(work):
-        started = time.process_time()
-        work()
-        return time.process_time() - started
-
-    def together():
-        fit(shape, given)
-
-    def apart():
-        for one in given:
-            alone.fit(shape, one.rows, one.stream)
-
-    together()
-    rounds = [(timed(together), timed(apart)) for _ in range(3)]
-    assert min(a for _, a in rounds) / min(t for t, _ in rounds) >= 1.5, rounds
+    apart = [lambda one=one: alone.fit(shape, one.rows, one.stream) for one in given]
+    assert times_as_long(lambda: fit(shape, given), apart) >= 1.5

@@ -1,20 +1,17 @@
 """Autoencoders side by side: each is what it is alone, and records say what every one of them came to."""
 
-import time
-
 import numpy as np
 import pytest
 import torch
 
+from tests.support.replicates import same_gradients, sums_up, three_replicates, times_as_long, went_on
 from trainables import Cell, CellFailed, run
 from trainables.families.lanes import lane
 from trainables.families.vae import network, objective
 from trainables.families.vae.config import VaeConfig
 from trainables.families.vae.replicates import Replicate, Together, batched
 from trainables.lineage import Stream
-from trainables.recursion import Recursion
 from trainables.sources.images import load
-from trainables.store import MemoryStore
 
 SMALL = {"width": 4, "latent": 2, "judged": 64, "feature_steps": 20}
 
@@ -54,9 +51,7 @@ def test_nats_and_gradients_are_those_of_the_networks(observation, depth, channe
         (alone[0] + 0.5 * alone[1]).sum().backward()
         for ours, its in zip(both, alone, strict=True):
             torch.testing.assert_close(ours[number], its, rtol=1e-4, atol=1e-4)
-        for name, p in net.named_parameters():
-            size = float(p.grad.abs().max())
-            np.testing.assert_allclose(gradients[name], p.grad.numpy(), rtol=1e-3, atol=1e-4 * size, err_msg=name)
+        same_gradients(gradients, net, 1e-4)
 
 
 @pytest.mark.parametrize("fields", [{}, {"clip": 20.0, "beta": 0.5}, {"observation": "logistic"}])
@@ -79,10 +74,7 @@ def test_a_fit_goes_on_from_given_weights():
     first = [network.weights(network.create(shape, seed, np.array([0.3]))) for seed in range(2)]
     given = [Replicate(r.images, None, r.stream, start) for r, start in zip(replicates(shape, 2), first, strict=True)]
     models, _ = batched.fit(shape, given)
-    for start, found in zip(first, models, strict=True):
-        for name, value in start.items():
-            np.testing.assert_allclose(found[name], value, atol=1e-5)
-            assert not np.array_equal(found[name], value), name
+    went_on(first, models)
 
 
 def test_in_bfloat16_replicates_learn_too():
@@ -105,22 +97,11 @@ def test_large_images_are_fitted_one_after_another_on_a_cpu(monkeypatch):
 
 @pytest.fixture(scope="module")
 def recursion():
-    fields = {"family": config(steps=20).canonical(), "policy": {"kind": "replace"}, "generations": 2, "rows": 60}
-    return Recursion(Cell.model_validate(fields | {"replicates": 3}), MemoryStore())
+    return three_replicates(config(steps=20).canonical(), 60)
 
 
 def test_records_have_means_errors_and_every_replicates_values(recursion):
-    record = recursion.record(2)
-    held = recursion.store.get("record", recursion.steps.step(2).record)
-    for name in ("kl", "frechet_distance", "validation_loss", "pixel_variance"):
-        values = held.tensors[name]
-        assert values.shape == (3,)
-        assert record.metrics[name] == pytest.approx(values.mean())
-        assert record.metrics[f"{name}_se"] == pytest.approx(values.std(ddof=1) / 3**0.5)
-    losses = held.tensors["test_loss"]
-    assert record.test_loss == pytest.approx(losses.mean())
-    assert len(set(losses.tolist())) == 3
-    assert "constant_loss_se" not in record.metrics
+    held = sums_up(recursion, ("kl", "frechet_distance", "validation_loss", "pixel_variance"), "constant_loss")
     assert held.files["samples.png"].startswith(b"\x89PNG")
 
 
@@ -161,19 +142,5 @@ def test_eight_replicates_cost_less_than_two_thirds_of_eight_fits():
     torch.set_num_threads(1)
     shape = VaeConfig(steps=30)
     given = replicates(shape, 8, 490)
-
-    def timed(work):
-        started = time.process_time()
-        work()
-        return time.process_time() - started
-
-    def together():
-        batched.fit(shape, given)
-
-    def apart():
-        for one in given:
-            objective.fit(shape, one.images, one.weight, one.stream)
-
-    together()
-    rounds = [(timed(together), timed(apart)) for _ in range(3)]
-    assert min(a for _, a in rounds) / min(t for t, _ in rounds) >= 1.5, rounds
+    apart = [lambda one=one: objective.fit(shape, one.images, one.weight, one.stream) for one in given]
+    assert times_as_long(lambda: batched.fit(shape, given), apart) >= 1.5
