@@ -163,7 +163,7 @@ def late_excess(values: Array, share: float) -> Array:
     """Rise over the second half of the generations (by its slope), less `share` of the whole rise, [runs].
 
     Negative for a curve that has levelled off: one that follows Σ1/i² makes 8 % of its rise in the second half of
-    20 generations, a logarithmic one 25 %, a straight one 53 %. NaN with fewer than four generations.
+    20 generations, one that follows ln n 23 %, a straight one 53 %. NaN with fewer than four generations.
     """
     generations = values.shape[1]
     if generations < 4:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -11,6 +12,8 @@ from scipy import special, stats
 
 Array = npt.NDArray[np.float64]
 POWER = 0.8
+MOST_RUNS = 10_000
+"""Recursions beyond which nothing is counted."""
 
 
 @dataclass(frozen=True)
@@ -140,17 +143,15 @@ def _above(critical: float, freedom: int, shift: float) -> float:
 
 
 def runs_needed(effect: float, deviation: float, confidence: float = 0.95, power: float = POWER) -> int:
-    """Recursions needed to find a mean of `effect` with this power; `deviation` is one recursion's.
+    """Recursions needed to find a mean of `effect` with this power, `MOST_RUNS` at most; `deviation` is one's.
 
     Raises:
         ValueError: the effect is not positive.
     """
     if effect <= 0:
         raise ValueError(f"effect: {effect} must be positive")
-    for runs in range(2, 10_000):
-        if _effect(runs, confidence, power) * deviation <= effect:
-            return runs
-    return 10_000
+    runs = range(2, MOST_RUNS)
+    return 2 + bisect_left(runs, True, key=lambda count: _effect(count, confidence, power) * deviation <= effect)
 
 
 @lru_cache(maxsize=4096)
