@@ -16,6 +16,9 @@ from sweep.errors import UsageError
 SECRETS = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SECURITY_TOKEN", "AWS_SESSION_TOKEN"}
 """What Tune hands to its workers as settings of theirs, which Ray writes into a log that everybody may read."""
 
+SPARE = ("start_monitor", "start_api_server", "start_log_monitor")
+"""How a node starts what a machine that stands alone has no use for."""
+
 
 def hold_secrets() -> None:
     """Let workers find credentials where their machine keeps them: the environment they inherit, a file, a role.
@@ -45,6 +48,20 @@ def sigterm_left_alone() -> Iterator[None]:
     for ever; where it can't be kept from doing so, a second SIGTERM ends the run."""
     module = import_module("ray._private.utils")
     with _replaced(module, "set_sigterm_handler", lambda handler: None):
+        yield
+
+
+@contextlib.contextmanager
+def bare() -> Iterator[None]:
+    """Within the block, a Ray that is started has no autoscaler, no server of its pages and no reader of its logs.
+
+    Of a machine that stands alone there is nothing to add to, nothing to show and nobody to pass on to what workers
+    print; yet each is a process, and Ray's start waits for the second. Where they can't be left out, they are started.
+    """
+    node: Any = _found("ray._private.node", "Node")
+    with contextlib.ExitStack() as stack:
+        for name in SPARE:
+            stack.enter_context(_replaced(node, name, lambda *_, **__: None))
         yield
 
 

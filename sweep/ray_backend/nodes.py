@@ -16,7 +16,7 @@ import ray
 
 from sweep.errors import UsageError
 from sweep.ray_backend.code_shipping import environment, packed
-from sweep.ray_backend.internals import sigterm_left_alone
+from sweep.ray_backend.internals import bare, sigterm_left_alone
 from sweep.ray_backend.node_probe import Look, gpu_memory, look
 from sweep.ray_backend.security import confined
 from sweep.resources import ClusterCapacity, Machines, NodeType, refuses
@@ -105,7 +105,7 @@ def _start_here(cpus: int) -> None:
         UsageError: there is no room for its files.
     """
     _check_room()
-    with confined():
+    with confined(), bare():
         ray.init(
             address="local",
             num_cpus=cpus,

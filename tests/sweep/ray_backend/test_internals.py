@@ -48,3 +48,12 @@ def test_no_other_module_reaches_into_ray() -> None:
     others = [path for room in ("sweep", "trainables", "analysis") for path in (root / room).rglob("*.py")]
     found = [path.name for path in others if path.name != "internals.py" and private.search(path.read_text())]
     assert found == []
+
+
+def test_a_ray_of_this_machine_alone_starts_no_process_that_it_has_no_use_for() -> None:
+    from ray._private.node import Node
+
+    known = {name: getattr(Node, name) for name in internals.SPARE}
+    with internals.bare():
+        assert all(getattr(Node, name) is not held for name, held in known.items())
+    assert {name: getattr(Node, name) for name in internals.SPARE} == known
