@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import sqlite3
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -69,9 +70,40 @@ def reach(uri: str) -> MlflowClient:
         logging.getLogger(name).setLevel(logging.WARNING)
     if not uri.startswith(("sqlite:", "http:", "https:")):
         _try_database(uri)
-    client = MlflowClient(tracking_uri=uri)
+    with _quickly_made(uri):
+        client = MlflowClient(tracking_uri=uri)
     _forget_folder(uri)
     return client
+
+
+@contextmanager
+def _quickly_made(uri: str) -> Iterator[None]:
+    """Within the block, the tables of a database file that is not there yet are made without waiting for the disk.
+
+    MLflow makes them in hundreds of steps, each of which SQLite would have written through: seconds. A file that a loss
+    of power leaves half made is set aside like any other broken one.
+    """
+    file = sqlite_file(uri)
+    if file is None or os.path.exists(file):
+        yield
+        return
+    from sqlalchemy import event
+    from sqlalchemy.engine import Engine
+
+    opened: list[Any] = []
+
+    def hurry(connection: Any, _: Any) -> None:
+        opened.append(connection)
+        connection.execute("PRAGMA synchronous = OFF")
+
+    event.listen(Engine, "connect", hurry)
+    try:
+        yield
+    finally:
+        event.remove(Engine, "connect", hurry)
+        for connection in opened:
+            with suppress(sqlite3.Error):  # closed meanwhile
+                connection.execute("PRAGMA synchronous = FULL")
 
 
 def _forget_folder(uri: str) -> None:

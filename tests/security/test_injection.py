@@ -15,7 +15,7 @@ import pytest
 from analysis.data import CellRun, Points, tidy
 from analysis.report import build_report, tables
 from analysis.report.opening import Facts
-from analysis.report.page import html
+from analysis.report.page import html, vega
 from analysis.report.sections import gallery
 from trainables.config import canonical_json
 
@@ -65,7 +65,7 @@ def check(text: str) -> Page:
     page = Page(text)
     *libraries, script = page.scripts
     assert script == html.text_of("page.js"), "what strangers wrote is no part of it"
-    assert libraries in ([], [html._vega()])
+    assert libraries in ([], [vega.script()])
     assert not page.tags & {"iframe", "object", "embed", "form", "base", "foreignobject"}
     assert not [name for _, name, _ in page.attributes if name.startswith("on")]
     links = [value for tag, name, value in page.attributes if name in ("href", "src", "xlink:href", "action")]

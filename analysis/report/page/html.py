@@ -23,6 +23,7 @@ from analysis.data import order
 from analysis.report import charts, style, tables
 from analysis.report.context import Exhibit, Picture, Section
 from analysis.report.opening import Answer, Facts
+from analysis.report.page import vega
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -69,7 +70,7 @@ def page(
     chosen = choices or Choices()
     shown = [_section(section, drawn, chosen.policies) for section in sections]
     interactive = any(picture.chart for section in sections for picture in section.pictures)
-    scripts = [*([_vega()] if interactive else []), text_of("page.js")]
+    scripts = [*([vega.script()] if interactive else []), text_of("page.js")]
     made: str = (
         templates()
         .get_template("page.html")
@@ -115,14 +116,6 @@ def security(scripts: Sequence[str]) -> str:
     digests = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in scripts]
     own = " ".join(f"'sha256-{digest}'" for digest in digests)
     return f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src {own}"
-
-
-def _vega() -> str:
-    """Vega, Vega-Lite and Vega-Embed, in a scope of their own: the bundle declares hundreds of short names."""
-    import vl_convert
-
-    bundle: Any = vl_convert.javascript_bundle  # its stub asks for a snippet that it does not need
-    return f"(()=>{{{bundle()}}})();"
 
 
 def prose(text: str) -> Markup:

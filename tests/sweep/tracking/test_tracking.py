@@ -49,6 +49,17 @@ def rows(workspace: Workspace, query: str) -> list[tuple[Any, ...]]:
         return database.execute(query).fetchall()
 
 
+def test_a_new_database_is_made_in_a_hurry_and_written_through_from_then_on(workspace: Workspace) -> None:
+    from sweep.tracking.mlflow_server import reach
+
+    for _ in ("new", "there already"):
+        store = reach(workspace.tracking_uri)._tracking_client.store
+        with store.engine.connect() as connection:
+            assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
+        with store.engine.connect() as one, store.engine.connect() as another:
+            assert {c.exec_driver_sql("PRAGMA synchronous").scalar() for c in (one, another)} == {2}
+
+
 def test_runs_follow_the_schema(workspace: Workspace) -> None:
     store = MemoryStore()
     shown = tracker(workspace)
