@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from analysis.stats import exclusion, outlook
+from analysis.stats import exclusion, holm, outlook
 from analysis.verdicts.evidence import evidence_of
 from analysis.verdicts.rules import BAD, GOOD, WORDS, Thresholds, judge
 from benchmarks import verdict_families
@@ -87,14 +87,12 @@ def oracle(values: Array, setting: Setting, found: exclusion.Exclusion) -> Array
 
 def null_tables(tables: int, rows: int = 200, seeds: int = 5, generations: int = 10) -> float:
     """Share of tables of constant curves that hold any "collapses" after the correction."""
-    from statsmodels.stats.multitest import multipletests
-
     rng, limits, hit = np.random.default_rng(0), Thresholds(), 0
     for _ in range(tables):
         values = 1 + 0.05 * rng.standard_normal((rows, seeds, generations))
         found = exclusion.exclude(values)
         held = [evidence_of(one, found, i, limits) for i, one in enumerate(values)]
-        adjusted = multipletests([e.p_collapses for e in held], method="holm")[1]
+        adjusted = holm([e.p_collapses for e in held])
         hit += any(judge(e, limits, p).word in BAD for e, p in zip(held, adjusted, strict=True))
     return hit / tables
 

@@ -5,6 +5,7 @@ from analysis.stats.bootstrap import hierarchical
 from analysis.stats.curves import Curves, by_policy, curves_of, first, last, late_excess, places, ratio, slope
 from analysis.stats.growth import LAWS, MINIMUM, Fit, fit
 from analysis.stats.intervals import Interval, detectable, power_of, runs_needed, t_interval
+from analysis.stats.multiplicity import holm
 from analysis.stats.scaling import SIZES
 from analysis.stats.size_ladders import laws
 from analysis.stats.survival import EVENTS, restricted_mean, times
@@ -25,6 +26,7 @@ __all__ = [
     "fit",
     "growth",
     "hierarchical",
+    "holm",
     "importance",
     "intervals",
     "last",

@@ -1,7 +1,7 @@
 """What curves say: a word for each policy and configuration, paired differences, claims."""
 
 from analysis.verdicts import claims, foresight, paired, robustness
-from analysis.verdicts.counterexamples import Evidence, holm, share_bound, weigh
+from analysis.verdicts.counterexamples import Evidence, share_bound, weigh
 from analysis.verdicts.evidence import gather
 from analysis.verdicts.robustness import Replicates
 from analysis.verdicts.rules import (
@@ -40,7 +40,6 @@ __all__ = [
     "claims",
     "foresight",
     "gather",
-    "holm",
     "judge",
     "paired",
     "robustness",

@@ -16,7 +16,6 @@ leave for the second half of G generations. Seeds are the unit: a cell's replica
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
@@ -108,13 +107,6 @@ def late_share(generations: int) -> float:
     laws = np.cumsum(np.stack([1 / n**2, 1 / n]), axis=1)
     rises = laws[:, -1] - laws[:, 0]
     return float((late_excess(laws, 0.0) / rises).mean())
-
-
-def holm(p: Sequence[float]) -> Array:
-    """Holm's adjusted p-values: with them the chance of any false refutation is at most the level (Holm 1979)."""
-    from statsmodels.stats.multitest import multipletests
-
-    return np.asarray(multipletests(np.asarray(p), method="holm")[1]) if len(p) else np.zeros(0)
 
 
 def share_bound(drawn: int, suspicious: int, confidence: float = 0.95) -> float:

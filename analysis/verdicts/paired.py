@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analysis.data import NAMES, configurations, in_order, judged
-from analysis.stats import Curves, curves_of, last, slope, t_interval
+from analysis.stats import Curves, curves_of, holm, last, slope, t_interval
 from analysis.verdicts.robustness import Replicates
 from analysis.verdicts.rules import Thresholds
 
@@ -82,11 +82,9 @@ def _difference(values: Array, generations: npt.NDArray[np.int64], limits: Thres
 
 
 def _adjust(table: pd.DataFrame) -> pd.DataFrame:
-    from statsmodels.stats.multitest import multipletests
-
     table = table.assign(p_holm=np.nan)
     for _, rows in table.groupby("metric"):
         known = rows.index[rows["p"].notna()]
         if len(known):
-            table.loc[known, "p_holm"] = multipletests(rows.loc[known, "p"].to_numpy(), method="holm")[1]
+            table.loc[known, "p_holm"] = holm(rows.loc[known, "p"].to_numpy())
     return table

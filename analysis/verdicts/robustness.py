@@ -10,7 +10,7 @@ import numpy.typing as npt
 from scipy import special
 
 from analysis.data import NAMES, STOPPED, Metric, configurations, in_order, metrics
-from analysis.stats import Curves, Interval, by_policy, curves_of, first, intervals, slope
+from analysis.stats import Curves, Interval, by_policy, curves_of, first, holm, intervals, slope
 from analysis.verdicts.evidence import gather, mean_of, whole_block
 from analysis.verdicts.rules import Thresholds, judge
 
@@ -177,10 +177,8 @@ def _theory_slope(group: Curves) -> Array:
 
 def _worded(table: pd.DataFrame, limits: Thresholds) -> pd.DataFrame:
     """The words, with the chances of a false "collapses" and of a false "levels off" held over the table (Holm)."""
-    from statsmodels.stats.multitest import multipletests
-
     collapses, levels = (
-        multipletests(table[name].to_numpy(), method="holm")[1] if limits.corrected else table[name].to_numpy()
+        holm(table[name].to_numpy()) if limits.corrected else table[name].to_numpy()
         for name in ("p_collapses", "p_levels")
     )
     found = [judge(e, limits, p, q) for e, p, q in zip(table["evidence"], collapses, levels, strict=True)]
@@ -202,7 +200,7 @@ def _adjust(table: pd.DataFrame) -> pd.DataFrame:
         known = rows.index[rows["p_rise"].notna()]
         if len(known):
             p = rows.loc[known, "p_rise"].to_numpy()
-            table.loc[known, "p_holm"] = multipletests(p, method="holm")[1]
+            table.loc[known, "p_holm"] = holm(p)
             table.loc[known, "p_bh"] = multipletests(p, method="fdr_bh")[1]
     return table
 

@@ -191,7 +191,7 @@ def account(source: FalsifySource, jobs: Mapping[str, Job], store: Store) -> Hun
 def _candidates(source: FalsifySource, jobs: Mapping[str, Job], store: Store) -> tuple[Candidate, ...]:
     """Every retested configuration, strongest first; without p-values while a retest is not finished."""
     from analysis.report import Candidate
-    from analysis.verdicts import holm
+    from analysis.stats import holm
 
     trials = [trial for trial in source.ranked() if trial.number in source.chosen()]
     runs = [_retested(source, trial, jobs, store) for trial in trials]

@@ -5,7 +5,7 @@ import pytest
 
 from analysis.report import Candidate, Hunt
 from analysis.report.sections.hunt import hunt_section
-from analysis.verdicts import holm, share_bound, weigh
+from analysis.verdicts import share_bound, weigh
 from analysis.verdicts.counterexamples import late_share
 from tests.support import simulated
 
@@ -77,11 +77,6 @@ def test_the_share_lies_between_the_laws() -> None:
     """By hand, for 6 generations: Σ1/i² leaves 26 % for the second half, Σ1/i 42 %."""
     assert late_share(6) == pytest.approx((0.263 + 0.424) / 2, abs=0.002)
     assert late_share(20) < late_share(6)
-
-
-def test_holm_corrects_for_every_candidate() -> None:
-    assert holm([0.02, 0.5, 0.04]).tolist() == pytest.approx([0.06, 0.5, 0.08])
-    assert len(holm([])) == 0
 
 
 def test_the_bound_is_the_rule_of_three_and_covers() -> None:
