@@ -4,6 +4,9 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 
+# Tests start hundreds of processes: where no bytecode is written, each of them compiles the whole package anew.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: quickstart test test-fast lint types contracts check bench schemas clean
 
 quickstart: $(VENV)/.run
