@@ -14,7 +14,8 @@ TWO_APART, THREE_APART, FAR = 5, 6, 7
 
 
 class Featured:
-    """Rows with the features of their graphs, each computed once for each labelled graph.
+    """Rows with the features of their graphs, each computed once for each labelled graph, when one of its rows is
+    asked for: a fit of so many steps looks at few of a pool that has grown.
 
     Args:
         rows: what to make tensors of.
@@ -26,14 +27,8 @@ class Featured:
         self.sizes = rows.sizes
         self._scale = scale
         self._features: list[tuple[np.ndarray, np.ndarray]] = []
-        self._of = np.empty(len(rows), dtype=np.int64)
-        known: dict[bytes, int] = {}
-        for row in range(len(rows)):
-            graph = rows.graph(row)
-            if graph.key not in known:
-                known[graph.key] = len(self._features)
-                self._features.append((atom_types(graph), edge_types(graph)))
-            self._of[row] = known[graph.key]
+        self._known: dict[bytes, int] = {}
+        self._of = np.full(len(rows), -1, dtype=np.int64)
 
     def graphs(self, index: np.ndarray) -> Dense:
         """The graphs of the rows at `index`, padded to the largest of them."""
@@ -43,8 +38,18 @@ class Featured:
         edges_BNN = np.zeros((rows, size, size), dtype=np.uint8)
         mask_BN = (np.arange(size) < sizes[:, None]).astype(np.float32)
         for slot, (row, n) in enumerate(zip(index.tolist(), sizes.tolist(), strict=True)):
-            types_BN[slot, :n], edges_BNN[slot, :n, :n] = self._features[self._of[row]]
+            types_BN[slot, :n], edges_BNN[slot, :n, :n] = self._features[self._number(row)]
         return Dense(*map(torch.from_numpy, (types_BN, edges_BNN, mask_BN)))
+
+    def _number(self, row: int) -> int:
+        """Of the features of a row's graph."""
+        if self._of[row] < 0:
+            graph = self.rows.graph(row)
+            if graph.key not in self._known:
+                self._known[graph.key] = len(self._features)
+                self._features.append((atom_types(graph), edge_types(graph)))
+            self._of[row] = self._known[graph.key]
+        return int(self._of[row])
 
     def places(self, index: np.ndarray) -> torch.Tensor:
         """Their coordinates in units of the noise, padded with 0."""

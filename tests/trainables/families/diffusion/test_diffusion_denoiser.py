@@ -48,6 +48,21 @@ def predict(model, graphs, x_BN3, t_B):
     return model(model.prepare(graphs), x_BN3, t_B)
 
 
+def test_graphs_that_nobody_looks_at_cost_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fit of so many steps sees few rows of a pool that has grown."""
+    looked: list[int] = []
+    graph = Conformers.graph
+    monkeypatch.setattr(Conformers, "graph", lambda self, row: [looked.append(row), graph(self, row)][1])
+    rows = chains([5, 3, 7, 3])
+    featured = Featured(rows, 1.0)
+    first, again = featured.graphs(np.array([2, 1])), featured.graphs(np.array([1, 2]))
+    assert looked == [2, 1]
+    assert torch.equal(first.types_BN, again.types_BN.flip(0))
+    assert torch.equal(first.edges_BNN, again.edges_BNN.flip(0))
+    assert torch.equal(featured.graphs(np.array([3])).edges_BNN, again.edges_BNN[:1, :3, :3]), "equal graphs are one"
+    assert looked == [2, 1, 3]
+
+
 class TestSymmetry:
     @pytest.mark.parametrize("improper", [False, True])
     def test_prediction_turns_with_the_molecule(self, model, inputs, improper):
