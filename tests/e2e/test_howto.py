@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from tests.support.commands import call
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -62,10 +62,7 @@ def test_a_page_does_what_it_says(page: str, tmp_path: Path) -> None:
         (tmp_path / f"{name[1]}.yaml").write_text(text, encoding="utf-8")
     said = ""
     for command in commands(page):
-        asked = [sys.executable, "-m", "sweep", *command]
-        done = subprocess.run(asked, cwd=tmp_path, capture_output=True, text=True, timeout=600, check=False)
-        assert done.returncode == 0, f"{shlex.join(command)}: {done.stderr[-2000:]}"
-        said += done.stdout
+        said += call(tmp_path, *command)[0]
     assert SAYS[page] in said
     assert list((tmp_path / "collapse-runs" / "reports").rglob("report.html"))
 

@@ -5,11 +5,11 @@ policy and generation, or says that none fits.
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from tests.support.commands import call
 
 
 @pytest.mark.slow
@@ -17,9 +17,7 @@ import pytest
 def test_a_scaling_study_ends_with_its_laws(tmp_path: Path) -> None:
     shrunken = ["generations=2", "seed={grid: [0, 1, 2]}", "family.epochs=0.5"]
     overrides = [part for text in shrunken for part in ("-o", text)]
-    command = [sys.executable, "-m", "sweep", "run", "scaling/vae", *overrides, "--tracking-uri", "none"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    call(tmp_path, "run", "scaling/vae", *overrides, "--tracking-uri", "none")
     report = tmp_path / "collapse-runs" / "reports" / "scaling" / "vae"
     table = report / "scaling.md"
     lines = table.read_text(encoding="utf-8").splitlines()[2:] if table.is_file() else []

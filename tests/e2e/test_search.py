@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.support import commands
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -34,10 +34,8 @@ scheduler: {kind: asha, grace: 2, reduction_factor: 2}
 
 
 def call(folder: Path, *arguments: str) -> tuple[Any, str]:
-    command = [sys.executable, "-m", "sweep", *arguments, "--workspace", "w", "--json"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=600)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout), done.stderr
+    out, said = commands.call(folder, *arguments, "--workspace", "w", "--json")
+    return json.loads(out), said
 
 
 def test_optuna_through_tune_reaches_the_best_region_in_a_third_of_what_random_search_needs(tmp_path: Path) -> None:
@@ -92,11 +90,9 @@ search: {kind: optuna, sampler: {kind: tpe, n_startup_trials: 5}, num_samples: 3
 def test_a_search_learns_from_an_earlier_study_and_runs_none_of_it_again(tmp_path: Path) -> None:
     for name, text in (("earlier", EARLIER), ("later", LATER)):
         (tmp_path / f"{name}.yaml").write_text(text)
-    alone = [sys.executable, "-m", "sweep", "run", "later.yaml", "--workspace", "empty", "--cpus", "1"]
-    done = subprocess.run(alone, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=600)
-    assert done.returncode == 2
-    assert "search.warm_start: " in done.stderr
-    assert len(done.stderr.splitlines()) == 1
+    _, said = commands.call(tmp_path, "run", "later.yaml", "--workspace", "empty", "--cpus", "1", code=2)
+    assert "search.warm_start: " in said
+    assert len(said.splitlines()) == 1
     call(tmp_path, "run", "earlier.yaml", "--cpus", "1", "--no-report")
     models = {path: path.stat().st_mtime_ns for path in (tmp_path / "w" / "store" / "model").rglob("*.json")}
     told, _ = call(tmp_path, "run", "later.yaml", "--cpus", "1", "--no-report")

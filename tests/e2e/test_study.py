@@ -14,6 +14,7 @@ from typing import Any
 import psutil
 import pytest
 
+from tests.support.commands import Command, call, start
 from tests.support.gates import unfinished
 from trainables.store import open_store
 
@@ -36,19 +37,6 @@ space:
   policy.bias: {uniform: [0.5, 1.0]}
 search: {kind: optuna, sampler: tpe, num_samples: 5, objective: final_loss, mode: min, seed: 1}
 """
-
-
-def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "sweep", *arguments]
-    return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-
-def call(folder: Path, *arguments: str, code: int = 0) -> tuple[str, str]:
-    process = start(folder, *arguments)
-    out, err = process.communicate(timeout=PATIENCE)
-    assert process.returncode == code, err
-    assert "Traceback" not in err
-    return out, err
 
 
 def records(folder: Path, workspace: str) -> dict[str, dict[str, Any]]:
@@ -143,7 +131,7 @@ def test_a_killed_driver_goes_on_and_ends_with_the_same_table(undisturbed: Path)
     assert robustness(undisturbed, "killed") == robustness(undisturbed, "w")
 
 
-def trials(process: subprocess.Popen[str]) -> list[psutil.Process]:
+def trials(process: Command) -> list[psutil.Process]:
     """Processes that run a trial; Ray names them after the class, or the method that is running."""
     found = []
     for child in psutil.Process(process.pid).children(recursive=True):
@@ -194,7 +182,7 @@ def test_an_optuna_study_runs_and_is_not_run_again(undisturbed: Path) -> None:
     assert "nothing was trained" in err
 
 
-def wait_for(condition: Any, process: subprocess.Popen[str]) -> None:
+def wait_for(condition: Any, process: Command) -> None:
     deadline = time.monotonic() + PATIENCE
     while not condition():
         assert process.poll() is None, process.communicate()[1]

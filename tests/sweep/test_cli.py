@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.commands import start
+
 HEAVY = "{'ray', 'torch', 'mlflow', 'pandas', 'transformers', 'optuna', 'matplotlib', 'datasets'}"
 TOY = """\
 name: toy
@@ -29,10 +31,10 @@ def study(tmp_path: Path) -> Path:
 
 
 def call(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "sweep", *arguments]
-    return subprocess.run(
-        command, cwd=folder, env=os.environ | environment, capture_output=True, text=True, timeout=600, check=False
-    )
+    process = start(folder, *arguments, environment=os.environ | environment)
+    out, err = process.communicate(timeout=600)
+    assert process.returncode is not None
+    return subprocess.CompletedProcess(arguments, process.returncode, out, err)
 
 
 def refused(folder: Path, *arguments: str) -> str:
