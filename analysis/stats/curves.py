@@ -212,7 +212,7 @@ def _expand(held: Curves, replicates: Mapping[str, Array]) -> Curves:
     position: list[int] = []
     number: list[int] = []
     gone: list[bool] = []
-    for i, cell in enumerate(held.runs["cell"]):
+    for i, (cell, diverged) in enumerate(zip(held.runs["cell"], held.runs["diverged"], strict=True)):
         block = held.values[i : i + 1]
         if cell in replicates:
             block = np.full((len(replicates[cell]), len(held.generations)), np.nan)
@@ -221,10 +221,8 @@ def _expand(held: Curves, replicates: Mapping[str, Array]) -> Curves:
         values.append(block)
         position += [i] * len(block)
         number += range(len(block))
-        lost: npt.NDArray[np.bool_] = np.zeros(1, dtype=bool)
-        if cell in replicates:
-            lost = np.asarray(~np.isfinite(block).all(axis=1))
-        gone += [bool(one) or bool(held.runs["diverged"].iloc[i]) for one in lost]
+        lost = cell in replicates and not diverged
+        gone += (~np.isfinite(block).all(axis=1)).tolist() if lost else [bool(diverged)] * len(block)
     known = held.runs["cell"].isin(list(replicates)).to_numpy()[position]
     return Curves(
         held.metric,
