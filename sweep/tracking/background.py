@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -33,6 +34,7 @@ class Background:
         self._tracker = tracker
         self._writers = [ThreadPoolExecutor(1, "collapse-sweep tracking") for _ in range(threads)]
         self._pending: deque[Future[Any]] = deque()
+        self._failed = threading.Event()
 
     def admitted(self, job: Job) -> None:
         """A cell belongs to the study."""
@@ -74,7 +76,7 @@ class Background:
 
     def note(self, tags: Mapping[str, str]) -> None:
         """Add to what the parent run says."""
-        self._pending.append(self._writers[0].submit(self._tracker.note, dict(tags)))
+        self._submit(0, self._tracker.note, dict(tags))
 
     def conclude(self, summaries: Sequence[Summary]) -> None:
         """Add what each configuration came to, behind what was told before."""
@@ -101,9 +103,21 @@ class Background:
 
     def _later(self, job: Job, call: Callable[[Job], None]) -> None:
         """Jobs change: what is written is how the job stands now."""
-        writer = self._writers[int(job.key[:8], 16) % len(self._writers)]
-        self._pending.append(writer.submit(call, copy(job)))
+        self._submit(int(job.key[:8], 16) % len(self._writers), call, copy(job))
         self._settle(BACKLOG)
+
+    def _submit(self, writer: int, call: Callable[[Any], None], told: Any) -> None:
+        self._pending.append(self._writers[writer].submit(self._try, call, told))
+
+    def _try(self, call: Callable[[Any], None], told: Any) -> None:
+        """Not after a failure: each further call may wait as long for a server or a lock, and the process for it."""
+        if self._failed.is_set():
+            return
+        try:
+            call(told)
+        except Exception:
+            self._failed.set()
+            raise
 
     def _settle(self, left: int) -> None:
         """Look at what is written, and wait while more than `left` is not."""

@@ -77,6 +77,23 @@ def test_everything_is_written_in_order_and_as_it_was_when_it_was_told(threads: 
         assert [status for _, status, _ in own] == ["running"] * 4 + ["done"]
 
 
+def test_after_a_failure_nothing_that_waits_is_tried() -> None:
+    """It would wait as long for a database that is locked, and the end of the run for it."""
+    slow, tried = Slow(fails_at=0), list[str]()
+    hear = slow._hear
+    slow._hear = lambda *told: [tried.append(told[0]), hear(*told)][1]  # type: ignore[method-assign]
+    slow.answers.clear()
+    tracker = Background(slow)
+    for job in jobs(5):
+        tracker.started(job)
+    slow.answers.set()
+    with pytest.raises(TrackingError, match="the server is gone"):
+        tracker.close("done")
+    for writer in tracker._writers:
+        writer.shutdown(wait=True)
+    assert tried == ["started"]
+
+
 def test_a_failure_is_told_once_and_the_rest_is_left_alone() -> None:
     said: list[str] = []
     slow, (job,) = Slow(fails_at=2), jobs(1)
