@@ -9,6 +9,7 @@ import atexit
 import multiprocessing
 import os
 import runpy
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -32,10 +33,13 @@ class Command:
 
     def __init__(self, folder: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> None:
         self._said = Path(tempfile.mkdtemp(prefix="command-"))
+        for name in ("out", "err"):
+            (self._said / name).touch()
         told = (str(folder), arguments, dict(os.environ if environment is None else environment), str(self._said))
         self._process = _FORKS.Process(target=_main, args=told, daemon=True)
         self._process.start()
         self.args = arguments
+        self._told: tuple[str, ...] = ()
 
     @property
     def pid(self) -> int:
@@ -70,7 +74,10 @@ class Command:
         return self._texts()
 
     def _texts(self) -> tuple[str, str]:
-        out, err = ((self._said / name).read_text(errors="replace") for name in ("out", "err"))
+        if self._said.exists():
+            self._told = tuple((self._said / name).read_text(errors="replace") for name in ("out", "err"))
+            shutil.rmtree(self._said)
+        out, err = self._told
         return out, err
 
 
