@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import sqlite3
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.commands import Command, call, start
 from tests.support.gates import unfinished
 from trainables.store import open_store
 
@@ -33,19 +32,6 @@ space: {rows: {grid: [20, 10000000000000]}}
 """
 
 
-def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "sweep", *arguments]
-    return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-
-def call(folder: Path, *arguments: str, code: int = 0) -> str:
-    process = start(folder, *arguments)
-    _, err = process.communicate(timeout=600)
-    assert process.returncode == code, err
-    assert "Traceback" not in err
-    return err
-
-
 def records(folder: Path, workspace: str) -> dict[str, dict[str, Any]]:
     """Every record of a store by key, without how long it took, which differs between runs."""
     found = open_store(str(folder / workspace / "store")).walk("record")
@@ -61,7 +47,7 @@ def table(folder: Path, workspace: str) -> str:
     return (folder / workspace / "reports" / "toy" / "robustness.csv").read_text()
 
 
-def wait_for(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+def wait_for(condition: Callable[[], bool], process: Command) -> None:
     deadline = time.monotonic() + 400
     while not condition():
         assert process.poll() is None, process.communicate()[1]
@@ -103,8 +89,8 @@ def test_a_locked_tracking_database_stops_nothing_and_is_written_again(folder: P
 
 
 def relogged(folder: Path, workspace: str) -> str:
-    command = [sys.executable, "-m", "sweep", "relog", "toy.yaml", "--workspace", workspace]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True).stdout
+    said, _ = call(folder, "relog", "toy.yaml", "--workspace", workspace)
+    return said
 
 
 def test_a_deleted_tracking_database_is_written_again(folder: Path) -> None:
@@ -147,7 +133,7 @@ def test_a_damaged_record_in_the_middle_is_computed_again(folder: Path) -> None:
     key = next(one.key for one in store.walk("record") if one.meta["corpus_rows"] == 120)
     path = next((folder / "w" / "store" / "record").rglob(f"{key}.json"))
     path.write_bytes(path.read_bytes().replace(b"test_loss", b"test_lass"))
-    err = call(folder, "run", "toy.yaml", "--workspace", "w", "--cpus", "1")
+    _, err = call(folder, "run", "toy.yaml", "--workspace", "w", "--cpus", "1")
     assert "nothing was trained" not in err
     assert records(folder, "w") == expected
     assert models(folder, "w") == fitted, "its model is used as it is"
@@ -157,10 +143,9 @@ def test_a_damaged_record_in_the_middle_is_computed_again(folder: Path) -> None:
 
 def test_a_cell_that_needs_more_memory_than_there_is_fails_alone_and_is_named(folder: Path) -> None:
     options = ("hungry.yaml", "--workspace", "hungry")
-    err = call(folder, "run", *options, "--cpus", "1", "--no-report", code=1)
+    _, err = call(folder, "run", *options, "--cpus", "1", "--no-report", code=1)
     failed = [line for line in err.splitlines() if line.startswith("failed: ")]
     assert len(failed) == 1
     assert "Unable to allocate" in failed[0]
-    command = [sys.executable, "-m", "sweep", "status", *options, "--json"]
-    told = json.loads(subprocess.run(command, cwd=folder, capture_output=True, text=True).stdout)
-    assert sorted(cell["status"] for cell in told["cells"]) == ["done", "left"], "the next run tries it again"
+    told, _ = call(folder, "status", *options, "--json")
+    assert sorted(cell["status"] for cell in json.loads(told)["cells"]) == ["done", "left"], "the next run tries it"

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,6 +12,7 @@ from ray.exceptions import OutOfMemoryError, RayActorError
 
 from sweep.ray_backend.internals import memory_kills_are_deaths
 from sweep.ray_backend.oom import reason
+from tests.support.commands import call
 
 STUDY = """\
 name: long
@@ -32,12 +31,11 @@ ALWAYS = {"RAY_memory_usage_threshold": "0.001", "RAY_memory_monitor_refresh_ms"
 @pytest.mark.slow
 def test_workers_killed_for_memory_fail_their_cells_and_not_the_study(tmp_path: Path) -> None:
     (tmp_path / "long.yaml").write_text(STUDY)
-    command = [sys.executable, "-m", "sweep", "run", "long.yaml", "--workspace", "w", "--cpus", "1", "--no-report"]
-    run = subprocess.run(command, cwd=tmp_path, env=os.environ | ALWAYS, capture_output=True, text=True, timeout=600)
-    assert run.returncode == 1, run.stderr
-    assert "Traceback" not in run.stderr + run.stdout
-    assert "the worker process died 3 times" in run.stderr + run.stdout
-    assert "times: its machine ran low on memory" in run.stderr + run.stdout
+    command = ["run", "long.yaml", "--workspace", "w", "--cpus", "1", "--no-report"]
+    out, err = call(tmp_path, *command, code=1, environment=os.environ | ALWAYS)
+    assert "Traceback" not in out
+    assert "the worker process died 3 times" in err + out
+    assert "times: its machine ran low on memory" in err + out
 
 
 def test_a_kill_within_a_task_reaches_tune_as_a_dead_worker() -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -14,6 +12,7 @@ import pytest
 
 from search_spaces import load_study
 from search_spaces.expansion import expand
+from tests.support.commands import start
 from tests.support.gates import unfinished
 from trainables import run
 
@@ -28,9 +27,9 @@ space: {policy.kind: {grid: [replace]}}
 @pytest.mark.timeout(900)
 def test_a_killed_ray_node_ends_the_run_in_one_line_and_costs_no_finished_generation(tmp_path: Path) -> None:
     (tmp_path / "long.yaml").write_text(STUDY)
-    command = [sys.executable, "-m", "sweep", "run", "long.yaml", "--workspace", "w", "--cpus", "1", "--no-report"]
+    command = ["run", "long.yaml", "--workspace", "w", "--cpus", "1", "--no-report"]
     with unfinished(tmp_path / "long.yaml", str(tmp_path / "w" / "store")):
-        driver = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        driver = start(tmp_path, *command)
         records = tmp_path / "w" / "store" / "record"
         deadline = time.monotonic() + 600
         while len(list(records.rglob("*.json"))) < 4:
@@ -55,9 +54,9 @@ def test_a_killed_ray_node_ends_the_run_in_one_line_and_costs_no_finished_genera
 def test_a_killed_head_of_ray_s_ends_the_run_at_once_and_says_how_to_go_on(tmp_path: Path) -> None:
     """Ray itself waits for a minute and ends the process, with a line of its own and runs that seem to go on."""
     (tmp_path / "long.yaml").write_text(STUDY)
-    command = [sys.executable, "-m", "sweep", "run", "long.yaml", "--workspace", "w", "--cpus", "1", "--no-report"]
+    command = ["run", "long.yaml", "--workspace", "w", "--cpus", "1", "--no-report"]
     with unfinished(tmp_path / "long.yaml", str(tmp_path / "w" / "store")):
-        driver = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        driver = start(tmp_path, *command)
         records = tmp_path / "w" / "store" / "record"
         deadline = time.monotonic() + 600
         while len(list(records.rglob("*.json"))) < 4:

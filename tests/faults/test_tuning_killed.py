@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -18,6 +16,7 @@ from sweep.engine import open_board
 from sweep.tune_first import tuned
 from sweep.tune_first.state import pending
 from sweep.workspace import open_workspace
+from tests.support.commands import Command, call
 from trainables import run
 from trainables.recursion import validate
 from trainables.store import MemoryStore, open_store
@@ -36,13 +35,9 @@ tune_first: {params: [bandwidth], num_samples: 16}
 FITS = 32
 
 
-def start(folder: Path, *more: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "sweep", "run", "fair.yaml", "--workspace", "w", "--cpus", "1", "--no-report"]
-    command += ["--tracking-uri", "none", *more]
-    patience = os.environ | {"COLLAPSE_SWEEP_LEASE_SECONDS": "4"}
-    return subprocess.Popen(
-        command, cwd=folder, env=patience, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-    )
+def start(folder: Path, *more: str) -> Command:
+    command = ["run", "fair.yaml", "--workspace", "w", "--cpus", "1", "--no-report", "--tracking-uri", "none"]
+    return Command(folder, *command, *more, environment=os.environ | {"COLLAPSE_SWEEP_LEASE_SECONDS": "4"})
 
 
 def tried(folder: Path) -> dict[str, int]:
@@ -50,7 +45,7 @@ def tried(folder: Path) -> dict[str, int]:
     return {path.stem: path.stat().st_mtime_ns for path in (folder / "w/store/validation").rglob("*.json")}
 
 
-def wait_for(count: int, folder: Path, driver: subprocess.Popen[str]) -> None:
+def wait_for(count: int, folder: Path, driver: Command) -> None:
     deadline = time.monotonic() + 120
     while len(tried(folder)) < count:
         assert driver.poll() is None, driver.communicate()[1]
@@ -70,8 +65,7 @@ def test_a_tuning_that_was_killed_and_stopped_ends_with_the_same_choice_and_repe
     driver = start(tmp_path)
     wait_for(len(kept) + 3, tmp_path, driver)
     driver.send_signal(signal.SIGSTOP)  # or it may be through before it is looked at and told to stop
-    command = [sys.executable, "-m", "sweep", "status", "fair.yaml", "--workspace", "w", "--json"]
-    told = json.loads(subprocess.run(command, cwd=tmp_path, capture_output=True, check=True, timeout=60).stdout)
+    told = json.loads(call(tmp_path, "status", "fair.yaml", "--workspace", "w", "--json", timeout=60)[0])
     driver.send_signal(signal.SIGTERM)
     driver.send_signal(signal.SIGCONT)
     _, said = driver.communicate(timeout=60)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +21,7 @@ from sweep.scheduling.budget import Spending
 from sweep.scheduling.job import make_job
 from sweep.search import FalsifySource
 from sweep.search.falsification import account
+from tests.support.commands import call
 from tests.support.toys import drain
 from trainables import Cell, run
 from trainables.population import Population
@@ -122,9 +121,7 @@ space:
   seed: {grid: [0, 1]}
 """
     (tmp_path / "fed.yaml").write_text(text.replace("rows: 20", "population: {models: 3, real: own}, rows: 20"))
-    command = [sys.executable, "-m", "sweep", "run", "fed.yaml", "--tracking-uri", "sqlite:///mlflow.db"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    call(tmp_path, "run", "fed.yaml", "--tracking-uri", "sqlite:///mlflow.db")
     frame = analysis.load(tmp_path / "collapse-runs", study="fed", tracking_uri=f"sqlite:///{tmp_path}/mlflow.db")
     assert set(frame["population.graph"]) == {"ring", "alone"}
     assert frame["config"].nunique() == 2
