@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analysis.data import metrics
-from analysis.stats import Curves, Fit, fit, intervals, t_interval
+from analysis.stats import Curves, Fit, first, fit, intervals, last, t_interval
 
 if TYPE_CHECKING:
     from trainables.families import Role
@@ -155,6 +155,21 @@ def ratio_of(above: Array, below: Array, boundary: float, case: Case, metric: st
     """The ratio of two means over recursions; the mean of their ratios is larger wherever `below` comes near 0."""
     found = intervals.ratio_interval(above, below, case.confidence)
     return Measure(found.estimate, found.low, found.high, boundary, 0.0, found.runs, metric)
+
+
+def share_left(role: Role, what: str) -> Callable[[Case, float], Measure]:
+    """A measure: mean last over mean first value of the family's figure of this role; below τ is met."""
+
+    def measure(case: Case, threshold: float) -> Measure:
+        found = case.first_of(role)
+        if found is None:
+            return unsupported(f"no measure of {what} is recorded")
+        start = first(found.values)
+        if not np.nanmean(start) > 0:
+            return unsupported(f"{found.metric} starts at zero")
+        return ratio_of(last(found.values), start, threshold, case, found.metric)
+
+    return measure
 
 
 def unsupported(reason: str) -> Measure:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from trainables.runtime import check_dataset
+from trainables.sources.hub import open_split, placeless
 from trainables.sources.images.base import ImageSource, Labelled
 from trainables.sources.images.decode import VERSION, kept_for
 from trainables.sources.images.files import content_digest, labelled
@@ -47,9 +47,7 @@ class Hub(ImageSource):
 
     def identity(self) -> dict[str, Any]:
         """As of any source; a local folder's name and revision give way to its content."""
-        fields = super().identity() | {"decoder": VERSION}
-        local = {"name", "revision"} if Path(self.name).is_dir() else set()
-        return {name: value for name, value in fields.items() if name not in local}
+        return placeless(self.name, super().identity() | {"decoder": VERSION})
 
     def digest(self) -> str:
         return content_digest(self.name) if Path(self.name).is_dir() else ""
@@ -61,24 +59,8 @@ class Hub(ImageSource):
         }
 
     def _open(self, split: str) -> Dataset:
-        """Rows of a split.
-
-        Raises:
-            ValueError: the dataset, or the split, is not to be had.
-        """
-        import datasets
-
-        check_dataset("source.name", self.name)
-        try:
-            if any((Path(self.name) / mark).exists() for mark in ("dataset_dict.json", "state.json")):
-                saved = datasets.load_from_disk(self.name)
-                return saved[split] if isinstance(saved, datasets.DatasetDict) else saved
-            revision = None if Path(self.name).is_dir() else self.revision
-            kept = str(kept_for(self.digest())) if Path(self.name).is_dir() else None
-            return datasets.load_dataset(self.name, self.subset, split=split, revision=revision, cache_dir=kept)
-        except (OSError, ValueError, KeyError, RuntimeError, datasets.exceptions.DatasetsError) as problem:
-            reason = str(problem).strip().splitlines()[0] if str(problem).strip() else type(problem).__name__
-            raise ValueError(f"source.name: split {split!r} of {self.name!r} can't be read ({reason})") from problem
+        kept = str(kept_for(self.digest())) if Path(self.name).is_dir() else None
+        return open_split(self.name, self.subset, self.revision, split, kept)
 
 
 class CelebA(Hub):

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from pydantic import Field, model_validator
 
-from trainables.runtime import check_dataset
+from trainables.sources.hub import open_split
 from trainables.sources.molecules.base import Loaded
 from trainables.sources.molecules.files import from_coordinates
 from trainables.sources.molecules.smiles import SmilesSource
@@ -82,29 +81,13 @@ class Hub(SmilesSource):
         Raises:
             ValueError: the dataset can't be had, or lacks a column.
         """
-        table = self._open()
+        table = open_split(self.name, self.subset, self.revision, self.split)
         wanted = {f: getattr(self, f) for f in ("smiles", "atomic_numbers", "positions") if getattr(self, f)}
         for field, column in wanted.items():
             if column not in table.column_names:
                 known = ", ".join(table.column_names)
                 raise ValueError(f"source.{field}: no column {column!r} in {self.name!r} (columns: {known})")
         return table.select_columns(list(wanted.values()))
-
-    def _open(self) -> Dataset:
-        import datasets
-
-        check_dataset("source.name", self.name)
-        try:
-            if any((Path(self.name) / mark).exists() for mark in ("dataset_dict.json", "state.json")):
-                saved = datasets.load_from_disk(self.name)
-                return saved[self.split] if isinstance(saved, datasets.DatasetDict) else saved
-            revision = None if Path(self.name).is_dir() else self.revision
-            return datasets.load_dataset(self.name, self.subset, split=self.split, revision=revision)
-        except (OSError, ValueError, KeyError, RuntimeError, datasets.exceptions.DatasetsError) as problem:
-            reason = str(problem).strip().splitlines()[0] if str(problem).strip() else type(problem).__name__
-            raise ValueError(
-                f"source.name: split {self.split!r} of {self.name!r} can't be read ({reason})"
-            ) from problem
 
 
 def _geometry(numbers: Any, positions: Any) -> tuple[np.ndarray, np.ndarray]:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
-from trainables.runtime import check_dataset
 from trainables.sources.digests import content_digest
+from trainables.sources.hub import open_split, placeless
 from trainables.sources.text.base import TextSource, digest_of
 from trainables.sources.text.files import paired
 
@@ -49,9 +49,7 @@ class TextHub(TextSource):
 
     def identity(self) -> dict[str, Any]:
         """As of any source; a local folder's name and revision give way to its content."""
-        fields = super().identity()
-        local = {"name", "revision"} if Path(self.name).is_dir() else set()
-        return {name: value for name, value in fields.items() if name not in local}
+        return placeless(self.name, super().identity())
 
     def digest(self) -> str:
         if not Path(self.name).is_dir():
@@ -64,29 +62,10 @@ class TextHub(TextSource):
         return {part: self._documents(split) for part, split in names.items() if split is not None}
 
     def _documents(self, split: str) -> Iterator[str]:
-        rows = self._open(split)
+        rows = open_split(self.name, self.subset, self.revision, split)
         if self.prompt_column is None:
             return _column(rows, "column", self.column)
         return paired(_column(rows, "prompt_column", self.prompt_column), _column(rows, "column", self.column))
-
-    def _open(self, split: str) -> Dataset:
-        """Rows of a split.
-
-        Raises:
-            ValueError: the dataset, or the split, is not to be had.
-        """
-        import datasets
-
-        check_dataset("source.name", self.name)
-        try:
-            if any((Path(self.name) / mark).exists() for mark in ("dataset_dict.json", "state.json")):
-                saved = datasets.load_from_disk(self.name)
-                return saved[split] if isinstance(saved, datasets.DatasetDict) else saved
-            revision = None if Path(self.name).is_dir() else self.revision
-            return datasets.load_dataset(self.name, self.subset, split=split, revision=revision)
-        except (OSError, ValueError, KeyError, RuntimeError, datasets.exceptions.DatasetsError) as problem:
-            reason = str(problem).strip().splitlines()[0] if str(problem).strip() else type(problem).__name__
-            raise ValueError(f"source.name: split {split!r} of {self.name!r} can't be read ({reason})") from problem
 
 
 def _column(rows: Dataset, field: str, name: str) -> Iterator[str]:
