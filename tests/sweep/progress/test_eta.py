@@ -1,0 +1,115 @@
+"""How long a study may still take, on a clock of the test's own."""
+
+import pytest
+
+from sweep.progress.eta import Eta, duration
+from sweep.scheduling import Job, Stage
+from trainables import Cell
+
+CELLS = [
+    Cell.model_validate({"family": family, "policy": {"kind": "replace"}, "generations": 2, "rows": 20})
+    for family in ({"kind": "linear", "dim": 3}, {"kind": "gaussian"})
+]
+
+
+class Clock:
+    def __init__(self):
+        self.now = 100.0
+
+    def __call__(self):
+        return self.now
+
+
+def job(key, *flops, cell=CELLS[0], models=None, done=0):
+    names = models or [f"{key}{n}" for n in range(len(flops))]
+    stages = [Stage(name, "", "", each) for name, each in zip(names, flops, strict=True)]
+    return Job(cell, key, {}, stages, done=done)
+
+
+def made(*jobs, concurrency=1):
+    clock = Clock()
+    eta = Eta(concurrency, clock)
+    for one in jobs:
+        eta.expect(one)
+    return eta, clock
+
+
+def run(eta, clock, job, generation, seconds):
+    eta.start(job)
+    clock.now += seconds
+    eta.learn(job, generation)
+
+
+def test_nothing_is_said_before_anything_is_measured():
+    eta, _ = made(job("a", 10.0))
+    assert eta.seconds() is None
+    assert eta.seconds(unknown=3) is None
+
+
+@pytest.mark.parametrize(("concurrency", "left"), [(1, 12.0), (3, 4.0), (0, 12.0)])
+def test_what_is_left_takes_as_long_an_operation_as_what_was_done(concurrency, left):
+    one, other = job("a", 10.0, 20.0), job("b", 40.0)
+    eta, clock = made(one, other, concurrency=concurrency)
+    run(eta, clock, one, 1, 2.0)
+    assert eta.seconds() == pytest.approx(left)
+
+
+def test_generations_that_follow_each_other_need_no_start():
+    one = job("a", 10.0, 10.0, 10.0)
+    eta, clock = made(one)
+    run(eta, clock, one, 1, 2.0)
+    clock.now += 6.0
+    eta.learn(one, 2)
+    assert eta.seconds() == pytest.approx(10 * 8 / 20)
+
+
+def test_what_several_need_counts_once_and_what_is_done_not_at_all():
+    one, other = job("a", 10.0, 20.0, models=["m", "n"]), job("b", 10.0, 30.0, models=["m", "o"])
+    eta, clock = made(one, other, job("c", 99.0, 5.0, done=1))
+    run(eta, clock, one, 1, 1.0)
+    assert eta.seconds() == pytest.approx((20 + 30 + 5) / 10)
+    run(eta, clock, other, 1, 50.0)
+    assert eta.seconds() == pytest.approx((20 + 30 + 5) / 10), "another cell computed it"
+
+
+def test_kinds_go_at_speeds_of_their_own_and_one_that_is_unknown_at_that_of_all():
+    slow, fast = job("a", 10.0, 10.0), job("b", 10.0, 10.0, cell=CELLS[1])
+    eta, clock = made(slow, fast)
+    run(eta, clock, slow, 1, 5.0)
+    assert eta.seconds() == pytest.approx(5.0 + 20 * 0.5)
+    run(eta, clock, fast, 1, 1.0)
+    assert eta.seconds() == pytest.approx(5.0 + 1.0)
+
+
+def test_jobs_that_are_not_known_yet_count_as_the_mean_of_those_that_are():
+    one, other = job("a", 10.0, 20.0), job("b", 50.0)
+    eta, clock = made(one, other)
+    run(eta, clock, one, 1, 2.0)
+    assert eta.seconds(unknown=2) == pytest.approx(14.0 + 2 * 40 * 0.2)
+
+
+@pytest.mark.parametrize(("status", "left"), [("failed", 8.0), ("stopped", 8.0), ("waiting", 12.0)])
+def test_what_ended_early_is_not_waited_for(status, left):
+    one, other = job("a", 10.0, 20.0), job("b", 40.0)
+    eta, clock = made(one, other)
+    run(eta, clock, one, 1, 2.0)
+    one.done, one.status = 1, status
+    eta.stop(one)
+    assert eta.seconds() == pytest.approx(left)
+
+
+def test_a_job_that_has_ended_is_not_expected():
+    ended = job("a", 10.0)
+    ended.status = "done"
+    one = job("b", 10.0, 10.0)
+    eta, clock = made(ended, one)
+    run(eta, clock, one, 1, 1.0)
+    assert eta.seconds() == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.4, "0 s"), (89.4, "89 s"), (90, "2 min"), (5399, "90 min"), (5400, "1.5 h"), (36_000, "10.0 h")],
+)
+def test_durations_are_for_people(seconds, text):
+    assert duration(seconds) == text
