@@ -1,0 +1,67 @@
+"""How configurations are named and sorted."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from analysis.data import configurations, in_order, order, title, titles
+from analysis.data.labels import natural
+
+
+def frame(*rows: dict[str, object]) -> pd.DataFrame:
+    base = {"family": "linear", "architecture": "", "size": "dim 10"}
+    return pd.DataFrame([base | {"config": f"c{n}"} | row for n, row in enumerate(rows)])
+
+
+def test_only_what_tells_configurations_apart_is_named() -> None:
+    noisy = [{"family.noise": noise, "family.estimator": "ols", "family.ridge": noise} for noise in (0.3, 1.0)]
+    found = configurations(frame(*noisy))
+    assert found["hyperparameters"].tolist() == ["noise=0.3", "noise=1"]
+    sizes = [{"size": size, "family.noise": noise} for size, noise in (("dim 10", 1.0), ("dim 5", 2.0))]
+    assert configurations(frame(*sizes))["hyperparameters"].tolist() == ["", ""]
+
+
+def test_a_family_is_told_apart_from_itself_alone() -> None:
+    rows = [{"family.noise": 1.0}, {"family": "gaussian", "family.noise": 2.0}]
+    assert configurations(frame(*rows))["hyperparameters"].tolist() == ["", ""]
+
+
+def test_configurations_stand_in_the_order_of_their_numbers() -> None:
+    sizes = ["dim 100", "dim 5", "dim 10"]
+    found = configurations(frame(*({"size": size} for size in sizes)))
+    assert found["size"].tolist() == ["dim 5", "dim 10", "dim 100"]
+    assert found.index.tolist() == ["c1", "c2", "c0"]
+    table = pd.DataFrame({"config": ["c0", "c1", "c2", "c1"], "n": range(4)})
+    assert in_order(table, found)["n"].tolist() == [1, 3, 2, 0]
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ["0.4M", "1M", "12M", "1B"],
+        ["dim 5", "dim 10"],
+        ["999K", "1M"],
+        ["noise=1e-5", "noise=0.001", "noise=2"],
+        ["a", "b", "b1", "b2", "b10"],
+    ],
+)
+def test_texts_sort_as_people_read_them(texts: list[str]) -> None:
+    mixed = texts[::-1]
+    mixed.sort(key=natural)
+    assert mixed == texts
+
+
+def test_a_title_is_what_there_is() -> None:
+    names = configurations(frame({"architecture": "gpt2", "size": "0.1M"}, {"size": ""}))
+    assert titles(names) == {"c0": "linear · gpt2 · 0.1M", "c1": "linear"}
+    assert [title(row) for _, row in names.iterrows()] == list(titles(names).values())
+
+
+def test_no_frame_has_no_configurations() -> None:
+    assert configurations(frame({}).iloc[:0]).empty
+
+
+def test_policies_stand_as_registered_their_variants_beside_them_and_strangers_last() -> None:
+    given = ["zebra", "accumulate", "replace(n=2)", "replace", "aardvark", "accumulate"]
+    assert order(given) == ["replace", "replace(n=2)", "accumulate", "aardvark", "zebra"]
