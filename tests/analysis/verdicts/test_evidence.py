@@ -79,20 +79,31 @@ def test_three_generations_have_no_second_half() -> None:
     assert evidence.highest == pytest.approx(2.0 + stats.t.ppf(0.95, 2) * 0.2 / 3**0.5)
 
 
+def test_two_generations_have_a_rise_and_one_has_none() -> None:
+    """`gather` asks for what there is, whatever no test of laws may be made of."""
+    values = np.array([[0.0, 1.0], [0.0, 2.0], [0.0, 3.0]])
+    found = exclusion.exclude(np.random.default_rng(0).standard_normal((1, 3, 8)))
+    two, one = evidence_of(values, found, 0, LIMITS), evidence_of(values[:, :1], found, 0, LIMITS)
+    assert two.highest == pytest.approx(2.0 + stats.t.ppf(0.95, 2) / 3**0.5)
+    assert two.margin == pytest.approx(2**0.5)
+    assert np.isnan([one.highest, one.margin]).all()
+
+
 def test_one_recursion_moves_by_nothing_that_is_known() -> None:
     found = exclusion.exclude(np.random.default_rng(0).standard_normal((1, 2, 8)))
     assert np.isnan(evidence_of(np.ones((1, 8)), found, 0, LIMITS).margin)
 
 
-@pytest.mark.parametrize("rows", [1, 30])
-def test_words_of_many_studies_are_those_of_each(rows: int) -> None:
+@pytest.mark.parametrize(("rows", "levels"), [(1, 6), (30, 2)])
+def test_words_of_many_studies_are_those_of_each(rows: int, levels: int) -> None:
     """But for what is stable or grows slowly, which the quick way does not tell."""
     rng, n = np.random.default_rng(0), np.arange(1.0, 13.0)
-    laws = [n, np.cumsum(1 / n**2), np.log(n), 0 * n]
+    laws = [n, *(size * np.cumsum(1 / n**2) for size in (2, 4, 8)), np.log(n), 0 * n]
     values = np.stack([3 * law / 12 + 0.1 * rng.standard_normal((5, 12)) for law in laws for _ in range(3)])
     found = exclusion.exclude(values)
     quick = found_words(values, found, LIMITS, rows)
     assert {"collapses", "undecided"} <= set(quick)
+    assert quick.count("levels off") == levels
     for number, one in enumerate(values):
         evidence = evidence_of(one, found, number, LIMITS)
         slow = judge(evidence, LIMITS, rows * evidence.p_collapses, rows * evidence.p_levels).word

@@ -4,6 +4,7 @@ import pytest
 
 from sweep.scheduling.cost import cell_work
 from trainables import Cell
+from trainables.recursion import Steps
 
 
 def works(policy, **fields):
@@ -62,6 +63,23 @@ def test_a_checkpoint_that_the_study_makes_is_made_once():
     assert (checkpoint.rows, checkpoint.tokens) == (rows, rows * 24.0) == (50, 1200.0)
     assert (checkpoint.flops, checkpoint.size) == (50 * cost.fit_flops, 4 * cost.parameters)
     assert checkpoint.key == cell.family.checkpoint_key()
+
+
+def test_a_chain_begins_at_the_checkpoint_once():
+    """With `previous` generation 1 alone starts there."""
+    family = {"kind": "language", "context": 24, "start": "previous", "checkpoint": {"pretrain": {"rows": 50}}}
+    _, generations = works({"kind": "replace"}, family=family, replicates=1)
+    assert [kinds(one).count("checkpoint") for one in generations] == [1, 0, 0]
+
+
+def test_a_populations_step_names_all_its_models_together():
+    cell = Cell.model_validate(works({"kind": "replace"}, population={"models": 3})[0].canonical())
+    steps = Steps(cell)
+    for number, (step, work) in enumerate(cell_work(cell), 1):
+        assert step.model == steps.population_key(number)
+        assert (step.model in {part.key for part in work}) == (number == 1), "of shared rows they begin as one"
+    alone, generations = works({"kind": "replace"})
+    assert [step.model for step, _ in cell_work(alone)] == [one[0].key for one in generations]
 
 
 @pytest.mark.parametrize(("real", "first"), [("shared", 1), ("own", 3)])

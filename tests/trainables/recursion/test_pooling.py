@@ -92,6 +92,7 @@ def test_replicates_are_pooled_within_each_before_they_are_summarised():
     assert found.tensors["kl"].tolist() == [2.0, 3.0, 7.0]
     assert "own" not in found.tensors
     shown = found.meta["metrics"]
+    assert found.tensors["test_loss_2"].tolist() == [5.0, 3.0, 1.0]
     assert (shown["test_loss_se"], shown["test_loss_1_se"]) == (0.0, pytest.approx(2 / 3**0.5))
     assert (shown["kl"], shown["kl_median"], shown["worst_loss_median"]) == (4.0, 3.0, 5.0)
     assert "loss_spread_median" not in shown

@@ -75,6 +75,15 @@ def test_best_of_is_bradley_terry():
     assert abs((index % 2).mean() - expected) < 4 * np.sqrt(expected * (1 - expected) / 40_000)
 
 
+def test_best_of_more_than_two_is_a_softmax():
+    """Gumbel's noise gives it, and its mirror image does not, which of two candidates alone no one could tell."""
+    rewards = np.array([0.0, 1.0, 2.5])
+    selection = Selection(rule="best_of", judge="reference", keep=40_000, of=3)
+    index = choose(selection, np.tile(rewards, 40_000), rng())
+    found, expected = np.bincount(index % 3) / 40_000, np.exp(rewards) / np.exp(rewards).sum()
+    np.testing.assert_allclose(found, expected, atol=4 * 0.5 / 40_000**0.5)
+
+
 def test_best_of_at_low_temperature_takes_the_best():
     selection = Selection(rule="best_of", judge="reference", keep=100, of=4, temperature=1e-9)
     scores = rng().normal(size=400)
