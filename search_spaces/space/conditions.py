@@ -24,13 +24,15 @@ def in_order(space: Space) -> list[str]:
     """The paths, drawn ones before grids, and each after those that its condition names.
 
     Raises:
-        ValueError: conditions wait for each other.
+        ValueError: conditions wait for each other, or one for itself.
     """
     found: list[str] = []
 
     def place(path: str, waiting: tuple[str, ...]) -> None:
         if path in waiting:
-            raise ValueError(f"space.{path}: when: {' and '.join(waiting)} wait for each other")
+            circle = waiting[waiting.index(path) :]
+            why = f"{' and '.join(circle)} wait for each other" if circle[1:] else f"{path} can't depend on itself"
+            raise ValueError(f"space.{path}: when: {why}")
         for other in _named(space[path].when, space):
             place(other, (*waiting, path))
         if path not in found:
@@ -70,15 +72,13 @@ def check(space: Space, base: Mapping[str, Any]) -> None:
     in_order(space)
     for path, word in space.items():
         for other, allowed in word.when.items():
-            problem = _problem(path, other, allowed, space, base)
+            problem = _problem(other, allowed, space, base)
             if problem:
                 raise ValueError(f"space.{path}: when: {problem}")
 
 
-def _problem(path: str, other: str, allowed: tuple[Any, ...], space: Space, base: Mapping[str, Any]) -> str:
+def _problem(other: str, allowed: tuple[Any, ...], space: Space, base: Mapping[str, Any]) -> str:
     """What is wrong with one condition; empty where nothing is."""
-    if _within(path, other) or _within(other, path):
-        return f"{path} can't depend on itself"
     over = next((known for known in space if _within(other, known)), None)
     if over is None:
         held = look(other, base)

@@ -36,6 +36,12 @@ def test_draws_hold_exactly_the_rows_asked_for(how, replicates):
     assert ((part.index >= 0) & (part.index < 20)).all()
 
 
+@pytest.mark.parametrize(("how", "rows", "start"), [("first", 20, 0), ("first", 5, 15), ("subsample", 20, 0)])
+def test_a_draw_may_take_all_that_is_left(how, rows, start):
+    part = realise(draw(how, rows, start=start), POOL, 1, rng())
+    assert sorted(part.index.ravel().tolist()) == list(range(start, 20))
+
+
 def test_all_needs_no_index():
     part = realise(Draw(batches=(0, 1, 2)), POOL, 3, rng())
     assert part.index is None

@@ -38,6 +38,24 @@ def test_named_graphs_say_what_each_member_takes_of_whom(graph, weights):
     assert Population(graph=graph, shares=0.4).weights == weights
 
 
+def test_who_reads_whom_is_by_weights_that_are_not_0():
+    star = Population(graph="star", shares=1.0)
+    assert [star.readers(member) for member in (1, 2, 3)] == [[1, 2, 3], [], []]
+    assert star.sources(2) == [(1, 1.0)]
+
+
+@pytest.mark.parametrize("shares", [0.0, -0.5, 1.01, [], "", "half", True])
+def test_shares_are_a_part_or_rows_of_numbers(shares):
+    with pytest.raises(ValueError, match="shares"):
+        Population.model_validate({"shares": shares})
+
+
+@pytest.mark.parametrize("graph", ["ring", "complete", "star"])
+def test_all_members_begin_with_real_rows_of_their_own(graph):
+    fed = draws(cell(population={"graph": graph}), 1, 3)
+    assert [(draw.batches, draw.source, draw.weight) for draw in fed] == [((0,), 3, 1.0)]
+
+
 def test_a_matrix_is_taken_as_it_is():
     population = Population.model_validate({"models": 2, "graph": "matrix", "shares": HALVES})
     assert population.weights == ((0.5, 0.5), (0.25, 0.75))

@@ -141,6 +141,32 @@ def test_conditions_that_wait_for_each_other_and_on_ranges_are_refused() -> None
         study({"rows": Range(low=5, high=9, integer=True), "seed": other}, search=RandomSearch())
 
 
+def test_conditions_are_of_paths_and_of_their_parts() -> None:
+    """A whole policy decides what is asked of its kind, and a kind that is set what is asked of a whole policy."""
+    ratio = {"kind": "ratio_mix", "ratio": 0.5}
+    whole = Grid(values=({"kind": "replace"}, ratio))
+    points = expand(study({"seed": when(Grid(values=(0, 1)), {"policy.kind": "ratio_mix"}), "policy": whole}))
+    assert [(p.cell.policy.kind, p.values.get("seed")) for p in points] == [
+        ("replace", None),
+        ("ratio_mix", 0),
+        ("ratio_mix", 1),
+    ]
+    for path, other in (("policy", "policy.kind"), ("policy.ratio", "policy"), ("seed", "seed")):
+        with pytest.raises(ValueError, match=rf"space.{path}: when: {path} can't depend on itself"):
+            study({path: when(Grid(values=(0, 1)), {other: 1})})
+
+
+def test_a_path_that_is_not_there_is_told_with_the_nearest_of_the_cell_and_of_the_space() -> None:
+    for near, known in (
+        ("family.kimd", "family.kind"),
+        ("generation", "generations"),
+        ("policy.ratoi", "policy.ratio"),
+    ):
+        space = {"policy.ratio": Grid(values=(0.5,)), "seed": when(Grid(values=(0, 1)), {near: 1})}
+        with pytest.raises(ValueError, match=rf"there is no '{near}' .*did you mean '{known}'"):
+            study(space)
+
+
 @pytest.mark.parametrize(
     ("word", "message"),
     [
