@@ -222,7 +222,7 @@ def _expand(held: Curves, replicates: Mapping[str, Array]) -> Curves:
         position += [i] * len(block)
         number += range(len(block))
         lost = cell in replicates and not diverged
-        gone += (~np.isfinite(block).all(axis=1)).tolist() if lost else [bool(diverged)] * len(block)
+        gone += np.asarray(~np.isfinite(block).all(axis=1)).tolist() if lost else [bool(diverged)] * len(block)
     known = held.runs["cell"].isin(list(replicates)).to_numpy()[position]
     return Curves(
         held.metric,
