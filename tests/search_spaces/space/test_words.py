@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from search_spaces.space import Choice, Grid, Range, parse_word
+from search_spaces.space import Choice, Grid, Range, parse_word, when
 
 
 class Categorical:
@@ -115,3 +115,23 @@ def test_loguniform_is_uniform_in_the_logarithm() -> None:
     assert drawn.min() >= -4
     assert drawn.max() <= 0
     assert abs(drawn.mean() + 2) < 4 * (4 / math.sqrt(12)) / math.sqrt(4000)
+
+
+@pytest.mark.parametrize(
+    ("word", "last"),
+    [({"randint": [0, 5]}, 4), ({"qrandint": [0, 6, 2]}, 6), ({"uniform": [0, 5]}, 5), ({"lograndint": [1, 9]}, 8)],
+)
+def test_the_largest_value_is_the_bound_or_the_number_before_it(word: dict[str, list[Any]], last: float) -> None:
+    assert parse_word(word).last == last
+
+
+def test_multiples_are_equally_likely_those_at_the_bounds_too() -> None:
+    word, rng = parse_word({"quniform": [0, 6, 2]}), np.random.default_rng(0)
+    found = np.array([word.sample(rng) for _ in range(8000)])
+    np.testing.assert_allclose([(found == value).mean() for value in (0, 2, 4, 6)], 0.25, atol=4 * 0.43 / 8000**0.5)
+
+
+@pytest.mark.parametrize("condition", [{}, [], "ratio_mix", None])
+def test_a_condition_names_paths(condition: Any) -> None:
+    with pytest.raises(ValueError, match=r"^when: needs paths with their values"):
+        when({"grid": [1, 2]}, condition)
