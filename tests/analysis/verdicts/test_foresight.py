@@ -70,6 +70,12 @@ def test_noise_is_of_deviations_within_groups_of_one_length() -> None:
     np.testing.assert_allclose(root_of(found, 10), found.variance**0.5 * np.eye(10), atol=1e-12)
 
 
+def test_two_seeds_and_four_generations_show_some_noise() -> None:
+    found = scatter_of([np.array([[0.0, 1.0, 0.0, 2.0], [1.0, 0.0, 0.0, 0.0]])])
+    assert found is not None
+    assert (found.generations, found.freedom) == (4, 3)
+
+
 @pytest.mark.parametrize("curves", [[], [np.ones((1, 10))], [np.ones((5, 3))]])
 def test_too_few_seeds_or_generations_show_no_noise(curves: list[np.ndarray]) -> None:
     assert scatter_of(curves) is None

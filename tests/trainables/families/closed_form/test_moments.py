@@ -57,11 +57,12 @@ def test_a_factor_keeps_its_precision_where_squares_vanish(dim):
     np.testing.assert_allclose((root @ root.swapaxes(1, 2))[0], plain.T @ plain, rtol=1e-9)
 
 
-def test_fewer_rows_than_coordinates_have_a_padded_factor():
-    stack = RNG.standard_normal((2, 2, 4))
+@pytest.mark.parametrize("rows", [1, 3])
+def test_fewer_rows_than_coordinates_have_a_padded_factor(rows):
+    stack = RNG.standard_normal((2, rows, 4))
     root = factor(stack)
     assert root.shape == (2, 4, 4)
-    assert not root[:, :, 2:].any()
+    assert not root[:, :, rows:].any()
     np.testing.assert_allclose(root @ root.swapaxes(1, 2), stack.swapaxes(1, 2) @ stack, atol=1e-12)
 
 
