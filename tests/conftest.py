@@ -1,6 +1,7 @@
-"""One thread, no network, no usage reporting: set before any library is imported."""
+"""One thread, no network, no usage reporting: set before any library is imported. The order of files."""
 
 import os
+from pathlib import Path
 
 for name, value in {
     "OMP_NUM_THREADS": "1",
@@ -14,7 +15,24 @@ for name, value in {
 }.items():
     os.environ.setdefault(name, value)
 
-from hypothesis import HealthCheck, settings  # noqa: E402 - the environment comes first
+import pytest  # noqa: E402 - the environment comes first
+from hypothesis import HealthCheck, settings  # noqa: E402
 
 settings.register_profile("repeatable", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("repeatable")
+
+WAITING = ("cluster", "e2e", "faults", "security")
+"""Folders of tests that start clusters, runs and servers: these take cores in turns, and mostly wait for each other."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files of tests that mostly wait, evenly between those of tests that compute: where several workers take files in
+    this order, seldom do two of them have a cluster at the same time, or none."""
+    files: dict[Path, list[pytest.Item]] = {}
+    for item in items:
+        files.setdefault(item.path, []).append(item)
+    kinds: tuple[list[Path], list[Path]] = ([], [])
+    for path in files:
+        kinds[path.relative_to(Path(__file__).parent).parts[0] not in WAITING].append(path)
+    places = {path: number / len(kind) for kind in kinds for number, path in enumerate(kind)}
+    items[:] = [item for path in sorted(files, key=lambda path: places[path]) for item in files[path]]
