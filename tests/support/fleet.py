@@ -21,6 +21,9 @@ import psutil
 
 from tests.support.ports import free_port
 
+SOON = {"RAY_health_check_period_ms": "1000"}
+"""A head looks whether its nodes are alive every second, in place of three; five looks in vain are a death."""
+
 APART = ["unshare", "--pid", "--fork", "--kill-child", "--mount", "--mount-proc"]
 """A process namespace and a mount namespace of its own: what happens there is seen by nobody else."""
 
@@ -41,7 +44,7 @@ class Fleet:
         self.ports = {name: free_port() for name in ("gcs", "dashboard")}
         self.address = f"127.0.0.1:{self.ports['gcs']}"
         path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])  # a job's `python` is this one
-        self.environment = {**os.environ, **environment, "RAY_AUTH_MODE": "token", "PATH": path}
+        self.environment = {**os.environ, **environment, "RAY_AUTH_MODE": "token", "PATH": path, **SOON}
 
     def head(self, cpus: int = 0, dashboard: bool = False, *more: str) -> None:
         """Start the head; it runs no trials."""
@@ -90,6 +93,7 @@ class Fleet:
             f"--num-cpus={cpus}",
         ]
         command += ["--node-ip-address=127.0.0.1", "--object-store-memory=80000000", *options]
+        command += ["--include-log-monitor=false"]  # drivers here ask for nothing that workers print
         command += [f"--dashboard-agent-listen-port={free_port()}"]  # whose default other clusters here may hold
         if apart:
             script = f'mount -t tmpfs tmpfs /tmp && mkdir -p {self.folder} && exec "$@"'
