@@ -145,9 +145,13 @@ def test_a_submitted_study_runs_on_the_head_and_is_followed_to_its_end(undisturb
     command = ["submit", "nodes.yaml", "-o", "generations=3", "--address", page, *places]
     plain = {name: value for name, value in machines.environment.items() if name != "RAY_AUTH_MODE"}  # a user's shell
     stranger = plain | {"RAY_AUTH_TOKEN": "f" * 64}
-    _, said = call(undisturbed, *command, code=2, environment=stranger, timeout=300)
+    refused = Command(undisturbed, *command, environment=stranger)
+    _, said = refused.communicate(timeout=300)
+    assert refused.returncode == 2, said
     assert said.splitlines()[-1].startswith(f"collapse-sweep: --address {page}: the head asks for the cluster's")
-    out, _ = call(undisturbed, *command, environment=plain, timeout=400)
+    followed = Command(undisturbed, *command, environment=plain)
+    out, said = followed.communicate(timeout=400)
+    assert followed.returncode == 0, out + said
     assert out.startswith("raysubmit_")
     assert "[6/6 cells done" in out, "what the job says is printed here"
     sent = analysis.load(undisturbed / "sent", study="nodes")
