@@ -199,14 +199,18 @@ HYBRIDS: list[tuple[str, dict[str, Any]]] = [
     ("smollm3", {}),
     ("falcon", {}),
 ]
+FEW_HEADS: dict[str, dict[str, Any]] = {
+    "falcon_h1": {"mamba_d_ssm": 16, "mamba_n_heads": 2, "mamba_d_head": 8, "mamba_d_state": 4},
+    "nemotron_h": {"mamba_num_heads": 8, "mamba_head_dim": 8, "ssm_state_size": 8},
+}
+"""Of those that have 128 where nothing is said, and take seconds for a row without kernels of their own."""
 
 
 @pytest.mark.parametrize(("name", "overrides"), HYBRIDS, ids=[name for name, _ in HYBRIDS])
 def test_any_architecture_is_decoded_by_its_own_distribution(name: str, overrides: dict[str, Any]) -> None:
     """Weights far from their start: a wrong cache shows as soon as places matter."""
-    config = tiny(name, overrides=overrides)
-    config.check(20, 1)
-    model = architecture.create(config, seed=3).eval()
+    tiny(name, overrides=overrides).check(20, 1)
+    model = architecture.create(tiny(name, overrides=FEW_HEADS.get(name, overrides)), seed=3).eval()
     with torch.no_grad():
         for parameter in model.parameters():
             if parameter.dim() > 1:
