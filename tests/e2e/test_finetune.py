@@ -9,9 +9,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner, Result
 
 from search_spaces import load_study
 from search_spaces.expansion import expand
+from sweep.cli import app
 from sweep.planning import plan_study
 from tests.support.checkpoints import make
 from trainables import run
@@ -23,13 +25,9 @@ SMALL += ["family.vocabulary=300", "family.test_rows=16", "family.sample_rows=4"
 SMALL += ["family.checkpoint.pretrain.rows=100", "family.checkpoint.pretrain.epochs=1"]
 
 
-def command(*words: str, small: bool = True) -> list[str]:
-    given = [word for override in SMALL for word in ("-o", override)] if small else []
-    return [sys.executable, "-m", "sweep", *words, *given]
-
-
-def called(*words: str, small: bool = True) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command(*words, small=small), capture_output=True, text=True, timeout=600)
+def called(*words: str) -> Result:
+    """A command that starts no Ray, in this process, which has loaded what it needs."""
+    return CliRunner().invoke(app, list(words))
 
 
 @pytest.mark.parametrize("name", ["beam", "prompts", "response", "continual", "mixes", "lora"])
@@ -49,12 +47,12 @@ def test_a_killed_recursion_is_taken_up_and_extended_to_the_last_digit(study: st
     whole = [record.test_loss for record in run(point.cell)]
     (tmp_path / "cell.yaml").write_text(json.dumps(point.cell.model_copy(update={"generations": 3}).canonical()))
     words = ["trial", str(tmp_path / "cell.yaml"), "--storage", str(tmp_path / "store")]
-    with subprocess.Popen(command(*words, small=False), stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen([sys.executable, "-m", "sweep", *words], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert json.loads(process.stdout.readline())["test_loss"] == whole[0]
         process.kill()
     store = open_store(str(tmp_path / "store"))
-    assert called(*words, small=False).stdout.count("test_loss") == 3
+    assert called(*words).stdout.count("test_loss") == 3
     before = set(store.keys("model"))
     assert [record.test_loss for record in run(point.cell, store)] == whole
     assert len(set(store.keys("model")) - before) == 1, "one generation more costs one"
@@ -68,8 +66,8 @@ def test_a_spoilt_checkpoint_ends_with_one_line(what: str, tmp_path: Path) -> No
     study = tmp_path / "study.yaml"
     family = {"kind": "language", "start": "checkpoint", "checkpoint": {"path": "checkpoint"}}
     study.write_text(json.dumps({"cell": {"family": family, "policy": {"kind": "replace"}}}))
-    found = called(what, str(study), "--workspace", str(tmp_path / "space"), small=False)
-    assert found.returncode == 2
+    found = called(what, str(study), "--workspace", str(tmp_path / "space"))
+    assert found.exit_code == 2
     (line,) = found.stderr.strip().splitlines()
     assert line.startswith("collapse-sweep: ")
     assert "cell.family.checkpoint: " in line
@@ -79,11 +77,11 @@ def test_a_spoilt_checkpoint_ends_with_one_line(what: str, tmp_path: Path) -> No
 
 def test_a_repository_that_is_not_at_hand_is_planned_and_not_run(tmp_path: Path) -> None:
     space = ["--workspace", str(tmp_path / "space")]
-    planned = called("plan", "finetune/gpt2", *space, small=False)
-    assert planned.returncode == 0, planned.stderr
+    planned = called("plan", "finetune/gpt2", *space)
+    assert planned.exit_code == 0, planned.stderr
     assert "openai-community/gpt2@main" in planned.stdout
-    refused = called("run", "finetune/gpt2", *space, small=False)
-    assert refused.returncode == 2
+    refused = called("run", "finetune/gpt2", *space)
+    assert refused.exit_code == 2
     (line,) = refused.stderr.strip().splitlines()
     assert "'openai-community/gpt2' at revision 'main' can't be read" in line
 
@@ -115,13 +113,13 @@ def test_a_model_is_exported_where_transformers_reads_it(tmp_path: Path) -> None
     (point,) = expand(load_study(str(study)))
     recursion = Recursion(point.cell, open_store(str(tmp_path / "store")))
     key = recursion.steps.step(1).model
-    early = called("export", str(study), key[:8], str(folder), *space, small=False)
-    assert (early.returncode, folder.exists()) == (2, False)
+    early = called("export", str(study), key[:8], str(folder), *space)
+    assert (early.exit_code, folder.exists()) == (2, False)
     assert "is not in" in early.stderr
     recursion.record(1)
-    assert called("export", str(study), key[:8], str(folder), *space, small=False).returncode == 0
+    assert called("export", str(study), key[:8], str(folder), *space).exit_code == 0
     assert AutoModelForCausalLM.from_pretrained(folder).num_parameters() == point.cell.family.cost(16).parameters
-    again = called("export", str(study), key[:8], str(folder), *space, small=False)
-    assert again.returncode == 2
+    again = called("export", str(study), key[:8], str(folder), *space)
+    assert again.exit_code == 2
     assert again.stderr.count("\n") == 1
     assert "not empty" in again.stderr

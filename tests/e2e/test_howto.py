@@ -50,7 +50,8 @@ def commands(page: str) -> list[list[str]]:
         program, command, study, *own = shlex.split(line, comments=True)
         assert program == "collapse-sweep"
         small = SMALL[page] if study.endswith(".yaml") else NAMED
-        found.append([command, study, *(part for text in small for part in ("-o", text)), *own])
+        alone = ["--cpus", "1"] if command == "run" else []  # a second worker loads everything once more
+        found.append([command, study, *(part for text in small for part in ("-o", text)), *alone, *own])
     return found
 
 
