@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import random
 import signal
-import subprocess
 import time
 from pathlib import Path
 
 import pytest
 
+from tests.support.commands import Command
 from tests.support.crew import Crew, a_cell, undisturbed
 from tests.support.gates import held
 from trainables import Cell
@@ -104,7 +104,7 @@ def test_eight_processes_that_are_killed_at_random_repeat_at_most_a_step_per_kil
     """Until the last of the kills, one step that most of them need seems to be computed elsewhere: they do not end."""
     rng = random.Random(0)
     lists = OVERLAPPING * 2
-    workers: dict[int, subprocess.Popen[str]] = {}
+    workers: dict[int, Command] = {}
     killed: list[int] = []
     done: dict[int, list[str]] = {}
     with contextlib.ExitStack() as stack:

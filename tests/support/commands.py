@@ -10,6 +10,7 @@ import multiprocessing
 import os
 import runpy
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -29,13 +30,28 @@ _FORKS.set_forkserver_preload(LIBRARIES)
 
 
 class Command:
-    """A command at work, to be dealt with like a `subprocess.Popen` whose output is text and is kept."""
+    """A command at work, to be dealt with like a `subprocess.Popen` whose output is text and is kept.
 
-    def __init__(self, folder: Path, *arguments: str, environment: Mapping[str, str] | None = None) -> None:
+    Args:
+        folder: where it works.
+        arguments: of the command.
+        environment: its own, where one is given.
+        module: what it runs; this project by default.
+    """
+
+    def __init__(
+        self, folder: Path, *arguments: str, environment: Mapping[str, str] | None = None, module: str = "sweep"
+    ) -> None:
         self._said = Path(tempfile.mkdtemp(prefix="command-"))
         for name in ("out", "err"):
             (self._said / name).touch()
-        told = (str(folder), arguments, dict(os.environ if environment is None else environment), str(self._said))
+        told = (
+            module,
+            str(folder),
+            arguments,
+            dict(os.environ if environment is None else environment),
+            str(self._said),
+        )
         self._process = _FORKS.Process(target=_main, args=told, daemon=True)
         self._process.start()
         self.args = arguments
@@ -60,6 +76,10 @@ class Command:
         """To the command alone."""
         if self.returncode is None:
             os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        """At once, the command alone."""
+        self.send_signal(signal.SIGKILL)
 
     def communicate(self, timeout: float | None = None) -> tuple[str, str]:
         """What it has written on stdout and stderr, when it has ended.
@@ -101,8 +121,8 @@ def call(
     return out, err
 
 
-def _main(folder: str, arguments: tuple[str, ...], environment: dict[str, str], said: str) -> None:
-    """In the forked process: what `python -m sweep` does."""
+def _main(module: str, folder: str, arguments: tuple[str, ...], environment: dict[str, str], said: str) -> None:
+    """In the forked process: what `python -m MODULE` does."""
     for number, name in ((1, "out"), (2, "err")):
         target = os.open(Path(said, name), os.O_CREAT | os.O_WRONLY | os.O_APPEND)
         os.dup2(target, number)
@@ -111,9 +131,9 @@ def _main(folder: str, arguments: tuple[str, ...], environment: dict[str, str], 
     os.environ.update(environment)
     os.chdir(folder)
     sys.path.insert(0, folder)
-    sys.argv = ["sweep", *arguments]
+    sys.argv = [module, *arguments]
     try:
-        runpy.run_module("sweep", run_name="__main__", alter_sys=True)
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
     finally:
         atexit._run_exitfuncs()
         sys.stdout.flush()

@@ -6,13 +6,13 @@ import contextlib
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.support.commands import Command
 from trainables import Cell, run
 
 WORKER = Path(__file__).with_name("worker.py")
@@ -44,13 +44,12 @@ class Crew:
         self.log = folder / "log"
         self.log.touch()
 
-    def start(self, cells: list[dict[str, Any]], **orders: Any) -> subprocess.Popen[str]:
+    def start(self, cells: list[dict[str, Any]], **orders: Any) -> Command:
         """A worker at work."""
         told = {"store": str(self.store), "cells": cells, "log": str(self.log)} | orders
-        command = [sys.executable, str(WORKER), json.dumps(told)]
-        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        return Command(self.log.parent, json.dumps(told), module="tests.support.worker")
 
-    def run(self, cells: list[dict[str, Any]], **orders: Any) -> tuple[int, list[str], str]:
+    def run(self, cells: list[dict[str, Any]], **orders: Any) -> tuple[int | None, list[str], str]:
         """A worker's exit status, records, and what it said on stderr."""
         worker = self.start(cells, **orders)
         out, err = worker.communicate(timeout=600)
