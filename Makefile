@@ -2,7 +2,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-WORKERS ?= 2
+# Of tests: one more than two cores, since many tests wait for clusters, locks and disks.
+WORKERS ?= 3
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 
 # Tests start hundreds of processes: where no bytecode is written, each of them compiles the whole package anew.
