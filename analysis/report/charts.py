@@ -162,11 +162,15 @@ def _spec(look: Look, height: int) -> dict[str, Any]:
     if look.each:
         layers[1:1] = [_zero()]
         layers.append(_each(look))
-    chart = alt.layer(*layers, data=alt.NamedData("curves")).properties(
-        width="container", height=height, autosize=alt.AutoSizeParams(type="fit-x", contains="padding", resize=True)
+    chart = alt.layer(  # all at once: each later word about a chart copies the whole of it
+        *layers,
+        data=alt.NamedData("curves"),
+        width="container",
+        height=height,
+        autosize=alt.AutoSizeParams(type="fit-x", contains="padding", resize=True),
+        config=_config(),
     )
-    chart = chart.add_params(alt.param(name="off", value=[]))
-    made: dict[str, Any] = _config(chart).to_dict(validate=False)
+    made: dict[str, Any] = chart.add_params(alt.param(name="off", value=[])).to_dict(validate=False)
     return made
 
 
@@ -278,12 +282,16 @@ def _each(look: Look) -> alt.Chart:
     return drawn.encode(y=_y(look, "y"), tooltip=[alt.Tooltip("name:N", title="title")], **ink).add_params(over)
 
 
-def _config(chart: alt.LayerChart) -> alt.LayerChart:
+def _config() -> alt.Config:
     """The house style, in the page's colours."""
+    import altair as alt
+
     ink = {"labelColor": "var(--c1)", "titleColor": "var(--c0)", "labelFontSize": 11, "titleFontSize": 11}
     ink |= {"titleFontWeight": "normal", "domainColor": "var(--c1)", "tickColor": "var(--c1)"}
-    return (
-        chart.configure(background="transparent", font=_FONT, padding=2)
-        .configure_view(stroke=None)
-        .configure_axis(**ink, gridColor="var(--c2)", gridWidth=0.6)
+    return alt.Config(
+        background="transparent",
+        font=_FONT,
+        padding=2,
+        view=alt.ViewConfig(stroke=None),
+        axis=alt.AxisConfig(**ink, gridColor="var(--c2)", gridWidth=0.6),
     )
