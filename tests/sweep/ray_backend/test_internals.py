@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from ray._private import ray_constants, utils
+from ray._private.node import Node
 from ray.air.execution._internal.actor_manager import RayActorManager
 from ray.tune.execution import class_cache
 
@@ -37,7 +38,9 @@ def test_a_ray_that_can_not_be_kept_to_itself_is_refused(monkeypatch: pytest.Mon
 def test_what_is_a_convenience_is_left_out_where_it_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(utils, "set_sigterm_handler")
     monkeypatch.delattr(RayActorManager, "_actor_task_failed")
-    with internals.sigterm_left_alone(), internals.memory_kills_are_deaths():
+    monkeypatch.delattr(Node, "start_log_monitor")
+    with internals.sigterm_left_alone(), internals.memory_kills_are_deaths(), internals.bare():
+        assert not hasattr(Node, "start_log_monitor")
         assert not hasattr(utils, "set_sigterm_handler")
         assert not hasattr(RayActorManager, "_actor_task_failed")
 
@@ -51,8 +54,6 @@ def test_no_other_module_reaches_into_ray() -> None:
 
 
 def test_a_ray_of_this_machine_alone_starts_no_process_that_it_has_no_use_for() -> None:
-    from ray._private.node import Node
-
     known = {name: getattr(Node, name) for name in internals.SPARE}
     with internals.bare():
         assert all(getattr(Node, name) is not held for name, held in known.items())
