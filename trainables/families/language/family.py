@@ -132,7 +132,7 @@ class Language(Family):
         if not config.sample_rows:
             return Evaluation(loss, metrics)
         sampled = self._samples(model, stream)
-        metrics |= statistics(sampled, test, self._tail)
+        metrics |= statistics(sampled, test, self._tail, stream.numpy("zipf"))
         return Evaluation(loss, metrics, files=shown("samples.txt", lambda: self._shown(sampled)))
 
     def disagree(self, models: Sequence[Payload], stream: Stream) -> Mapping[str, np.ndarray]:

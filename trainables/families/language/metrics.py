@@ -31,6 +31,7 @@ METRICS = (
     Metric("self_bleu", "self-BLEU of samples", worse=1, when=_SAMPLED),
     Metric("repetition", "share of 4-grams that repeat one of their row", worse=1, when=_SAMPLED),
     Metric("zipf_exponent", "Zipf exponent of tokens", when=_SAMPLED),
+    Metric("zipf_excess", "Zipf exponent less that of as many held-out tokens", when=_SAMPLED),
     Metric("tail_coverage", "rare tokens that samples have", worse=-1, role="tail", when=_SAMPLED),
     Metric("tail_mass", "mass of rare tokens", worse=-1, role="tail", when=_SAMPLED),
     Metric("sampled_length", "length of samples", "tokens", when=_SAMPLED),
@@ -118,6 +119,22 @@ def zipf_exponent(counts: np.ndarray) -> float:
     return float(-np.polyfit(np.log(np.arange(1, len(ordered) + 1)), np.log(ordered), 1)[0])
 
 
+def zipf_excess(sampled: Rows, real: Rows, rng: np.random.Generator) -> float:
+    """Zipf exponent of sampled rows less that of real ones, of equally many tokens.
+
+    The exponent depends on how many tokens are counted: `documents` vary in length, so that generations are compared by
+    this. The longer side is shortened to rows at random, the last of them cut.
+    """
+    size = min(len(sampled.tokens), len(real.tokens))
+    drawn, held = (zipf_exponent(np.bincount(_shortened(rows, size, rng))) for rows in (sampled, real))
+    return drawn - held
+
+
+def _shortened(rows: Rows, tokens: int, rng: np.random.Generator) -> np.ndarray:
+    """So many tokens of rows in random order."""
+    return rows.tokens if len(rows.tokens) == tokens else rows.take(rng.permutation(rows.rows)).tokens[:tokens]
+
+
 def entropy(counts: np.ndarray) -> float:
     """Of the token frequencies, in nats."""
     share = counts[counts > 0] / counts.sum()
@@ -133,13 +150,14 @@ def tail(counts: np.ndarray) -> np.ndarray:
     return member & (counts > 0)
 
 
-def statistics(sampled: Rows, real: Rows, tail_tokens: np.ndarray) -> dict[str, float]:
+def statistics(sampled: Rows, real: Rows, tail_tokens: np.ndarray, rng: np.random.Generator) -> dict[str, float]:
     """All figures of a sample.
 
     Args:
         sampled: from a model.
         real: held-out rows, at least about as many, to set the tail's coverage in proportion.
         tail_tokens: as `tail` finds them among the real training tokens, [V].
+        rng: shortens what is longer, where figures are compared at equal tokens.
     """
     vocabulary, rows = len(tail_tokens), each(sampled)
     counts = np.bincount(sampled.tokens, minlength=vocabulary)
@@ -150,6 +168,7 @@ def statistics(sampled: Rows, real: Rows, tail_tokens: np.ndarray) -> dict[str, 
         "self_bleu": self_bleu(rows),
         "repetition": repetition(rows),
         "zipf_exponent": zipf_exponent(counts),
+        "zipf_excess": zipf_excess(sampled, real, rng),
         "entropy": entropy(counts),
         "tail_mass": float(counts[tail_tokens].sum() / max(counts.sum(), 1)),
         "tail_coverage": float((counts[tail_tokens] > 0).sum() / expected),

@@ -54,6 +54,20 @@ def test_zipf_finds_the_exponent_of_a_power_law() -> None:
     assert np.isnan(metrics.zipf_exponent(np.array([3, 1])))
 
 
+def test_zipf_excess_is_none_for_few_tokens_of_the_same_text() -> None:
+    """The plain exponent of 640 tokens lies 0.13 below that of 64,000."""
+    rng = np.random.default_rng(0)
+    chances = np.arange(1, 301.0) ** -1.1
+    chances /= chances.sum()
+    real, many = (Rows.fixed(rng.choice(300, 64_000, p=chances), 64) for _ in range(2))
+    few = [Rows.fixed(rng.choice(300, 640, p=chances), 64) for _ in range(50)]
+    found = [metrics.zipf_excess(rows, real, rng) for rows in few]
+    plain = [metrics.zipf_exponent(np.bincount(rows.tokens)) for rows in few]
+    assert abs(np.mean(found)) < 4 * np.std(found) / np.sqrt(50) < 0.1
+    assert metrics.zipf_excess(many, real, rng) == pytest.approx(0, abs=0.03)
+    assert abs(np.mean(plain) - metrics.zipf_exponent(np.bincount(real.tokens))) > 0.1
+
+
 def test_entropy_of_even_and_single_counts() -> None:
     assert metrics.entropy(np.array([5, 5, 0, 5, 5])) == pytest.approx(np.log(4))
     assert metrics.entropy(np.array([9, 0])) == 0.0
@@ -70,9 +84,9 @@ def test_losing_the_tail_shows_in_mass_and_coverage() -> None:
     chances /= chances.sum()
     real = Rows.fixed(rng.choice(300, 6400, p=chances), 64)
     tail = metrics.tail(np.bincount(rng.choice(300, 10**6, p=chances), minlength=300))
-    whole = metrics.statistics(Rows.fixed(rng.choice(300, 6400, p=chances), 64), real, tail)
+    whole = metrics.statistics(Rows.fixed(rng.choice(300, 6400, p=chances), 64), real, tail, rng)
     sharp = chances**2 / (chances**2).sum()
-    lost = metrics.statistics(Rows.fixed(rng.choice(300, 6400, p=sharp), 64), real, tail)
+    lost = metrics.statistics(Rows.fixed(rng.choice(300, 6400, p=sharp), 64), real, tail, rng)
     assert whole["tail_mass"] == pytest.approx(metrics.TAIL, abs=0.02)
     assert whole["tail_coverage"] == pytest.approx(1.0, abs=0.15)
     assert lost["tail_mass"] < 0.1 * whole["tail_mass"]
