@@ -1,4 +1,4 @@
-"""The Monte-Carlo table of verdicts: `python -m benchmarks verdicts`, 400 studies a cell, half an hour of one core.
+"""The Monte-Carlo table of verdicts: `python -m benchmarks verdicts`, 400 studies a cell, some 12 minutes of one core.
 
 Every study goes through the product's own tests, rules and outlook; the table says how often a word was wrong, how
 often it was found, and how often the outlook held the truth.
@@ -11,6 +11,7 @@ import zlib
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from operator import attrgetter
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +20,7 @@ from scipy import stats
 from analysis.stats import exclusion, holm, outlook
 from analysis.verdicts.evidence import evidence_of
 from analysis.verdicts.rules import BAD, GOOD, WORDS, Thresholds, judge
-from benchmarks import verdict_families
+from benchmarks import verdict_families, verdict_widths
 from benchmarks.harness import Ratio
 from benchmarks.verdict_truths import BOUNDED, DIVERGING, MIXED, Setting, curve, settings, simulate
 
@@ -27,7 +28,9 @@ Array = npt.NDArray[np.float64]
 STUDIES = 400
 WRONG = 0.05
 COVERED = 0.90
+HELD = 0.95
 WIDE = 2.0
+DEAR = 1.2
 
 
 @dataclass(frozen=True)
@@ -39,12 +42,19 @@ class Cell:
         words: share of studies by word.
         covered: share whose outlook held the truth at twice the generations.
         width: median width of the outlook over the median width of the oracle's, which knows the law.
+        least: expected width that every interval has which holds the truth in 95 % of studies under each law, over the
+            same (`benchmarks.verdict_widths`).
+        possible: the same at 90 %.
+        price: `width` over what it is at least not to know the law: `least` of every law over that of the truth's own.
     """
 
     setting: Setting
     words: dict[str, float]
     covered: float
     width: float
+    least: float
+    possible: float
+    price: float
 
     @property
     def wrong(self) -> float:
@@ -61,8 +71,17 @@ def measure(setting: Setting, studies: int) -> Cell:
     ahead = outlook.outlook(values, found.noise, limits.confidence)
     truth = curve(setting.truth, setting.generations, 2)
     covered = np.mean((ahead.low <= truth[-1]) & (truth[-1] <= ahead.high))
-    width = float(np.median(ahead.high - ahead.low) / np.median(oracle(values, setting, found)))
-    return Cell(setting, {word: words[word] / studies for word in WORDS if words[word]}, float(covered), width)
+    unit = float(np.median(oracle(values, setting, found)))
+    width, least = float(np.median(ahead.high - ahead.low) / unit), verdict_widths.least(setting, HELD)
+    return Cell(
+        setting,
+        {word: words[word] / studies for word in WORDS if words[word]},
+        float(covered),
+        width,
+        least / unit,
+        verdict_widths.least(setting, COVERED) / unit,
+        width * verdict_widths.known(setting, HELD) / least,
+    )
 
 
 def oracle(values: Array, setting: Setting, found: exclusion.Exclusion) -> Array:
@@ -129,10 +148,9 @@ def ratios(studies: int) -> list[str]:
 def table(found: Iterable[Cell]) -> list[str]:
     """The cells by truth and generations: worst wrong share over seeds and noises, and what 5 seeds at 5 % find."""
     cells = list(found)
-    head = (
-        "truth | G | wrong, worst | wrong, mean | 5 seeds, 5 %: words | covered, least | covered, mean | width, median"
-    )
-    rows = [f"| {head} |", "|---" * 8 + "|"]
+    head = "truth | G | wrong, worst | wrong, mean | 5 seeds, 5 %: words | covered, least | covered, mean"
+    head += " | width | least width"
+    rows = [f"| {head} |", "|---" * 9 + "|"]
     for truth in (*BOUNDED, *DIVERGING, *MIXED):
         for generations in sorted({c.setting.generations for c in cells}):
             own = [c for c in cells if (c.setting.truth, c.setting.generations) == (truth, generations)]
@@ -142,7 +160,8 @@ def table(found: Iterable[Cell]) -> list[str]:
             words = "; ".join(f"{word} {share:.2f}" for c in usual for word, share in c.words.items())
             wrong, covered = [c.wrong for c in own], [c.covered for c in own]
             figures = [f"{max(wrong):.3f}", f"{np.mean(wrong):.3f}", words, f"{min(covered):.2f}"]
-            figures += [f"{np.mean(covered):.2f}", f"{np.median([c.width for c in own]):.1f}×"]
+            figures += [f"{np.mean(covered):.2f}"]
+            figures += [f"{np.median(widths):.1f}×" for widths in ([c.width for c in own], [c.least for c in own])]
             rows.append(f"| {truth} | {generations} | " + " | ".join(figures) + " |")
     return rows
 
@@ -168,11 +187,27 @@ def summary(found: Iterable[Cell]) -> list[str]:
         f"outlook: {sum(c.covered < COVERED for c in cells)} of {len(cells)} cells cover less than {COVERED:.0%}; "
         "the worst: " + ", ".join(f"{_named(c.setting)} {c.covered:.2f}" for c in low[:5])
     )
-    lines.append(
-        f"outlook: {sum(c.width > WIDE for c in cells)} of {len(cells)} cells are wider than {WIDE:g} times the "
-        f"oracle's; quartiles {', '.join(f'{q:.2f}' for q in np.quantile([c.width for c in cells], (0.25, 0.5, 0.75)))}"
-    )
+    wide = [c for c in cells if c.width > WIDE]
+    dear = sorted((c for c in cells if c.price > DEAR), key=lambda c: -c.price)
+    lines += [
+        f"outlook: {len(wide)} of {len(cells)} cells are wider than {WIDE:g} times the oracle's; quartiles "
+        + _quartiles([c.width for c in cells]),
+        *(
+            f"least width at a coverage of {share:.0%}: above {WIDE:g} times the oracle's in "
+            f"{sum(found(c) > WIDE for c in cells)} cells, {sum(found(c) > WIDE for c in wide)} of these "
+            f"{len(wide)}; quartiles {_quartiles([found(c) for c in cells])}"
+            for share, found in ((HELD, attrgetter("least")), (COVERED, attrgetter("possible")))
+        ),
+        f"outlook over what not to know the law costs at least: above {DEAR:g} in {len(dear)} cells; quartiles "
+        + _quartiles([c.price for c in cells])
+        + "; the largest: "
+        + ", ".join(f"{_named(c.setting)} {c.price:.2f}" for c in dear[:5]),
+    ]
     return lines
+
+
+def _quartiles(values: list[float]) -> str:
+    return ", ".join(f"{q:.2f}" for q in np.quantile(values, (0.25, 0.5, 0.75)))
 
 
 def _named(setting: Setting) -> str:

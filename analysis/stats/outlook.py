@@ -30,6 +30,8 @@ ALLOWED = 1.0
 """Factor on the excess of misfit that a kept law may have."""
 WALKING = 2.2
 """The factor where errors accumulate, whose model is known less well."""
+LARGER = 0.75
+"""Quantile of the ratio of variances beyond which recursions differ by more than the noise model says."""
 
 
 @dataclass(frozen=True)
@@ -92,18 +94,19 @@ def _at(values: Array, model: int, fine: Array, linear: Array, confidence: float
     """Predictions, half-widths (NaN where a law is excluded) and excesses of misfit, [studies, laws]."""
     runs, generations = values.shape[1:]
     fits = _fits(model, generations)
-    freedom = runs - 1 + (model_freedom(0, runs, generations))
+    freedom = runs - 1 + model_freedom(0, runs, generations)
+    prior = model_freedom(model, runs, generations)
     most = float(stats.f.ppf(confidence, 1, freedom)) * (WALKING if noise.walks(model) else ALLOWED)
     white = values @ noise.whitener(model, generations, levels=True).T
     mean = white.mean(axis=1)
     apart = white - mean[:, None]
     variance = (apart**2).sum(axis=(1, 2)) / ((runs - 1) * generations)
-    spread = np.sqrt(((apart @ fits.predict.T) ** 2).sum(axis=1) / (runs - 1) / runs)
     total = (mean**2).sum(axis=1)[:, None]
     left = total - ((mean @ fits.bases.reshape(-1, generations).T).reshape(len(mean), -1, 3) ** 2).sum(axis=2)
     misfit = left / np.maximum(variance, 1e-12 * total[:, 0] + 1e-300)[:, None] * runs @ fine.T
     predicted = mean @ fits.predict.T @ fine.T
-    wide = stats.t.ppf((1 + confidence) / 2, runs - 1) * (spread @ linear.T)
+    expected = np.outer(variance, (fits.predict**2).sum(axis=1))
+    wide = _half(apart @ fits.predict.T, expected, prior, confidence) @ linear.T
     parts = [_near(misfit[:, own], predicted[:, own], wide[:, own], most, generations) for own in _smooth(generations)]
     misfit, predicted, wide = (
         np.concatenate(held, axis=1) for held in zip((misfit, predicted, wide), *parts, strict=True)
@@ -112,6 +115,28 @@ def _at(values: Array, model: int, fine: Array, linear: Array, confidence: float
     excess = (misfit - best) / _scale(best, generations)
     half = np.where(excess <= most * (1 + 1e-9), wide * np.sqrt(np.maximum(1 - excess / most, 0.0)), np.nan)
     return predicted, half, excess
+
+
+def _half(apart: Array, expected: Array, prior: float, confidence: float) -> Array:
+    """Half-widths of predictions, [studies, laws]: by their variance between recursions, moderated by the noise model's
+    as in `analysis.stats.exclusion`; by the recursions' own alone where that is clearly larger and gives more, as where
+    slopes differ.
+
+    Args:
+        apart: predictions less their mean, [studies, recursions, laws].
+        expected: variance of a recursion's prediction by the noise model, [studies, laws].
+        prior: degrees of freedom that the model counts for.
+    """
+    runs = apart.shape[1]
+    own = (apart**2).sum(axis=1) / (runs - 1)
+    moderated = (prior * expected + (runs - 1) * own) / (prior + runs - 1)
+    tail = (1 + confidence) / 2
+    alone, shared = (
+        stats.t.ppf(tail, freedom) * np.sqrt(variance / runs)
+        for freedom, variance in ((runs - 1, own), (prior + runs - 1, moderated))
+    )
+    larger = own > stats.f.ppf(LARGER, runs - 1, prior) * expected
+    return np.asarray(np.where(larger, np.maximum(alone, shared), shared))
 
 
 def _on_grid(weights: Array, linear: Array) -> Array:

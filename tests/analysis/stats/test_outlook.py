@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.verdict_truths import Setting
+from benchmarks.verdict_truths import Kind, Setting
 from benchmarks.verdicts import measure
 
 STUDIES = 200
@@ -22,3 +22,16 @@ def test_the_outlook_of_usual_curves_is_not_much_wider_than_an_oracles(truth: st
     found = measure(Setting(truth, 20, 5, "independent", 0.05), STUDIES)
     assert found.covered >= LEAST
     assert found.width < 3
+
+
+@pytest.mark.parametrize("kind", ["independent", "slopes", "random walk", "heavy tails"])
+def test_few_seeds_lean_on_the_noise_model_and_hold_the_truth(kind: Kind) -> None:
+    """Of three, Student's factor of their own spread alone is 4.3."""
+    assert measure(Setting("line", 20, 3, kind, 0.05), STUDIES).covered >= LEAST
+
+
+def test_few_precise_seeds_are_less_wide_than_their_own_spread_is() -> None:
+    """The oracle takes the spread of three predictions for what it is."""
+    found = measure(Setting("log", 20, 3, "independent", 0.01), STUDIES)
+    assert found.covered >= LEAST
+    assert found.width < 0.75
