@@ -1,13 +1,13 @@
-"""The claims of the quickstart study, on its own cells: closed forms in full, language models at two of three seeds."""
+"""The claims of the quickstart study, on its own cells: closed forms in full, of language models three recursions."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
+import numpy.typing as npt
 import pytest
 from scipy import stats
 
+from analysis.data.replicates import values_of
 from analysis.verdicts.robustness import assess
 from search_spaces.expansion import expand
 from search_spaces.studies.quickstart import quickstart
@@ -16,6 +16,8 @@ from trainables import Cell, Record, run
 from trainables.store import MemoryStore
 
 CELLS = [point.cell for point in expand(quickstart())]
+FEW = 3
+"""Recursions of a language cell here; the study has more."""
 PART = 0.2
 """Of the rise of replacing, by which accumulating may come to lie above its first generation at most."""
 
@@ -29,9 +31,9 @@ def test_the_study_is_the_one_that_the_readme_describes() -> None:
     assert (linear.family.dim, linear.family.noise) == (10, 1.0)
     assert (linear.rows, linear.generations, linear.replicates) == (100, 20, 1000)
     assert (gaussian.family.dim, gaussian.rows, gaussian.generations, gaussian.replicates) == (1, 100, 50, 1000)
-    language = {(c.family.architecture, c.family.size, c.seed) for c in cells("language", "accumulate_subsample")}
-    assert len(language) == 2 * 3
-    assert {(c.rows, c.generations) for c in cells("language", "replace")} == {(100, 8)}
+    language = [(c.family.architecture, c.family.size) for c in cells("language", "accumulate_subsample")]
+    assert language == [("gpt2", "0.1M"), ("llama", "0.1M")]
+    assert {(c.rows, c.generations, c.replicates) for c in cells("language", "replace")} == {(100, 8, 8)}
 
 
 @pytest.mark.parametrize("cell", [*cells("linear", "replace"), *cells("linear", "accumulate")], ids=lambda c: c.key[:8])
@@ -56,63 +58,66 @@ def test_gaussian_lies_within_four_standard_errors_of_the_products(cell: Cell) -
     assert (abs(measured - np.cumprod(shrink)) < 4 * errors).all()
 
 
+Curves = dict[tuple[str, str], npt.NDArray[np.float64]]
+Ran = tuple[dict[tuple[str, str], list[Record]], Curves]
+
+
 @pytest.fixture(scope="module")
-def language() -> dict[tuple[str, int, str], list[Record]]:
-    """Records by (architecture, seed, policy), two seeds; generation 1 is fitted once for both policies."""
-    store = MemoryStore()
-    chosen = [c for policy in ("replace", "accumulate") for c in cells("language", policy)]
-    few = [c for c in chosen if c.seed < 2]
-    return {(c.family.architecture, c.seed, c.policy.kind): list(run(c, store)) for c in few}
+def language() -> Ran:
+    """Records, and losses [recursions, generations], by (architecture, policy); generation 1 is fitted once for both
+    policies."""
+    store, records, curves = MemoryStore(), {}, {}
+    for cell in (*cells("language", "replace"), *cells("language", "accumulate")):
+        few, name = cell.model_copy(update={"replicates": FEW}), (cell.family.architecture, cell.policy.kind)
+        records[name] = list(run(few, store))
+        curves[name] = values_of(few, few.generations, store)["test_loss"]
+    return records, curves
 
 
-def losses(language: dict[tuple[str, int, str], list[Record]], policy: str) -> Iterator[list[float]]:
-    return ([r.test_loss for r in records] for key, records in language.items() if key[2] == policy)
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(900)
-def test_replacing_text_raises_the_loss_at_every_generation_of_every_seed(
-    language: dict[tuple[str, int, str], list[Record]],
-) -> None:
-    curves = list(losses(language, "replace"))
-    assert len(curves) == 4
-    assert all((np.diff(curve) > 0).all() for curve in curves)
+def losses(curves: Curves, policy: str) -> npt.NDArray[np.float64]:
+    """Of both architectures, [recursions, generations]."""
+    return np.concatenate([curve for (_, kind), curve in curves.items() if kind == policy])
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_accumulating_text_stays_near_its_first_generation(language: dict[tuple[str, int, str], list[Record]]) -> None:
-    kept, replaced = list(losses(language, "accumulate")), list(losses(language, "replace"))
-    assert len(kept) == len(replaced) == 4
-    gone = [curve[-1] - curve[0] for curve in replaced]
-    assert all(max(curve) - curve[0] < PART * far for curve, far in zip(kept, gone, strict=True))
+def test_replacing_text_raises_the_loss_at_every_generation_of_every_recursion(language: Ran) -> None:
+    curves = losses(language[1], "replace")
+    assert len(curves) == 2 * FEW
+    assert (np.diff(curves, axis=1) > 0).all()
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_replacing_text_ends_in_a_verdict(language: dict[tuple[str, int, str], list[Record]]) -> None:
-    """Of both architectures' seeds together, four recursions."""
-    curves = {("0.1M", "replace", seed): np.array(curve) for seed, curve in enumerate(losses(language, "replace"))}
+def test_accumulating_text_stays_near_its_first_generation(language: Ran) -> None:
+    kept, replaced = losses(language[1], "accumulate"), losses(language[1], "replace")
+    assert len(kept) == len(replaced) == 2 * FEW
+    gone = replaced[:, -1] - replaced[:, 0]
+    assert (kept.max(axis=1) - kept[:, 0] < PART * gone).all()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_replacing_text_ends_in_a_verdict(language: Ran) -> None:
+    """Of both architectures' recursions together."""
+    curves = {("0.1M", "replace", seed): curve for seed, curve in enumerate(losses(language[1], "replace"))}
     assert list(assess(simulated.study(curves))["verdict"]) == ["collapses"]
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_policies_start_from_one_model_and_end_significantly_apart(
-    language: dict[tuple[str, int, str], list[Record]],
-) -> None:
-    gaps = []
-    for (architecture, seed, policy), records in language.items():
-        if policy == "replace":
-            other = language[architecture, seed, "accumulate"]
-            assert (records[0].model, records[0].test_loss) == (other[0].model, other[0].test_loss)
-            gaps.append(records[-1].test_loss - other[-1].test_loss)
-    low = np.mean(gaps) - stats.t.ppf(0.975, len(gaps) - 1) * stats.sem(gaps)
+def test_policies_start_from_one_model_and_end_significantly_apart(language: Ran) -> None:
+    records, curves = language
+    for architecture in ("gpt2", "llama"):
+        one, other = records[architecture, "replace"][0], records[architecture, "accumulate"][0]
+        assert (one.model, one.test_loss) == (other.model, other.test_loss)
+    gaps = losses(curves, "replace")[:, -1] - losses(curves, "accumulate")[:, -1]
+    low = gaps.mean() - stats.t.ppf(0.975, len(gaps) - 1) * stats.sem(gaps)
     assert low > 0
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_losses_are_better_than_guessing(language: dict[tuple[str, int, str], list[Record]]) -> None:
-    for records in language.values():
+def test_losses_are_better_than_guessing(language: Ran) -> None:
+    for records in language[0].values():
         assert all(record.test_loss < record.metrics["uniform_loss"] for record in records)
