@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from sweep.scheduling import Job
 
 Kind = tuple[str, str]
 """Family and size: what runs at one speed."""
+
+ROUNDING = 1e-9
+"""Of all operations: what is left of a kind when all of its generations are counted off."""
 
 
 class Eta:
@@ -59,16 +62,26 @@ class Eta:
                 self._left[kind] = self._left.get(kind, 0.0) - flops
 
     def seconds(self, unknown: int = 0) -> float | None:
-        """Seconds to go; None before anything was measured. `unknown` jobs count as the known ones do in the mean."""
-        measured = [sum(part) for part in zip(*self._seen.values(), strict=True)]
-        if not measured or not measured[1]:
+        """Seconds to go; None before anything was measured of each family that is still to come: an operation of a
+        network takes a millionth of one of a Gaussian. `unknown` jobs count as the known ones do in the mean.
+        """
+        overall = self._pace(self._seen)
+        if overall is None:
             return None
-        overall = measured[0] / measured[1]
         total = unknown * self._flops / max(self._jobs, 1) * overall
         for kind, left in self._left.items():
-            seconds, operations = self._seen.get(kind, (0.0, 0.0))
-            total += left * (seconds / operations if operations else overall)
-        return max(float(total), 0.0) / self.concurrency
+            if left > ROUNDING * self._flops:
+                pace = self._pace([kind] if kind in self._seen else [one for one in self._seen if one[0] == kind[0]])
+                if pace is None:
+                    return None
+                total += left * pace
+        return total / self.concurrency
+
+    def _pace(self, kinds: Iterable[Kind]) -> float | None:
+        """Measured seconds per operation of some kinds together."""
+        measured = [self._seen[kind] for kind in kinds]
+        operations = sum(one[1] for one in measured)
+        return sum(one[0] for one in measured) / operations if operations else None
 
 
 def duration(seconds: float) -> str:

@@ -72,13 +72,37 @@ def test_what_several_need_counts_once_and_what_is_done_not_at_all():
     assert eta.seconds() == pytest.approx((20 + 30 + 5) / 10), "another cell computed it"
 
 
-def test_kinds_go_at_speeds_of_their_own_and_one_that_is_unknown_at_that_of_all():
-    slow, fast = job("a", 10.0, 10.0), job("b", 10.0, 10.0, cell=CELLS[1])
+LARGER = Cell.model_validate(
+    {"family": {"kind": "linear", "dim": 30}, "policy": {"kind": "replace"}, "generations": 2, "rows": 200}
+)
+
+
+def test_sizes_go_at_speeds_of_their_own_and_one_that_is_unknown_at_that_of_its_family():
+    slow, fast = job("a", 10.0, 10.0), job("b", 10.0, 10.0, cell=LARGER)
     eta, clock = made(slow, fast)
     run(eta, clock, slow, 1, 5.0)
     assert eta.seconds() == pytest.approx(5.0 + 20 * 0.5)
     run(eta, clock, fast, 1, 1.0)
     assert eta.seconds() == pytest.approx(5.0 + 1.0)
+
+
+def test_a_family_of_which_nothing_was_measured_is_not_judged_by_another():
+    """The first of the quickstart's 24 cells is a Gaussian: "about 723.8 h left" was said of three minutes."""
+    closed, network = job("a", 10.0), job("b", 1e9, 1e9, cell=CELLS[1])
+    eta, clock = made(closed, network)
+    run(eta, clock, closed, 1, 0.01)
+    assert eta.seconds() is None
+    run(eta, clock, network, 1, 3.0)
+    assert eta.seconds() == pytest.approx(3.0)
+
+
+def test_a_family_that_will_not_be_computed_is_not_waited_for():
+    one, other = job("a", 10.0, 10.0), job("b", 0.1, 0.2, cell=CELLS[1])
+    eta, clock = made(one, other)
+    run(eta, clock, one, 1, 1.0)
+    other.status = "failed"
+    eta.stop(other)
+    assert eta.seconds() == pytest.approx(1.0)
 
 
 def test_jobs_that_are_not_known_yet_count_as_the_mean_of_those_that_are():
