@@ -125,41 +125,50 @@ class Language(Family):
         write_adapters(self.config, model.tensors, place, revision, folder / "adapter")
 
     def evaluate(self, model: Payload, stream: Stream) -> Evaluation:
-        config, fitted, test = self.config, self._load(model), self.text.test
-        loss = cross_entropy(config, fitted, test.take(np.arange(min(config.test_rows, test.rows))))
-        metrics = {"uniform_loss": math.log(config.tokens), "perplexity": math.exp(min(loss, 700.0))}
+        loss = cross_entropy(self.config, self._load(model), self.judged_rows)
+        return self.judged(loss, self.samples(model, stream) if self.config.sample_rows else None, stream)
+
+    def judged(self, loss: float, sampled: Rows | None, stream: Stream) -> Evaluation:
+        """What records hold of a held-out loss and of samples, where there are any; the stream is the evaluation's."""
+        metrics = {"uniform_loss": math.log(self.config.tokens), "perplexity": perplexity(loss)}
         metrics |= {f"source_{why}": float(count) for why, count in self.text.skipped.items()}
-        if not config.sample_rows:
+        if sampled is None:
             return Evaluation(loss, metrics)
-        sampled = self._samples(model, stream)
-        metrics |= statistics(sampled, test, self._tail, stream.numpy("zipf"))
+        metrics |= statistics(sampled, self.text.test, self._tail, stream.numpy("zipf"))
         return Evaluation(loss, metrics, files=shown("samples.txt", lambda: self._shown(sampled)))
+
+    @cached_property
+    def judged_rows(self) -> Rows:
+        """Held-out rows that losses are taken on."""
+        return _first(self.text.test, self.config.test_rows)
+
+    @cached_property
+    def validation_rows(self) -> Rows:
+        """As `judged_rows`, of the validation split."""
+        return _first(self.text.validation, self.config.test_rows)
 
     def disagree(self, models: Sequence[Payload], stream: Stream) -> Mapping[str, np.ndarray]:
         """Mean squared difference of held-out rows' losses, each row's in nats per token, a mean over pairs."""
-        test = self.text.test.take(np.arange(min(self.config.test_rows, self.text.test.rows)))
+        test = self.judged_rows
         losses = [row_losses(self.config, self._load(model), test) / test.lengths for model in models]
         apart = 2 * np.var(losses, axis=0, ddof=1).mean()
         return {"disagreement": np.array([apart])}
 
     def validate(self, model: Payload) -> float:
-        rows = self.text.validation
-        first = rows.take(np.arange(min(self.config.test_rows, rows.rows)))
-        return cross_entropy(self.config, self._load(model), first)
+        return cross_entropy(self.config, self._load(model), self.validation_rows)
 
     def compare(self, model: Payload, first: Payload, stream: Stream) -> Mapping[str, float]:
         """`perplexity_under_first`: of the samples that were judged, under model 1 (Shumailov et al. 2024)."""
         if not self.config.sample_rows:
             return {}
-        sampled = self._samples(model, stream)
-        loss = cross_entropy(self.config, self._load(first), sampled)
-        return {"perplexity_under_first": math.exp(min(loss, 700.0))}
+        sampled = self.samples(model, stream)
+        return {"perplexity_under_first": perplexity(cross_entropy(self.config, self._load(first), sampled))}
 
     def sample(self, model: Payload, rows: int, stream: Stream, bias: float = 1.0) -> Payload:
-        return self._batch(sample_rows(self.config, self._load(model), rows, stream, bias, self._prompting(rows)))
+        return self._batch(sample_rows(self.config, self._load(model), rows, stream, bias, self.prompting(rows)))
 
-    def _prompting(self, rows: int) -> Rows | None:
-        """Rows of batch 0 that give prompts to so many rows."""
+    def prompting(self, rows: int) -> Rows | None:
+        """Rows of batch 0 that give prompts to so many rows, where rows are prompted."""
         if not self.config.prompted:
             return None
         return self.text.train.take(self._order[np.arange(rows) % self.world.rows])
@@ -184,12 +193,12 @@ class Language(Family):
     def take(self, batch: Payload, index: np.ndarray) -> Payload:
         return self._batch(read(batch).take(index))
 
-    def _samples(self, model: Payload, stream: Stream) -> Rows:
+    def samples(self, model: Payload, stream: Stream) -> Rows:
         """The samples that metrics are taken on: `compare` asks for those that `evaluate` has just drawn."""
         name = (stream.key, *stream.path)
         if self._judged is None or self._judged[0] is not model or self._judged[1] != name:
             rows = self.config.sample_rows
-            sampled = sample_rows(self.config, self._load(model), rows, stream, 1.0, self._prompting(rows))
+            sampled = sample_rows(self.config, self._load(model), rows, stream, 1.0, self.prompting(rows))
             self._judged = (model, name, sampled)
         return self._judged[2]
 
@@ -214,3 +223,13 @@ class Language(Family):
         rows = [self.text.tokenizer.decode(row.tolist(), skip_special_tokens=False) for row in each(sampled)[:SHOWN]]
         text = ("\n" + "-" * 40 + "\n").join(rows).replace(NAMES[1], "⏎\n")
         return text.encode("utf-8", "replace")
+
+
+def perplexity(loss: float) -> float:
+    """Of a loss in nats per token, where a number can hold it."""
+    return math.exp(min(loss, 700.0))
+
+
+def _first(rows: Rows, count: int) -> Rows:
+    """So many rows, or all where there are fewer."""
+    return rows.take(np.arange(min(count, rows.rows)))

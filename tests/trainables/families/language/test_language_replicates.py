@@ -9,19 +9,20 @@ from trainables import Cell, CellFailed, run
 from trainables.families.base import Diverged
 from trainables.families.lanes import lane
 from trainables.families.language import fit as alone
+from trainables.families.language import judges
 from trainables.families.language import model as architecture
 from trainables.families.language.config import LanguageConfig
 from trainables.families.language.data import prepare
-from trainables.families.language.evaluate import token_losses
+from trainables.families.language.evaluate import row_losses, token_losses
 from trainables.families.language.loss import read_after_bos, weighted_loss
-from trainables.families.language.replicates import Replicate, fit
+from trainables.families.language.replicates import Replicate, fit, judging
 from trainables.families.language.replicates import layers as layers_of
 from trainables.families.language.replicates.layers import cross_entropy
 from trainables.families.language.replicates.stack import stacked
 from trainables.families.language.token_rows import RowsView
 from trainables.lineage import Stream
 from trainables.recursion import Recursion
-from trainables.store import MemoryStore
+from trainables.store import MemoryStore, Payload
 from trainables.testing.bench import content
 
 TINY = LanguageConfig.tiny()[0].canonical()
@@ -77,6 +78,43 @@ def test_losses_and_gradients_are_those_of_the_models(fields, compiled, above, m
         torch.testing.assert_close(losses[number], loss)
         assert list(gradients) == [name for name, _ in model.named_parameters()]
         same_gradients(gradients, model, 2e-5)
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"architecture": "llama", "size": "12M", "sequences": "documents"},
+        {"loss": {"on": "last", "tokens": 8}, "sequences": "documents"},
+        {"precision": "bfloat16"},
+    ],
+)
+def test_rows_are_judged_together_as_one_after_another(fields, compiled, monkeypatch):
+    """Each model's own rows, of lengths that differ; by compiled loops and by torch's own functions."""
+    if not compiled:
+        monkeypatch.setattr(layers_of, "_compiled", lambda x: False)
+    shape = config(**fields)
+    models, _ = stack_of(shape)
+    rows = [prepare(shape).test.take(np.arange(45) + number) for number in range(3)]
+    stack = judging.stack_of(shape, [Payload(tensors=architecture.weights(model)) for model in models])
+    found = judging.row_losses(shape, stack, rows)
+    expected = np.stack([row_losses(shape, model.eval(), some) for model, some in zip(models, rows, strict=True)])
+    rounding = 2e-2 if "precision" in fields else 1e-5
+    np.testing.assert_allclose(found, expected, rtol=rounding)
+    assert len(np.unique(found)) == found.size
+    likely = judging.likelihoods(shape, stack, rows)
+    for model, some, its in zip(models, rows, likely, strict=True):
+        np.testing.assert_allclose(its, judges.likelihood(shape, model, some), rtol=rounding)
+
+
+def test_a_model_that_is_no_number_is_not_judged():
+    shape = config()
+    models, _ = stack_of(shape, 2)
+    models[1].transformer.ln_f.weight.data.fill_(np.nan)
+    stack = judging.stack_of(shape, [Payload(tensors=architecture.weights(model)) for model in models])
+    with pytest.raises(Diverged, match="not finite"):
+        judging.cross_entropies(shape, stack, [prepare(shape).test.take(np.arange(3))] * 2)
 
 
 @pytest.mark.parametrize("length", [layers_of.SHORT + 1])
@@ -168,10 +206,22 @@ def test_a_replicate_is_judged_and_sampled_as_it_is_alone(recursion):
         its = lane(model, number)
         stream = Stream(recursion.steps.step(1).own_record).child("evaluate", "replicate", str(number))
         found = one.evaluate(its, stream)
-        assert found.test_loss == held.tensors["test_loss"][number]
+        assert found.test_loss == pytest.approx(held.tensors["test_loss"][number], rel=1e-5)
+        under = one.compare(its, its, stream)["perplexity_under_first"]
+        assert under == pytest.approx(held.tensors["perplexity_under_first"][number], rel=1e-5)
         assert found.metrics["entropy"] == held.tensors["entropy"][number]
         stream = Stream(recursion.steps.batch(1).key).child("sample", "replicate", str(number))
         assert content(one.sample(its, 32, stream)) == content(lane(batch, number))
+
+
+def test_replicates_validate_and_score_as_each_does_alone(recursion):
+    family, model, batch = recursion.family, recursion.model(1), recursion.batch(recursion.steps.batch(1))
+    validated = [one.validate(its) for one, its in family.each(model)]
+    assert family.validate(model) == pytest.approx(np.mean(validated), rel=1e-5)
+    scores = family.score("first", model, batch, Stream("score"))
+    for number, (one, its) in enumerate(family.each(model)):
+        expected = one.score("first", its, lane(batch, number), Stream("score"))
+        np.testing.assert_allclose(scores[number], expected, rtol=1e-5)
 
 
 def test_replicates_have_real_rows_of_their_own_and_share_those_held_out(recursion):

@@ -101,6 +101,15 @@ def cross_entropy(
     return found
 
 
+def token_losses(hidden_RND: Tensor, head_RVD: Tensor, tokens_RN: Tensor, chunk: int) -> Tensor:
+    """−log p(token), [R, N], a chunk of tokens at a time, without gradients."""
+    dtype = compute_dtype(hidden_RND)
+    hidden, factor = hidden_RND.to(dtype), head_RVD.to(dtype).mT
+    with torch.autocast(hidden.device.type, enabled=False):
+        pairs = zip(torch.split(hidden, chunk, dim=1), torch.split(tokens_RN, chunk, dim=1), strict=True)
+        return torch.cat([_losses(torch.bmm(part, factor).float(), aims) for part, aims in pairs], dim=1)
+
+
 def compute_dtype(x: Tensor) -> torch.dtype:
     """Of matrix products here: autocast's where it is on."""
     where = x.device.type
@@ -284,3 +293,15 @@ def _slopes(logits_RCV: Tensor, tokens_RC: Tensor, share_RC: Tensor, least: floa
     counted_RC1 = (share_RC * ~(losses_RC < least))[..., None]
     slopes_RCV = logs_RCV.exp_().mul_(counted_RC1).scatter_add_(2, tokens_RC[..., None], -counted_RC1)
     return (losses_RC * counted_RC1[..., 0]).sum(1), slopes_RCV
+
+
+def _losses(logits_RCV: Tensor, tokens_RC: Tensor) -> Tensor:
+    """−log p(token), [R, C]; may overwrite the logits."""
+    if _compiled(logits_RCV):
+        from trainables.families.language.replicates.loops import token_losses
+
+        losses_RC = logits_RCV.new_empty(tokens_RC.shape)
+        token_losses(*_arrays(logits_RCV, tokens_RC, losses_RC))
+        return losses_RC
+    losses = F.cross_entropy(logits_RCV.flatten(0, 1), tokens_RC.flatten(), reduction="none")
+    return losses.view(tokens_RC.shape)

@@ -249,3 +249,15 @@ def token_slopes(logits: np.ndarray, tokens: np.ndarray, share: np.ndarray, leas
             for i in range(len(row)):
                 row[i] *= shared
             row[token] -= counts
+
+
+@compiled
+def token_losses(logits: np.ndarray, tokens: np.ndarray, losses: np.ndarray) -> None:
+    """−log p(token), of logits [R, C, V], which are overwritten; tokens and losses are [R, C]."""
+    for r in range(len(logits)):
+        for n in range(logits.shape[1]):
+            row, aim = logits[r, n], logits[r, n, tokens[r, n]]
+            top = ordered(row[0])
+            for i in range(len(row)):
+                top = max(top, ordered(row[i]))
+            losses[r, n] = np.log(exponents(row, len(row), ONE)) + unordered(top) - aim

@@ -11,9 +11,10 @@ from trainables.corpus import Corpus
 from trainables.families.base import Evaluation, World
 from trainables.families.lanes import corpus_of, joined, lane, lane_of
 from trainables.families.language.config import LanguageConfig
-from trainables.families.language.family import Language
+from trainables.families.language.family import Language, perplexity
+from trainables.families.language.replicates.judging import cross_entropies, likelihoods, stack_of
 from trainables.families.language.replicates.training import Replicate, fit
-from trainables.families.language.token_rows import RowsView, gather, read
+from trainables.families.language.token_rows import Rows, RowsView, gather, read
 from trainables.families.replicate_summary import summarise
 from trainables.families.side_by_side import SideBySide, Start
 from trainables.lineage import Stream
@@ -58,9 +59,15 @@ class Languages(SideBySide[Language]):
         meta = {"parameters": config.parameters}
         return joined([Payload(meta=meta, tensors=model) for model in fit(config, given)])
 
+    def validate(self, model: Payload) -> float:
+        return float(np.mean(self._losses(model, [one.validation_rows for one in self.replicates])))
+
     def evaluate(self, model: Payload, stream: Stream) -> Evaluation:
         """Means over replicates, standard errors, and the first replicate's samples."""
-        found = [one.evaluate(its, lane_of(stream, number)) for number, (one, its) in enumerate(self.each(model))]
+        losses = self._losses(model, [one.judged_rows for one in self.replicates])
+        sampled = self._samples(model, stream) if self.config.sample_rows else [None] * len(self.replicates)
+        given = enumerate(zip(self.replicates, losses, sampled, strict=True))
+        found = [one.judged(loss, rows, lane_of(stream, number)) for number, (one, loss, rows) in given]
         figures = [{"test_loss": one.test_loss} | dict(one.metrics) for one in found]
         alike = [name for name in figures[0] if name.startswith(ALIKE)]
         values = {name: np.array([some[name] for some in figures]) for name in figures[0] if name not in alike}
@@ -74,11 +81,24 @@ class Languages(SideBySide[Language]):
         return {name: np.concatenate([some[name] for some in found]) for name in found[0]}
 
     def compare(self, model: Payload, first: Payload, stream: Stream) -> Mapping[str, float | np.ndarray]:
-        each = zip(self.each(model), self.apart(first), strict=True)
-        found = [
-            one.compare(its, earlier, lane_of(stream, number)) for number, ((one, its), earlier) in enumerate(each)
-        ]
-        return {name: np.array([some[name] for some in found]) for name in found[0]}
+        if not self.config.sample_rows:
+            return {}
+        losses = self._losses(first, self._samples(model, stream))
+        return {"perplexity_under_first": np.array([perplexity(loss) for loss in losses])}
+
+    def scores(self, kind: str, judges: Sequence[Payload], batch: Payload, stream: Stream) -> np.ndarray:
+        if kind == "detector":
+            return super().scores(kind, judges, batch, stream)
+        whose = self.config.reference if kind == "reference" else self.config
+        return likelihoods(whose, stack_of(whose, judges), [read(one) for one in self.apart(batch)])
+
+    def _losses(self, model: Payload, rows: Sequence[Rows]) -> list[float]:
+        """Each replicate's on its own of `rows`."""
+        return cross_entropies(self.config, stack_of(self.config, self.apart(model)), rows)
+
+    def _samples(self, model: Payload, stream: Stream) -> list[Rows]:
+        """Those that each replicate is judged by."""
+        return [one.samples(its, lane_of(stream, number)) for number, (one, its) in enumerate(self.each(model))]
 
     def edit(self, model: Payload, real: Payload, threshold: float, stream: Stream) -> Payload:
         each = zip(self.each(model), self.apart(real), strict=True)

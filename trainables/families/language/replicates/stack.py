@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from trainables.families.language.loss import CHUNK
 from trainables.families.language.replicates.layers import Turns, attend, embed, gated, gelu, linear, norm
 
 if TYPE_CHECKING:
@@ -187,3 +188,9 @@ STACKS: Mapping[str, type[Stack]] = {"gpt2": Gpt2Stack, "llama": LlamaStack}
 def stacked(like: PreTrainedModel, states: Sequence[Mapping[str, Tensor]]) -> Stack:
     """Models of the architecture and shape of `like` as one."""
     return STACKS[like.config.model_type](like, states)
+
+
+def chunk(head_RVD: Tensor) -> int:
+    """Tokens of each replicate whose logits are held at a time."""
+    count, vocabulary, _ = head_RVD.shape
+    return max(CHUNK["cpu" if head_RVD.device.type == "cpu" else "cuda"] // (count * vocabulary), 1)

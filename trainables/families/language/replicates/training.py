@@ -16,10 +16,10 @@ from torch import Tensor
 from trainables.families.batches import shuffled
 from trainables.families.gradients import clip
 from trainables.families.language.fit import BETAS, CHECK_EVERY, rate, require_finite
-from trainables.families.language.loss import CHUNK, read_after_bos
+from trainables.families.language.loss import read_after_bos
 from trainables.families.language.model import autocast, create, load
 from trainables.families.language.replicates.layers import cross_entropy
-from trainables.families.language.replicates.stack import Stack, stacked
+from trainables.families.language.replicates.stack import Stack, chunk, stacked
 from trainables.families.language.token_rows import RowsView, join
 from trainables.lineage import Stream
 from trainables.runtime import pick_device
@@ -97,12 +97,6 @@ def _update(
     clip(stack.parameters.values(), config.clip)
     optimizer.step()
     return loss.detach()
-
-
-def chunk(head_RVD: Tensor) -> int:
-    """Tokens of each replicate whose logits are held at a time."""
-    count, vocabulary, _ = head_RVD.shape
-    return max(CHUNK["cpu" if head_RVD.device.type == "cpu" else "cuda"] // (count * vocabulary), 1)
 
 
 def _optimizer(config: LanguageConfig, stack: Stack) -> torch.optim.Optimizer:
