@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -21,6 +22,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 WARM = 3
 """Calls before a recording: lazily made state, workspaces and compiled code must exist by then. They do real work."""
+
+SHAPES = 64
+"""Shapes that one function may be compiled for; torch stops at 8."""
 
 INDUCTOR = "TORCHINDUCTOR_CACHE_DIR"
 """Environment variable of torch: where compiled code is kept between processes."""
@@ -98,7 +102,8 @@ def _pool() -> Any:
 def compiled_once(function: F, **options: Any) -> F:
     """`function` under `torch.compile` for fixed shapes; as it is, with one warning, once compiling has failed.
 
-    Compiled code is kept in the user's cache folder, for later processes too.
+    Compiled code is kept in the user's cache folder, for later processes too. All that is made of one function counts
+    together for torch's limit, above which it would silently run as it is; `SHAPES` of them are allowed.
     """
     keep_compiled_code()
     fast: list[Callable[..., Any]] = []
@@ -108,7 +113,8 @@ def compiled_once(function: F, **options: Any) -> F:
         if not broken:
             try:
                 fast[:] = fast or [_compiled(function, options)]
-                return fast[0](*args, **named)
+                with _many_shapes():
+                    return fast[0](*args, **named)
             except Exception as problem:  # compilers raise anything, a missing C compiler among it
                 broken.append(problem)
                 warn_once("compiled", problem)
@@ -122,6 +128,13 @@ def _compiled(function: Callable[..., Any], options: Mapping[str, Any]) -> Calla
 
     found: Callable[..., Any] = torch.compile(function, dynamic=False, **options)
     return found
+
+
+def _many_shapes() -> AbstractContextManager[Any]:
+    import torch._dynamo
+
+    patched: AbstractContextManager[Any] = torch._dynamo.config.patch(recompile_limit=SHAPES)
+    return patched
 
 
 def keep_compiled_code() -> None:
@@ -147,4 +160,4 @@ def warn_once(how: str, problem: Exception) -> None:
         return
     _warned.add(how)
     reason = next(iter(str(problem).strip().splitlines()), type(problem).__name__)
-    log.warning("an update can't be %s here and runs as it is, slower: %s", how, reason)
+    log.warning("a step can't be %s here and runs as it is, slower: %s", how, reason)

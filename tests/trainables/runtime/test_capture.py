@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from torch._dynamo.utils import counters
 
 from trainables.runtime import capture
 from trainables.runtime.capture import INDUCTOR, WARM, Captured, compiled_once, keep_compiled_code
@@ -84,7 +85,7 @@ def test_what_cannot_be_recorded_is_called(cuda: list[str], caplog: pytest.LogCa
     assert cuda == ["recording", "refused"]
     assert [record.getMessage().splitlines() for record in caplog.records] == [
         [
-            "an update can't be recorded as a CUDA graph here and runs as it is, slower: operation not permitted when "
+            "a step can't be recorded as a CUDA graph here and runs as it is, slower: operation not permitted when "
             "stream is capturing"
         ]
     ]
@@ -116,3 +117,15 @@ def test_a_folder_that_cannot_be_made_is_torchs_matter(monkeypatch: pytest.Monke
     monkeypatch.setenv(INDUCTOR, "")
     keep_compiled_code()
     assert os.environ[INDUCTOR] == ""
+
+
+def test_one_function_is_compiled_for_more_shapes_than_torch_would() -> None:
+    """All that `torch.compile` makes of one function shares a limit of eight."""
+
+    def double(x: torch.Tensor) -> torch.Tensor:
+        return 2 * x
+
+    before = counters["stats"]["unique_graphs"]
+    for size in range(2, 14):
+        assert torch.equal(compiled_once(double, backend="eager")(torch.ones(size)), torch.full((size,), 2.0))
+    assert counters["stats"]["unique_graphs"] == before + 12

@@ -61,10 +61,10 @@ class Language(Family):
         held = self.text.train.rows
         if start + rows > held:
             raise ValueError(f"rows: real rows {start} to {start + rows}, but the training split holds {held}")
-        return self._batch(self.text.train.take(self._order[start : start + rows]), skipped=self.text.skipped)
+        return self.batch(self.text.train.take(self._order[start : start + rows]), skipped=self.text.skipped)
 
     def held_out(self) -> Payload:
-        return self._batch(join([self.text.test, self.text.validation]))
+        return self.batch(join([self.text.test, self.text.validation]))
 
     def fit(self, corpus: Corpus, stream: Stream) -> Payload:
         return self._fitted(self.config, gather(corpus), stream, None)
@@ -165,7 +165,7 @@ class Language(Family):
         return {"perplexity_under_first": perplexity(cross_entropy(self.config, self._load(first), sampled))}
 
     def sample(self, model: Payload, rows: int, stream: Stream, bias: float = 1.0) -> Payload:
-        return self._batch(sample_rows(self.config, self._load(model), rows, stream, bias, self.prompting(rows)))
+        return self.batch(sample_rows(self.config, self._load(model), rows, stream, bias, self.prompting(rows)))
 
     def prompting(self, rows: int) -> Rows | None:
         """Rows of batch 0 that give prompts to so many rows, where rows are prompted."""
@@ -175,7 +175,7 @@ class Language(Family):
 
     def edit(self, model: Payload, real: Payload, threshold: float, stream: Stream) -> Payload:
         edited, share = edit_rows(self.config, self._load(model), read(real), threshold, stream)
-        return self._batch(edited, edited=share)
+        return self.batch(edited, edited=share)
 
     def judge(self, kind: str, real: Payload, synthetic: Payload | None, stream: Stream) -> Payload:
         if kind == "detector":
@@ -191,7 +191,7 @@ class Language(Family):
         return judges.likelihood(whose, self._load(judge, whose), read(batch))
 
     def take(self, batch: Payload, index: np.ndarray) -> Payload:
-        return self._batch(read(batch).take(index))
+        return self.batch(read(batch).take(index))
 
     def samples(self, model: Payload, stream: Stream) -> Rows:
         """The samples that metrics are taken on: `compare` asks for those that `evaluate` has just drawn."""
@@ -202,7 +202,8 @@ class Language(Family):
             self._judged = (model, name, sampled)
         return self._judged[2]
 
-    def _batch(self, rows: Rows, **meta: object) -> Payload:
+    def batch(self, rows: Rows, **meta: object) -> Payload:
+        """Rows as a batch."""
         return rows.payload(self.config.tokens, **meta)
 
     def _load(self, model: Payload, whose: LanguageConfig | None = None) -> PreTrainedModel:

@@ -5,14 +5,18 @@ Points of the cumulative distribution are those of the reference path (`sampling
 batch's own stream, row by row; so a row depends neither on the device nor on how many rows grow beside it, but for
 rounding, and keys of batches stay what they are.
 
+Rows of several models of one shape grow in one batch, where they take turns: row b is of model b mod `lanes`.
+
 Letters in tensor names: R rows of a batch at most, B rows that still grow, T places, V vocabulary.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import torch
@@ -20,8 +24,9 @@ from torch import Tensor
 
 from trainables.families.language.gpu.draw import drawn_by_blocks
 from trainables.families.language.gpu.keys_values import StaticKeyValues
+from trainables.families.language.gpu.update import repays
 from trainables.families.language.sampling import cut, has_lean_decoder, inverse, lean_decoder, tempered
-from trainables.runtime import Captured
+from trainables.runtime import Captured, compiled_once, pick_device
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -37,6 +42,9 @@ LOOK_EVERY = 16
 HELD = 0.5
 """Share of a device's free memory that keys and values may take."""
 
+Shape = tuple[int, int]
+"""Rows of a step, and the end of the bucket that it reads up to."""
+
 _kept: dict[str, Growth] = {}
 """The last make that was sampled in this process, its steps recorded."""
 
@@ -44,6 +52,11 @@ _kept: dict[str, Growth] = {}
 def can_grow(config: LanguageConfig, model: PreTrainedModel) -> bool:
     """Whether rows are sampled this way: on CUDA, by lean decoders, drawn or greedily."""
     return model.device.type == "cuda" and growable(config, model)
+
+
+def can_grow_together(config: LanguageConfig) -> bool:
+    """Whether rows of models that are fitted side by side are sampled this way, all in one batch."""
+    return pick_device().type == "cuda" and config.decoding != "beam"
 
 
 def growable(config: LanguageConfig, model: PreTrainedModel) -> bool:
@@ -54,29 +67,62 @@ def growable(config: LanguageConfig, model: PreTrainedModel) -> bool:
 def growth(config: LanguageConfig, model: PreTrainedModel, dtype: torch.dtype, rows: int) -> Growth:
     """Room for so many rows of this model side by side, or for as many as there is memory for.
 
-    An earlier one of the same make takes the weights and keeps its recordings. Under `torch.inference_mode`.
+    An earlier one of the same make takes the weights and keeps its recordings.
     """
+    with torch.inference_mode():
+        fresh: StepDecoder = lean_decoder(model, config.context, dtype, StaticKeyValues)
+        return growth_of(config, fresh, model.config.to_json_string(), rows)
+
+
+def growth_of(config: LanguageConfig, fresh: StepDecoder, make: str, rows: int, lanes: int = 1) -> Growth:
+    """As `growth`, of a decoder of so many models' rows.
+
+    Args:
+        config: of the models.
+        fresh: reads their weights; copied.
+        make: names what decoders have alike whose weights can take each other's place.
+        rows: of all models.
+        lanes: models.
+    """
+    tensors = fresh.tensors()
     fields = ("context", "sequences", "decoding", "top_k", "top_p", "bos", "eos")
     told = [str(getattr(config, name)) for name in fields]
-    key = "|".join([model.config.to_json_string(), str(model.device), str(dtype), *told])
-    found = _kept.get(key)
-    wanted = fitting(config, model, rows)
-    if found is None or found.rows < wanted:
-        del found  # its cache, before the next one is made
-        _kept.clear()
-        _kept[key] = Growth(config, model, dtype, wanted)
-    _kept[key].load(model)
+    kinds = [*sorted({str(tensor.dtype) for tensor in tensors}), str(tensors[0].device), str(lanes)]
+    key, wanted = "|".join([make, *kinds, *told]), fitting(config, tensors[0].device, rows, lanes)
+    if key not in _kept or _kept[key].rows < wanted:
+        _kept.clear()  # its cache, before the next one is made
+        with torch.inference_mode():
+            _kept[key] = Growth(config, copy.deepcopy(fresh), wanted, lanes)
+    with torch.inference_mode():
+        _kept[key].load(fresh)
     return _kept[key]
 
 
-def fitting(config: LanguageConfig, model: PreTrainedModel, rows: int) -> int:
+def fitting(config: LanguageConfig, device: torch.device, rows: int, lanes: int = 1) -> int:
     """Rows of a batch: as many as are wanted, as the config allows on a GPU, and as free memory holds."""
-    most = config.side_by_side("cuda")
-    if model.device.type == "cuda":
-        shape, free = config.shape, torch.cuda.mem_get_info(model.device)[0]
+    most, size = config.side_by_side("cuda"), unit(lanes)
+    if device.type == "cuda":
+        shape, free = config.shape, torch.cuda.mem_get_info(device)[0]
         row = 2 * shape.layers * shape.width * config.context * 4 + 12 * config.tokens
-        most = min(most, max(int(HELD * free) // row, SIZE))
-    return -(-min(rows, most) // SIZE) * SIZE
+        most = min(most, max(int(HELD * free) // row, size))
+    return -(-min(rows, most) // size) * size
+
+
+def unit(lanes: int) -> int:
+    """Batches hold multiples of so many rows: about `SIZE`, as many of each model."""
+    return lanes * max(SIZE // lanes, 1)
+
+
+class StepDecoder(Protocol):
+    """What a step calls."""
+
+    cache: Any
+
+    def step(self, tokens_B: Tensor, place: Any) -> Tensor:
+        """Logits of the next token, [B, V], after reading the token at a place, [1]."""
+
+    def tensors(self) -> list[Tensor]:
+        """All that a step reads of a model."""
 
 
 class Growth:
@@ -84,16 +130,15 @@ class Growth:
 
     Args:
         config: decides lengths, cuts and what ends a row.
-        model: of the shape of every model that will be sampled; copied.
-        dtype: of the blocks' matrix products.
-        rows: of a batch at most, a multiple of `SIZE`.
+        decoder: of the shape of every model that will be sampled; its weights are written over.
+        rows: of a batch at most, a multiple of `unit(lanes)`.
+        lanes: models whose rows take turns.
     """
 
-    def __init__(self, config: LanguageConfig, model: PreTrainedModel, dtype: torch.dtype, rows: int) -> None:
-        self.config, self.dtype, self.rows = config, dtype, rows
-        self.decoder = _static(copy.deepcopy(model), config.context, dtype)
-        self.cache: Any = self.decoder.cache
-        self.device = model.device
+    def __init__(self, config: LanguageConfig, decoder: StepDecoder, rows: int, lanes: int = 1) -> None:
+        self.config, self.decoder, self.rows, self.lanes = config, decoder, rows, lanes
+        self.cache: Any = decoder.cache
+        self.device = decoder.tensors()[0].device
         whole = (config.context, rows)
         self.points_TR = torch.zeros(whole, device=self.device)
         self.tokens_TR, self.given_TR = (torch.zeros(whole, dtype=torch.int64, device=self.device) for _ in range(2))
@@ -102,11 +147,12 @@ class Growth:
         self.ended_R = torch.zeros(rows, dtype=torch.bool, device=self.device)
         self.place = torch.zeros(1, dtype=torch.int64, device=self.device)
         self.scale, self.checks = (torch.zeros((), device=self.device) for _ in range(2))
-        self._steps: dict[tuple[int, int], Captured] = {}
+        self._steps: dict[Shape, Captured] = {}
+        self._reads: dict[Shape, Callable[..., Tensor]] = {}
+        self._spent: defaultdict[Shape, float] = defaultdict(float)
 
-    def load(self, model: PreTrainedModel) -> None:
-        """Go on with another model's weights."""
-        fresh = _static(model, self.config.context, self.dtype)
+    def load(self, fresh: StepDecoder) -> None:
+        """Go on with other models' weights."""
         for mine, theirs in zip(self.decoder.tensors(), fresh.tensors(), strict=True):
             mine.copy_(theirs)
 
@@ -128,8 +174,25 @@ class Growth:
         self.points_TR[:, :rows].copy_(points_BT.T)
         self.given_TR[: given_BT.shape[1], :rows].copy_(given_BT.T)
         self.inside_TR[: inside_BT.shape[1], :rows].copy_(inside_BT.T)
-        self._run(-(-rows // SIZE) * SIZE)
-        return self.tokens_TR[:, :rows].T.clone().cpu().numpy(), float(self.checks)
+        started = time.perf_counter()
+        places = self._run(-(-rows // unit(self.lanes)) * unit(self.lanes))
+        found = self.tokens_TR[:, :rows].T.clone().cpu().numpy(), float(self.checks)
+        self._compile_if_it_repays(places, time.perf_counter() - started)
+        return found
+
+    def compile(self, shape: Shape, **options: Any) -> None:
+        """Go on with compiled steps of this shape; `options` are those of `torch.compile`."""
+        self._reads[shape] = compiled_once(self.decoder.step, **options)
+        self._steps.pop(shape, None)
+
+    def _compile_if_it_repays(self, places: Counter[Shape], seconds: float) -> None:
+        """Compile the step of a shape once what that would have saved of the seconds spent on it exceeds its cost: what
+        was made before in this process stands for what is to come.
+        """
+        for shape, count in places.items():
+            self._spent[shape] += seconds * count / places.total()
+            if self.device.type == "cuda" and shape not in self._reads and repays(self._spent[shape], 1):
+                self.compile(shape)
 
     def _begin(self, rows: int, temperature: float) -> None:
         for held in (self.points_TR, self.inside_TR, self.place, self.checks):
@@ -141,20 +204,25 @@ class Growth:
         self.scale.fill_(1 / temperature)
         self.cache.begin(self.rows)
 
-    def _run(self, rows: int) -> None:
-        """All places. Rows that have ended leave when those that grow fit into half the batch."""
-        self.cache.rows = rows
+    def _run(self, rows: int) -> Counter[Shape]:
+        """All places; how many were of each shape. Rows that have ended leave when those that grow fit into half the
+        batch.
+        """
+        self.cache.rows, places = rows, Counter[Shape]()
         for place in range(self.config.context):
             self.cache.look(place)
             self._step(rows)()
+            places[rows, self.cache.used] += 1
             if self.config.sequences == "documents" and (place + 1) % LOOK_EVERY == 0:
-                ended_B = self.ended_R[self.alive_R[:rows]]
-                growing = rows - int(ended_B.sum())
+                ended_NL = self.ended_R[self.alive_R[:rows]].view(-1, self.lanes)
+                growing = len(ended_NL) - int(ended_NL.sum(dim=0).min())
                 if not growing:
                     break
-                for smaller in _sizes(rows, growing):
-                    rows = smaller
-                    self._keep(ended_B.int().argsort(stable=True)[:rows])
+                for smaller in _sizes(len(ended_NL), growing, unit(self.lanes) // self.lanes):
+                    rows = smaller * self.lanes
+                    first_NL = torch.argsort(ended_NL.int(), dim=0, stable=True)[:smaller]
+                    self._keep((first_NL * self.lanes + torch.arange(self.lanes, device=self.device)).flatten())
+        return places
 
     def _keep(self, index: Tensor) -> None:
         """Go on with the rows at `index`."""
@@ -173,7 +241,8 @@ class Growth:
         """One token more for every row that grows."""
         rows = self.cache.rows
         alive_B = self.alive_R[:rows]
-        logits_BV = self.decoder.step(self.latest_R[:rows], self.place)
+        read: Callable[..., Tensor] = self._reads.get((rows, self.cache.used), self.decoder.step)
+        logits_BV = read(self.latest_R[:rows], self.place)
         tokens_B, check = self._drawn(logits_BV, self._here(self.points_TR)[alive_B])
         inside_B = self._here(self.inside_TR)[alive_B]
         tokens_B = torch.where(inside_B, self._here(self.given_TR)[alive_B], tokens_B)
@@ -199,15 +268,10 @@ class Growth:
         return table.index_select(0, self.place)[0]
 
 
-def _static(model: PreTrainedModel, length: int, dtype: torch.dtype) -> Any:
-    """A lean decoder over keys and values that stay in place."""
-    return lean_decoder(model, length, dtype, StaticKeyValues)
-
-
-def _sizes(rows: int, growing: int) -> Iterator[int]:
-    """The smallest of rows / 2, rows / 4, … that holds all that grow, where it is smaller than `rows`."""
+def _sizes(rows: int, growing: int, unit: int) -> Iterator[int]:
+    """The smallest of rows / 2, rows / 4, … that holds all that grow, in units, where it is smaller than `rows`."""
     size = rows
-    while -(-size // 2 // SIZE) * SIZE >= growing and -(-size // 2 // SIZE) * SIZE < size:
-        size = -(-size // 2 // SIZE) * SIZE
+    while -(-size // 2 // unit) * unit >= growing and -(-size // 2 // unit) * unit < size:
+        size = -(-size // 2 // unit) * unit
     if size < rows:
         yield size

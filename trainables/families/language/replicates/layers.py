@@ -40,6 +40,7 @@ def norm(
 ) -> tuple[Tensor, Tensor]:
     """x + change, and its LayerNorm or, where there is no shift, RMSNorm."""
     if _compiled(x_RND):
+        change_RND = None if change_RND is None else change_RND.to(x_RND.dtype)
         both: tuple[Tensor, Tensor] = _Normed.apply(x_RND, change_RND, gain_RD, shift_RD, eps)  # type: ignore[no-untyped-call]
         return both
     kept_RND = x_RND if change_RND is None else x_RND + change_RND
@@ -50,8 +51,9 @@ def norm(
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """[R, N, inputs] through matrices [R, inputs, outputs] and biases [R, outputs]."""
-    return torch.bmm(x, weight) if bias is None else torch.baddbmm(bias[:, None], x, weight)
+    """[R, N, inputs] through matrices [R, inputs, outputs] and biases [R, outputs], in the precision of the first."""
+    x = x.to(weight.dtype)
+    return torch.bmm(x, weight) if bias is None else torch.baddbmm(bias[:, None].to(x.dtype), x, weight)
 
 
 def attend(qkv: Tensor, length: int, heads: int, turns: Turns | None = None) -> Tensor:
@@ -64,12 +66,12 @@ def attend(qkv: Tensor, length: int, heads: int, turns: Turns | None = None) -> 
         return found.view(count, tokens, -1)
     q, k, v = parts.permute(2, 0, 3, 1, 4)
     if turns is not None:
-        q, k = (_turned(part, *turns).to(v.dtype) for part in (q, k))
+        q, k = (turned(part, *turns).to(v.dtype) for part in (q, k))
     out = F.scaled_dot_product_attention(q, k, v, is_causal=True)
     return out.transpose(1, 2).reshape(count, tokens, -1)
 
 
-def _turned(x: Tensor, cos_TK: Tensor, sin_TK: Tensor) -> Tensor:
+def turned(x: Tensor, cos_TK: Tensor, sin_TK: Tensor) -> Tensor:
     """Rotary position embedding (Su et al. 2021, arXiv 2104.09864)."""
     return torch.addcmul(x * cos_TK, x.roll(x.shape[-1] // 2, dims=-1), sin_TK)
 

@@ -10,10 +10,14 @@ import numpy as np
 from trainables.corpus import Corpus
 from trainables.families.base import Evaluation, World
 from trainables.families.lanes import corpus_of, joined, lane, lane_of
+from trainables.families.language import gpu
 from trainables.families.language.config import LanguageConfig
 from trainables.families.language.family import Language, perplexity
+from trainables.families.language.model import sampling_dtype
+from trainables.families.language.replicates.decoder import StackDecoder
 from trainables.families.language.replicates.judging import cross_entropies, likelihoods, stack_of
 from trainables.families.language.replicates.training import Replicate, fit
+from trainables.families.language.sampling import sample_together
 from trainables.families.language.token_rows import Rows, RowsView, gather, read
 from trainables.families.replicate_summary import summarise
 from trainables.families.side_by_side import SideBySide, Start
@@ -37,6 +41,7 @@ class Languages(SideBySide[Language]):
         alone = replace(world, replicates=1)
         self.replicates = [Language(config, alone, lane_of(self.truth, number)) for number in range(world.replicates)]
         self._latest: tuple[Payload, list[Payload]] | None = None
+        self._judged: tuple[Payload, tuple[str, ...], list[Rows]] | None = None
 
     def fitted(self, corpus: Corpus, stream: Stream, starts: Sequence[Start]) -> Payload:
         pools = [gather(corpus_of(corpus, number)) for number in range(len(self.replicates))]
@@ -96,9 +101,29 @@ class Languages(SideBySide[Language]):
         """Each replicate's on its own of `rows`."""
         return cross_entropies(self.config, stack_of(self.config, self.apart(model)), rows)
 
+    def sample(self, model: Payload, rows: int, stream: Stream, bias: float = 1.0) -> Payload:
+        if not gpu.can_grow_together(self.config):
+            return super().sample(model, rows, stream, bias)
+        found = self._grown(model, rows, stream, bias)
+        return self.rows_of_all([one.batch(its) for one, its in zip(self.replicates, found, strict=True)])
+
     def _samples(self, model: Payload, stream: Stream) -> list[Rows]:
-        """Those that each replicate is judged by."""
-        return [one.samples(its, lane_of(stream, number)) for number, (one, its) in enumerate(self.each(model))]
+        """Those that each replicate is judged by: `compare` asks for those that `evaluate` has just drawn."""
+        if not gpu.can_grow_together(self.config):
+            return [one.samples(its, lane_of(stream, number)) for number, (one, its) in enumerate(self.each(model))]
+        name = (stream.key, *stream.path)
+        if self._judged is None or self._judged[0] is not model or self._judged[1] != name:
+            self._judged = model, name, self._grown(model, self.config.sample_rows, stream)
+        return self._judged[2]
+
+    def _grown(self, model: Payload, rows: int, stream: Stream, bias: float = 1.0) -> list[Rows]:
+        """Rows of all replicates in one batch: on a CPU their decoders have nothing to share."""
+        stack, count = stack_of(self.config, self.apart(model)), len(self.replicates)
+        decoder = StackDecoder(stack, self.config.context, sampling_dtype(self.config), gpu.StaticKeyValues)
+        work = gpu.growth_of(self.config, decoder, decoder.make, rows * count, count)
+        streams = [lane_of(stream, number) for number in range(count)]
+        prompts = [one.prompting(rows) for one in self.replicates]
+        return sample_together(self.config, work, rows, streams, bias, prompts)
 
     def edit(self, model: Payload, real: Payload, threshold: float, stream: Stream) -> Payload:
         each = zip(self.each(model), self.apart(real), strict=True)

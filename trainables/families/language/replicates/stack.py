@@ -6,7 +6,7 @@ Letters in tensor names: see `layers.py`.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ from trainables.families.language.replicates.layers import Turns, attend, embed,
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
+Attention = Callable[[int, Tensor], Tensor]
 EMBEDDING, PLACES, LAST, HEAD = "embedding", "places", "last norm", "head"
 """Names of factors outside the blocks."""
 
@@ -73,8 +74,25 @@ class Stack(ABC):
         """Every factor by name; one that a model lacks is left out."""
 
     @abstractmethod
+    def through(self, tokens_RN: Tensor, places_RTD: Tensor | None, attention: Attention) -> Tensor:
+        """The last hidden states after the final norm, [R, N, D].
+
+        Args:
+            tokens_RN: what is read.
+            places_RTD: what is added for their places, in turn, where the architecture has learnt these.
+            attention: of a layer's number and its queries, keys and values side by side, [R, N, 3 D]; gives [R, N, D].
+        """
+
+    @abstractmethod
+    def turns(self, length: int) -> Turns | None:
+        """Rotations of all places, where the architecture has them."""
+
     def hidden(self, tokens_RBT: Tensor) -> Tensor:
-        """The last hidden states after the final norm, [R, N, D]."""
+        """Of whole rows, [R, N, D]."""
+        length = tokens_RBT.shape[2]
+        turns, places = self.turns(length), self.parameters.get(PLACES)
+        shown = None if places is None else places[:, :length]
+        return self.through(tokens_RBT.flatten(1), shown, lambda _, qkv: attend(qkv, length, self.heads, turns))
 
     @property
     def head(self) -> Tensor:
@@ -117,13 +135,14 @@ class Gpt2Stack(Stack):
             }
         return [(name, Factor((part,))) for name, part in names.items()]
 
-    def hidden(self, tokens_RBT: Tensor) -> Tensor:
-        length, found = tokens_RBT.shape[2], self.parameters
-        x_RND = embed(tokens_RBT.flatten(1), found[EMBEDDING], found[PLACES][:, :length])
-        change_RND = None
+    def turns(self, length: int) -> None:
+        return None
+
+    def through(self, tokens_RN: Tensor, places_RTD: Tensor | None, attention: Attention) -> Tensor:
+        x_RND, change_RND = embed(tokens_RN, self.parameters[EMBEDDING], places_RTD), None
         for number in range(self.layers):
             x_RND, read_RND = self._norm(f"{number} ln_1", x_RND, change_RND)
-            attended_RND = attend(self._linear(f"{number} attn.c_attn", read_RND), length, self.heads)
+            attended_RND = attention(number, self._linear(f"{number} attn.c_attn", read_RND))
             x_RND, read_RND = self._norm(f"{number} ln_2", x_RND, self._linear(f"{number} attn.c_proj", attended_RND))
             inner = gelu(self._linear(f"{number} mlp.c_fc", read_RND))
             change_RND = self._linear(f"{number} mlp.c_proj", inner)
@@ -161,20 +180,18 @@ class LlamaStack(Stack):
             yield f"{number} norm", Factor((f"{at}.input_layernorm.weight",))
             yield f"{number} second norm", Factor((f"{at}.post_attention_layernorm.weight",))
 
-    def hidden(self, tokens_RBT: Tensor) -> Tensor:
-        length, found = tokens_RBT.shape[2], self.parameters
-        turns = self.turns(length)
-        x_RND, change_RND = embed(tokens_RBT.flatten(1), found[EMBEDDING], None), None
+    def through(self, tokens_RN: Tensor, places_RTD: Tensor | None, attention: Attention) -> Tensor:
+        found = self.parameters
+        x_RND, change_RND = embed(tokens_RN, found[EMBEDDING], places_RTD), None
         for number in range(self.layers):
             x_RND, read_RND = norm(x_RND, change_RND, found[f"{number} norm"], None, self._eps)
-            attended_RND = attend(linear(read_RND, found[f"{number} qkv"]), length, self.heads, turns)
+            attended_RND = attention(number, linear(read_RND, found[f"{number} qkv"]))
             change_RND = linear(attended_RND, found[f"{number} out"])
             x_RND, read_RND = norm(x_RND, change_RND, found[f"{number} second norm"], None, self._eps)
             change_RND = linear(gated(linear(read_RND, found[f"{number} gate up"])), found[f"{number} down"])
         return norm(x_RND, change_RND, found[LAST], None, self._eps)[1]
 
     def turns(self, length: int) -> Turns:
-        """Of all places."""
         like = self.parameters[EMBEDDING]
         cos, sin = self._rotary(like, torch.arange(length, device=like.device)[None])
         half = sin.shape[-1] // 2

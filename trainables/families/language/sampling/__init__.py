@@ -1,6 +1,6 @@
 """Rows sampled or edited by a language model."""
 
-from trainables.families.language.sampling.decoder import has_lean_decoder, lean_decoder
+from trainables.families.language.sampling.decoder import Cache, has_lean_decoder, lean_decoder
 from trainables.families.language.sampling.edit import edit_rows
 from trainables.families.language.sampling.llama import ALIKE, LlamaDecoder
 from trainables.families.language.sampling.sample import (
@@ -9,11 +9,13 @@ from trainables.families.language.sampling.sample import (
     first_above,
     inverse,
     sample_rows,
+    sample_together,
     tempered,
 )
 
 __all__ = [
     "ALIKE",
+    "Cache",
     "LlamaDecoder",
     "block_size",
     "cut",
@@ -23,5 +25,6 @@ __all__ = [
     "inverse",
     "lean_decoder",
     "sample_rows",
+    "sample_together",
     "tempered",
 ]

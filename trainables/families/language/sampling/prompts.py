@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -56,3 +57,13 @@ def prompts_of(config: LanguageConfig, real: Rows | None, rows: int) -> Prompts:
     longest = max(int(taken.max()), 1)
     place = np.minimum(real.starts[:-1, None] + np.arange(longest), len(real.tokens) - 1)
     return Prompts(real.tokens[place].astype(np.int64), taken)
+
+
+def by_turns(prompts: Sequence[Prompts]) -> Prompts:
+    """As many rows' of several models as one: row i of each, then row i + 1."""
+    if len(prompts) == 1:
+        return prompts[0]
+    longest = max(one.tokens.shape[1] for one in prompts)
+    padded = [np.pad(one.tokens, ((0, 0), (0, longest - one.tokens.shape[1]))) for one in prompts]
+    tokens, lengths = np.stack(padded, axis=1), np.stack([one.lengths for one in prompts], axis=1)
+    return Prompts(tokens.reshape(-1, longest), lengths.ravel())

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from trainables.families.base import Diverged
 from trainables.families.language.model import sampling_dtype
-from trainables.families.language.sampling.prompts import Prompts, prompts_of
+from trainables.families.language.sampling.prompts import Prompts, by_turns, prompts_of
 from trainables.families.language.token_rows import Rows
 from trainables.lineage import Stream
 from trainables.runtime import pick_device, seeded
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
     from trainables.families.language.config import LanguageConfig
+    from trainables.families.language.gpu import Growth
     from trainables.families.language.sampling.decoder import Decoder
 
 COMPACT_EVERY, SPARSE = 8, 0.75
@@ -43,13 +45,12 @@ def sample_rows(
     from trainables.families.language import gpu
     from trainables.families.language.sampling.decoder import decoder
 
+    if gpu.can_grow(config, model):
+        work = gpu.growth(config, model, sampling_dtype(config), rows)
+        return sample_together(config, work, rows, [stream], bias, [real])[0]
     generator = seeded(stream.integer())
     prompts = prompts_of(config, real, rows)
     pieces = []
-    if gpu.can_grow(config, model):
-        return _cut(
-            config, _grown_in_place(config, model, prompts, generator, config.temperature * bias), prompts.lengths
-        )
     with torch.inference_mode():
         grown = decoder(model, config.context, sampling_dtype(config))
         most = config.side_by_side(pick_device().type)
@@ -63,26 +64,45 @@ def sample_rows(
     return _cut(config, np.concatenate(pieces), prompts.lengths)
 
 
-def _grown_in_place(
-    config: LanguageConfig, model: PreTrainedModel, prompts: Prompts, generator: torch.Generator, temperature: float
-) -> np.ndarray:
-    """Tokens, [rows, context], by recorded steps, of the same points as on a CPU."""
+def sample_together(
+    config: LanguageConfig,
+    work: Growth,
+    rows: int,
+    streams: Sequence[Stream],
+    bias: float = 1.0,
+    real: Sequence[Rows | None] = (None,),
+) -> list[Rows]:
+    """`rows` rows of each model that `work` grows, by recorded steps; of the same points as `sample_rows` on a CPU.
+
+    Args:
+        config: of all models.
+        work: holds their weights.
+        rows: of each model.
+        streams: each model's own.
+        bias: of the temperature.
+        real: rows that give prompts, each model's own.
+
+    Raises:
+        Diverged: a model's probabilities are not finite.
+    """
     import torch
 
-    from trainables.families.language import gpu
-
-    pieces, rows = [], len(prompts.lengths)
+    each, lanes, pieces = work.rows // work.lanes, work.lanes, []
+    generators = [seeded(stream.integer()) for stream in streams]
+    prompts = [prompts_of(config, some, rows) for some in real]
+    together = by_turns(prompts)
     with torch.inference_mode():
-        work = gpu.growth(config, model, sampling_dtype(config), rows)
-        for start in range(0, rows, work.rows):
-            points = torch.rand(min(work.rows, rows - start), config.context, generator=generator)
-            given = prompts.part(slice(start, start + len(points)))
+        for start in range(0, rows, each):
+            count = min(each, rows - start)
+            points = torch.stack([torch.rand(count, config.context, generator=draws) for draws in generators], dim=1)
+            given = together.part(slice(start * lanes, (start + count) * lanes))
             beginnings = torch.from_numpy(given.tokens), torch.from_numpy(given.inside)
-            tokens, check = work.grown(points, temperature, *beginnings)
+            tokens, check = work.grown(points.flatten(0, 1), config.temperature * bias, *beginnings)
             if not math.isfinite(check):
                 raise Diverged("sampling: the model's probabilities are not finite")
-            pieces.append(tokens)
-    return np.concatenate(pieces)
+            pieces.append(tokens.reshape(count, lanes, -1))
+    whole = np.concatenate(pieces)
+    return [_cut(config, whole[:, lane], its.lengths) for lane, its in enumerate(prompts)]
 
 
 def _cut(config: LanguageConfig, tokens: np.ndarray, given: np.ndarray) -> Rows:

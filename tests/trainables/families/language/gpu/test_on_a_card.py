@@ -7,16 +7,20 @@ import pytest
 import torch
 
 from trainables.families.batches import shuffled
+from trainables.families.lanes import lane_of
 from trainables.families.language import gpu
 from trainables.families.language import model as architecture
 from trainables.families.language.config import LanguageConfig
 from trainables.families.language.fit import _fit_padded
 from trainables.families.language.gpu import grow, train
 from trainables.families.language.gpu.attention import kernels_agree
-from trainables.families.language.sampling import sample_rows
+from trainables.families.language.replicates import judging
+from trainables.families.language.replicates.decoder import StackDecoder
+from trainables.families.language.sampling import sample_rows, sample_together
 from trainables.families.language.token_rows import Rows, RowsView
 from trainables.lineage import Stream
 from trainables.runtime import DEVICE
+from trainables.store import Payload
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 NAMES = ("gpt2", "llama")
@@ -71,3 +75,26 @@ def test_recorded_steps_give_the_rows_of_a_cpu(name: str, monkeypatch: pytest.Mo
 @pytest.mark.parametrize("width", [32, 64])
 def test_kernels_for_different_lengths_are_used_where_they_agree(width: int) -> None:
     assert kernels_agree(width, torch.device("cuda"))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_compiled_steps_and_models_side_by_side_give_the_rows_of_a_cpu(
+    name: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    given = config(name).model_copy(update={"sequences": "fixed_length"})
+    models = [Payload(tensors=architecture.weights(architecture.create(given, seed))) for seed in range(2)]
+    streams = [lane_of(Stream("rows"), number) for number in range(2)]
+    with monkeypatch.context() as on_cpu:
+        on_cpu.setenv(DEVICE, "cpu")
+        pairs = zip(models, streams, strict=True)
+        expected = [sample_rows(given, architecture.load(given, one.tensors), 64, stream) for one, stream in pairs]
+    decoder = StackDecoder(judging.stack_of(given, models), given.context, torch.float32, gpu.StaticKeyValues)
+    work = gpu.growth_of(given, decoder, decoder.make, 128, 2)
+    with caplog.at_level(logging.WARNING):
+        for compiled in (False, True):
+            for shape in list(work._steps) if compiled else []:
+                work.compile(shape)
+            found = sample_together(given, work, 64, streams, 1.0, [None, None])
+            for ours, its in zip(found, expected, strict=True):
+                assert np.mean(ours.tokens == its.tokens) > 0.9
+    assert all(step.recorded for step in work._steps.values()), caplog.text

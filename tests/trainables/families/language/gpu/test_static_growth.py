@@ -1,5 +1,7 @@
 """Rows grown in place are those of the reference path: the same points give the same tokens."""
 
+import logging
+from collections import Counter
 from itertools import pairwise
 from typing import Any
 
@@ -7,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from scipy.stats import chisquare
+from torch._dynamo.utils import counters
 
 from trainables.families import Diverged
 from trainables.families.language import gpu
@@ -16,10 +19,12 @@ from trainables.families.language.gpu import grow
 from trainables.families.language.gpu.draw import drawn_by_blocks
 from trainables.families.language.gpu.grow import SIZE, Growth, fitting, growable, growth
 from trainables.families.language.gpu.keys_values import StaticKeyValues
+from trainables.families.language.gpu.update import COMPILING, GAIN
 from trainables.families.language.sampling.decoder import KeyValues
 from trainables.families.language.sampling.sample import inverse, sample_rows
 from trainables.families.language.token_rows import Rows
 from trainables.lineage import Stream
+from trainables.runtime import capture
 
 CONTEXT, WORDS, ROWS = 80, 300, 70
 
@@ -216,11 +221,62 @@ def test_attention_in_place_is_that_of_plain_products(heads: int, kv_heads: int,
     assert static.used == 192
 
 
+def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+@pytest.mark.parametrize("backend", ["eager", "aot_eager"])
+def test_compiled_steps_give_the_same_rows(in_place: None, backend: str, caplog: pytest.LogCaptureFixture) -> None:
+    given = config(layers=1, sequences="documents")
+    model = architecture.create(given, 1).eval()
+    expected = sample_rows(given, model, 96, Stream("rows"))
+    (work,) = grow._kept.values()
+    shapes = list(work._steps)
+    for shape in shapes:
+        work.compile(shape, backend=backend)
+    before = counters["stats"]["unique_graphs"]
+    found = sample_rows(given, model, 96, Stream("rows"))
+    assert counters["stats"]["unique_graphs"] == before + len(shapes)
+    assert np.array_equal(found.starts, expected.starts)
+    assert np.array_equal(found.tokens, expected.tokens)
+    assert not warnings(caplog)
+    assert list(work._steps) == shapes  # recorded anew
+
+
+def test_a_step_that_can_not_be_compiled_runs_as_it_is(in_place: None, caplog: pytest.LogCaptureFixture) -> None:
+    given = config()
+    model = architecture.create(given, 1).eval()
+    expected = sample_rows(given, model, 40, Stream("rows"))
+    (work,) = grow._kept.values()
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("no compiler here")
+
+    capture._warned.clear()
+    for shape in list(work._steps):
+        work.compile(shape, backend=broken)
+    assert np.array_equal(sample_rows(given, model, 40, Stream("rows")).tokens, expected.tokens)
+    (word,) = warnings(caplog)
+    assert "can't be compiled here and runs as it is, slower" in word
+
+
+def test_the_shapes_that_time_goes_into_are_compiled(in_place: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    given, made = config(), list[tuple[int, int]]()
+    sample_rows(given, architecture.create(given, 1).eval(), 40, Stream("rows"))
+    (work,) = grow._kept.values()
+    assert not work._reads  # on a CPU none is
+    monkeypatch.setattr(Growth, "compile", lambda self, shape: made.append(shape))
+    work.device = torch.device("cuda")
+    for _ in range(3):
+        work._compile_if_it_repays(Counter({(32, 64): 30, (32, 128): 10}), COMPILING / GAIN / 2)
+    assert made == [(32, 64)]
+
+
 def test_a_batch_is_what_is_wanted_and_held() -> None:
     given = config()
     model = architecture.create(given, 1)
-    assert fitting(given, model, 33) == 64
-    assert fitting(given, model, 10**6) == given.side_by_side("cuda")
+    assert fitting(given, model.device, 33) == 64
+    assert fitting(given, model.device, 10**6) == given.side_by_side("cuda")
     with torch.inference_mode():
         first = growth(given, model, torch.float32, 64)
         assert growth(given, model, torch.float32, 20) is first
