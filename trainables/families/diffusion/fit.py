@@ -17,6 +17,7 @@ from trainables.corpus import Corpus
 from trainables.families.base import Diverged
 from trainables.families.batches import shuffled
 from trainables.families.checkpoint_files import require_shapes
+from trainables.families.diffusion import gpu
 from trainables.families.diffusion.batching import Featured
 from trainables.families.diffusion.config import DiffusionConfig
 from trainables.families.diffusion.denoiser import Denoiser, Dense
@@ -62,22 +63,17 @@ def fit(
     model = create(config, stream.integer("init")).to(pick_device()) if start is None else load(config, start).train()
     updates = config.steps or max(1, math.ceil(config.epochs * len(rows) / config.batch))
     together = joined(model)
-    optimizer = torch.optim.Adam([together], lr=config.learning_rate, fused=pick_device().type in ("cpu", "cuda"))
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate(config, step, updates))
     featured, weight = Featured(rows, config.scale), torch.from_numpy(weights.astype(np.float32))
+    stays = gpu.can_stay(featured.sizes, updates * config.batch)
+    update = (gpu.RecordedUpdate if stays else PlainUpdate)(config, model, together, featured, weight)
     batches = shuffled(len(rows), config.batch, stream.numpy("order"))
     generator = seeded(stream.integer("noise"))
-    levels_T = scheduler(config).alphas_cumprod.to(pick_device())
     for step in range(updates):
         index = next(batches)
-        loss = _loss(config, model, featured, index, levels_T, generator, weight[index])
-        optimizer.zero_grad(set_to_none=False)  # parameters keep views of it
-        torch.autograd.backward(loss)
-        torch.nn.utils.clip_grad_norm_(together, config.clip)
-        optimizer.step()
-        schedule.step()
+        draws = noise_and_times(config, featured.sizes[index], generator)
+        loss = update(config.learning_rate * rate(config, step, updates), index, *draws)
         if (step + 1) % CHECK_EVERY == 0 or step + 1 == updates:
-            _require_finite(loss.detach(), step + 1)
+            _require_finite(loss, step + 1)
     _require_finite(together.detach().double().abs().sum(), updates)
     return model
 
@@ -128,34 +124,68 @@ def rate(config: DiffusionConfig, step: int, updates: int) -> float:
     return min((step + 1) / warm, (updates - step) / max(1, updates - warm))
 
 
-def _loss(
-    config: DiffusionConfig,
-    model: Denoiser,
-    featured: Featured,
-    index: np.ndarray,
-    levels_T: torch.Tensor,
-    generator: torch.Generator,
-    weight_B: torch.Tensor,
-) -> torch.Tensor:
-    """A batch's loss."""
-    graphs, x_BN3, eps_BN3, t_B = drawn(config, featured, index, generator)
-    here = pick_device()
-    given = model.prepare(graphs.to(here))
-    found_B = errors(model, given, x_BN3.to(here), eps_BN3.to(here), t_B.to(here), levels_T)
-    return (found_B * weight_B.to(here)).mean()
+class PlainUpdate:
+    """A denoiser's updates on one corpus, by Adam, rows of each padded to its largest.
+
+    Args:
+        config: of the fit.
+        model: fitted in place.
+        together: all its parameters as one, of which they are views.
+        featured: the corpus.
+        weight_C: of its rows in the loss.
+    """
+
+    def __init__(
+        self,
+        config: DiffusionConfig,
+        model: Denoiser,
+        together: torch.nn.Parameter,
+        featured: Featured,
+        weight_C: torch.Tensor,
+    ) -> None:
+        self.config, self.model, self.together = config, model, together
+        self.featured, self.weight_C = featured, weight_C
+        self.levels_T = scheduler(config).alphas_cumprod.to(together.device)
+        self.optimizer = torch.optim.Adam([together], fused=together.device.type in ("cpu", "cuda"))
+
+    def __call__(self, rate: float, index: np.ndarray, eps_BN3: torch.Tensor, t_B: torch.Tensor) -> torch.Tensor:
+        """The loss before the update at a learning rate; of rows, noise, and timesteps."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        loss = self._loss(index, eps_BN3, t_B)
+        self.optimizer.zero_grad(set_to_none=False)  # parameters keep views of it
+        torch.autograd.backward(loss)
+        torch.nn.utils.clip_grad_norm_(self.together, self.config.clip)
+        self.optimizer.step()
+        return loss.detach()
+
+    def _loss(self, index: np.ndarray, eps_BN3: torch.Tensor, t_B: torch.Tensor) -> torch.Tensor:
+        here = self.together.device
+        given = self.model.prepare(self.featured.graphs(index).to(here))
+        places_BN3 = self.featured.places(index).to(here)
+        found_B = errors(self.model, given, places_BN3, eps_BN3.to(here), t_B.to(here), self.levels_T)
+        return (found_B * self.weight_C[index].to(here)).mean()
 
 
 def drawn(
     config: DiffusionConfig, featured: Featured, index: np.ndarray, generator: torch.Generator
 ) -> tuple[Dense, torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Graphs, coordinates, noise and timesteps of a batch, the last spread evenly over it: its loss varies less than at
-    independent ones.
+    """Graphs, coordinates, noise and timesteps of a batch."""
+    draws = noise_and_times(config, featured.sizes[index], generator)
+    return featured.graphs(index), featured.places(index), *draws
+
+
+def noise_and_times(
+    config: DiffusionConfig, sizes: np.ndarray, generator: torch.Generator
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Noise [B, N, 3] and timesteps [B] of molecules of so many atoms, the times spread evenly over them: the loss
+    varies less than at independent ones.
     """
-    rows = len(index)
+    rows = len(sizes)
     even = (torch.randperm(rows, generator=generator) + torch.rand(rows, generator=generator)) / rows
     t_B = (even * config.timesteps).long().clamp(max=config.timesteps - 1)
-    graphs, x_BN3 = featured.graphs(index), featured.places(index)
-    return graphs, x_BN3, noise(x_BN3.shape, graphs.mask_BN, generator), t_B
+    mask_BN = torch.from_numpy((np.arange(sizes.max()) < sizes[:, None]).astype(np.float32))
+    return noise(torch.Size([*mask_BN.shape, 3]), mask_BN, generator), t_B
 
 
 def _require_finite(value: torch.Tensor | float, step: int) -> None:

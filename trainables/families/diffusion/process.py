@@ -18,7 +18,7 @@ from trainables.families.base import Diverged
 from trainables.families.diffusion.batching import Featured, ragged
 from trainables.families.diffusion.config import DiffusionConfig
 from trainables.families.diffusion.cpu.denoiser import Predictor, predictor
-from trainables.families.diffusion.denoiser import Dense, centred
+from trainables.families.diffusion.denoiser import Denoiser, Dense, centred
 from trainables.lineage import Stream
 from trainables.runtime import pick_device, seeded
 from trainables.sources.molecules import Conformers
@@ -137,14 +137,22 @@ def _denoised(
     for part in parts(len(block)):
         graphs = featured.graphs(block[part])
         size = graphs.mask_BN.shape[1]
-        x_BN3 = _reversed(
-            config, model, graphs.to(pick_device()), [draw[part, :size].to(pick_device()) for draw in draws]
-        )
+        here = [draw[part, :size].to(pick_device()) for draw in draws]
+        x_BN3 = _backwards(config, model, graphs.to(pick_device()), here)
         places[part, :size] = x_BN3.cpu().numpy()
     return places
 
 
-def _reversed(config: DiffusionConfig, model: Predictor, graphs: Dense, draws: list[torch.Tensor]) -> torch.Tensor:
+def _backwards(config: DiffusionConfig, model: Predictor, graphs: Dense, draws: list[torch.Tensor]) -> torch.Tensor:
+    """The reverse process, by recorded steps where there are any."""
+    from trainables.families.diffusion import gpu
+
+    if isinstance(model, Denoiser) and gpu.can_record(model):
+        return gpu.reversed_in_place(config, model, graphs, draws)
+    return reversed_(config, model, graphs, draws)
+
+
+def reversed_(config: DiffusionConfig, model: Predictor, graphs: Dense, draws: list[torch.Tensor]) -> torch.Tensor:
     """The reverse process from the first draw on; the others are the noise of its steps."""
     given = model.prepare(graphs)
     x_BN3 = draws[0]
