@@ -1,6 +1,7 @@
 """`python -m benchmarks [NAME …]`: run every claim (or those named) and write benchmarks/results.md.
 
 `python -m benchmarks gpu [--device cpu]` is by name alone: it needs a card, or says on what to rehearse.
+`--help` says what the named ones measure.
 """
 
 from __future__ import annotations
@@ -35,6 +36,9 @@ CLAIMS = (
 def main(names: list[str]) -> None:
     """Each module named has `claims() -> list[Ratio]`; results are written as they come."""
     names = _placed(names)
+    if "--help" in names:
+        print(told([name for name in names if name != "--help"]), end="")
+        return
     if names != ["gpu"]:  # whose host compiles on all cores
         pin()
     top = ceiling()
@@ -46,6 +50,13 @@ def main(names: list[str]) -> None:
             rows.append(claim)
         if not names:
             Path(__file__).with_name("results.md").write_text(page(top, rows))
+
+
+def told(names: Sequence[str]) -> str:
+    """What claims measure, as their modules say; of no names, which there are."""
+    if not names:
+        return f"{__doc__}\nNames: {', '.join(CLAIMS)}, and gpu.\n"
+    return "\n".join(str(importlib.import_module(f"benchmarks.{name}").__doc__) for name in names)
 
 
 def _placed(names: list[str]) -> list[str]:

@@ -2,7 +2,8 @@
 
 `python -m benchmarks gpu` on a machine with a card; `python -m benchmarks gpu --device cpu` rehearses all of it small,
 on the same code: its ratios say nothing. Peers are a plain eager loop, the same under `torch.compile`, `Trainer`, and
-`generate` with a static cache. Rounds are timed after one that is not: compiling and recording are told in notes.
+`generate` with a static cache. After them come seeds side by side, compiled steps, images and conformers
+(`gpu_small.py`). Rounds are timed after one that is not: compiling and recording are told in notes.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ import os
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from itertools import count, islice
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -95,6 +97,9 @@ def claims() -> Iterator[Ratio]:
         config = LanguageConfig(architecture=name, size=size, **plan.shape)
         yield samples(config, plan.rows)
     yield generation(plan)
+    from benchmarks import gpu_small
+
+    yield from gpu_small.claims(card=device.type == "cuda")
 
 
 def fits(config: LanguageConfig, target: float) -> Iterator[Ratio]:
@@ -284,23 +289,25 @@ def in_place(config: LanguageConfig, work: Callable[[], Any]) -> Any:
     """Work by this engine, on a CPU too."""
     from trainables.families.language.gpu.grow import growable
 
-    return _with({"can_pack": lambda c, m, r: train.packable(m), "can_grow": growable}, work)
+    choices = {"can_pack": lambda c, m, r: train.packable(m), "can_grow": growable}
+    return replaced(gpu, choices | {"can_grow_together": lambda c: True}, work)
 
 
 def by_reference(work: Callable[[], Any]) -> Any:
     """Work by the padded path and growing caches."""
-    return _with({"can_pack": lambda *_: False, "can_grow": lambda *_: False}, work)
+    return replaced(gpu, dict.fromkeys(("can_pack", "can_grow", "can_grow_together"), lambda *_: False), work)
 
 
-def _with(choices: dict[str, Callable[..., bool]], work: Callable[[], Any]) -> Any:
-    held = {name: getattr(gpu, name) for name in choices}
+def replaced(module: ModuleType, choices: Mapping[str, Any], work: Callable[[], Any]) -> Any:
+    """Work while names of a module mean something else."""
+    held = {name: getattr(module, name) for name in choices}
     try:
         for name, choice in choices.items():
-            setattr(gpu, name, choice)
+            setattr(module, name, choice)
         return work()
     finally:
         for name, choice in held.items():
-            setattr(gpu, name, choice)
+            setattr(module, name, choice)
 
 
 def speed(config: LanguageConfig, rows: Rows, seconds: tuple[float, ...]) -> str:

@@ -24,6 +24,15 @@ def test_a_device_is_taken_from_the_words(monkeypatch: pytest.MonkeyPatch) -> No
     assert command._placed(["vae", "toys"]) == ["vae", "toys"]
 
 
+def test_help_says_what_is_measured(capsys: pytest.CaptureFixture[str]) -> None:
+    command.main(["gpu", "--help"])
+    said = capsys.readouterr().out
+    for part in ("fits", "`Trainer`", "seeds side by side", "compiled steps", "images", "conformers", "--device cpu"):
+        assert part in said
+    command.main(["--help"])
+    assert "seeds, diffusion" in capsys.readouterr().out
+
+
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # `Trainer` and `generate`, which others own
 def test_it_can_be_rehearsed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -38,5 +47,9 @@ def test_it_can_be_rehearsed(monkeypatch: pytest.MonkeyPatch) -> None:
         *("Trainer", "plain eager loop") * 2,
         "generate, static cache",
         "the padded path",
+        "one after another",
+        *("the steps as they are",) * 2,
+        "plain updates",
+        *("the plain loop",) * 2,
     ]
     assert all(ratio.ours and ratio.theirs and min(ratio.ours) > 0 for ratio in found)
