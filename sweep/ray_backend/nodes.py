@@ -17,6 +17,7 @@ import ray
 from sweep.errors import UsageError
 from sweep.ray_backend.code_shipping import environment, packed
 from sweep.ray_backend.internals import bare, sigterm_left_alone
+from sweep.ray_backend.mps import shared_cards
 from sweep.ray_backend.node_probe import Look, gpu_memory, look
 from sweep.ray_backend.security import confined
 from sweep.resources import ClusterCapacity, Machines, NodeType, refuses
@@ -68,6 +69,8 @@ def started(machines: Machines) -> Iterator[None]:
     logging.getLogger("ray.tune.tune").setLevel(logging.CRITICAL)  # names failed trials by numbers of Tune's own
     with contextlib.ExitStack() as stack:
         stack.enter_context(unchanged())
+        if machines.address is None:
+            stack.enter_context(shared_cards())
         stack.callback(_shut_down)
         with _signals_left_alone():
             if machines.address is None:
