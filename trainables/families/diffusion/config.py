@@ -51,7 +51,9 @@ class DiffusionConfig(StartConfig):
         batch: rows of an update. `learning_rate`: peak, reached after `warmup` (share of all updates), then
             linear to zero. `clip`: largest norm of the gradient.
         sampler: `ddpm` adds noise at every step, `ddim` is deterministic given its start (Song et al. 2021).
-        sampling_steps: of the reverse process; must divide `timesteps`.
+        sampling_steps: of the reverse process; must divide `timesteps`. Few steps take variance off the samples of a
+            perfect model too: of normal data with deviation `scale`/2, 50 steps of `ddpm` keep 79 % of it and 1000 keep
+            98 %, with deviation `scale`/50 6 % and 67 %.
         noise_levels: at which the test loss is measured, evenly spread over the timesteps.
         judged_molecules: held-out molecules that are sampled for COV, MAT and the other geometry metrics.
         cov_threshold: RMSD in ångström below which a conformer counts as covered.
