@@ -11,6 +11,10 @@ bias. The second line is E(x − μ̂)² = E x² − E μ̂², row by row. No ap
 mean is its pool's plus an innovation with the variance of sampling without replacement (Cochran 1977,
 "Sampling techniques", theorem 2.2).
 
+A corrected batch keeps κ = 1/(1 + γ) of its model's error (Gillman et al. 2024, arXiv 2402.07087): κe_p takes the
+place of e_p. Where rows are moved, their variance is the model's; where they are drawn again from the truth with chance
+1 − κ, it is κλ_p s_p + (1 − κ) + κ(1 − κ)V_p.
+
 Nothing here asks whose batch p is, so the models of a population are averages over one pool of all members' batches,
 and the covariance of two models' errors is Σ_k h_ik h_jk Var e_k.
 """
@@ -49,7 +53,12 @@ class Averages:
 
 
 def averages(
-    past: History, spread: Spread = "biased", unit: Callable[[int], float] = per_row, widen: float = 0.0
+    past: History,
+    spread: Spread = "biased",
+    unit: Callable[[int], float] = per_row,
+    widen: float = 0.0,
+    *,
+    redrawn: bool = False,
 ) -> Averages:
     """Expectations under a history.
 
@@ -59,8 +68,9 @@ def averages(
             does, which is also every regular estimator's leading order in 1/rows.
         unit: variance of an innovation, by the rows of its batch.
         widen: added to every model's covariance, as the squared bandwidth of a kernel estimate is.
+        redrawn: whether a correction draws rows again; else it moves them.
     """
-    recursion = _Recursion(past, spread, unit, widen)
+    recursion = _Recursion(past, spread, unit, widen, redrawn)
     for shares in past.corpora:
         recursion.advance(shares)
     return Averages(tuple(recursion.error[1:]), tuple(recursion.spread[1:]), recursion.apart())
@@ -78,8 +88,11 @@ class _Sum:
 class _Recursion:
     """State: coefficients of each model's mean on the innovations so far; index 0 is the truth."""
 
-    def __init__(self, past: History, spread: Spread, unit: Callable[[int], float], widen: float) -> None:
+    def __init__(
+        self, past: History, spread: Spread, unit: Callable[[int], float], widen: float, redrawn: bool
+    ) -> None:
         self.past = past
+        self.redrawn = redrawn
         self.rule = spread
         self.unit = unit
         self.widen = widen
@@ -148,7 +161,7 @@ class _Recursion:
                 mean[self._batch(source, rows)] += rows
                 second += rows * self._second(source)
                 if isinstance(source, int):
-                    mean += rows * self._means[source]
+                    mean += rows * self._kept(source) * self._means[source]
         self._sums[whose] = _Sum(terms, mean, second)
         return self._sums[whose]
 
@@ -183,10 +196,18 @@ class _Recursion:
         return found
 
     def _row_variance(self, source: Source) -> float:
-        return self.past.bias.get(source, 1.0) * (self.spread[source] if isinstance(source, int) else 1.0)
+        own = self.past.bias.get(source, 1.0) * (self.spread[source] if isinstance(source, int) else 1.0)
+        kept = self._kept(source)
+        if not self.redrawn or kept == 1 or not isinstance(source, int):
+            return own
+        return kept * own + (1 - kept) * (1 + kept * self.error[source])
 
     def _second(self, source: Source) -> float:
-        return self._row_variance(source) + (self.error[source] if isinstance(source, int) else 0.0)
+        error = self._kept(source) ** 2 * self.error[source] if isinstance(source, int) else 0.0
+        return self._row_variance(source) + error
+
+    def _kept(self, source: Source) -> float:
+        return self.past.kept.get(source, 1.0)
 
     def _new(self, variance: float) -> int:
         self._variance[self._used] = variance

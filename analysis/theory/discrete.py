@@ -41,7 +41,7 @@ def curves(family: Any, rows: int, past: History) -> list[Curve]:
     if family.smoothing or any(lam != 1 for lam in past.bias.values()):
         return []
     diversity = 1 - float((probabilities(family) ** 2).sum())
-    found = averages(past, "biased")
+    found = averages(past, "biased", redrawn=True)
     source = "averages of one-hot rows; Wright 1931"
     return [
         Curve("test_loss", tuple(diversity * error for error in found.error), source),
@@ -52,7 +52,8 @@ def curves(family: Any, rows: int, past: History) -> list[Curve]:
 
 
 def _survivors(family: Any, rows: int, past: History) -> list[Curve]:
-    if rows > drift.LARGEST or not past.only_latest() or any(past.sizes[n] != rows for n in range(len(past.corpora))):
+    replaced = past.only_latest() and all(past.sizes[n] == rows for n in range(len(past.corpora)))
+    if past.kept or rows > drift.LARGEST or not replaced:
         return []
     chances, generations, source = probabilities(family), len(past.corpora), "each category's own chain; Wright 1931"
     return [

@@ -11,7 +11,7 @@ from itertools import takewhile
 from typing import Any
 
 import numpy as np
-from scipy.special import digamma
+from scipy.special import digamma, gammaln
 
 from analysis.theory.averages import averages
 from analysis.theory.curve import Curve
@@ -75,6 +75,40 @@ def latest_excess(
     return excess, logs
 
 
+def corrected(
+    dim: int, sizes: list[int], bias: list[float], kept: list[float], *, biased: bool = True
+) -> tuple[list[float], list[float]]:
+    """E‖μ̂_n‖² and E tr Σ̂_n where each generation is fitted on the latest batch alone, which is corrected first.
+
+    With L the Cholesky factor of Σ̂ a corrected batch is one of N(κμ̂, λBBᵀ), B = κL + (1 − κ)I, κ = 1/(1 + γ) (Gillman
+    et al. 2024, arXiv 2402.07087, of the map L⁻¹(x − μ̂)). The next factor is √(λ/m)·B·T, m the estimator's divisor
+    and T Bartlett's factor of W_d(N − 1, I), T_ii ~ χ_{N−i}. On the diagonal, products of triangular matrices are
+    products of numbers. With a_i = E L_ii, exactly,
+
+        a_i ← √(λ/m)·(κa_i + 1 − κ)·E χ_{N−i},    E tr Σ̂ ← λ(N − 1)/m·E‖B‖²,    E‖μ̂‖² ← κ²E‖μ̂‖² + λE‖B‖²/N.
+
+    Args:
+        dim: d.
+        sizes: N of each generation.
+        bias: λ of each generation's batch; 1 for the real one.
+        kept: κ of each generation's batch; 1 for the real one.
+        biased: the estimator's convention.
+    """
+    diagonal, trace, error = np.ones(dim), float(dim), 0.0
+    errors, traces = [], []
+    for rows, lam, part in zip(sizes, bias, kept, strict=True):
+        divisor = rows if biased else rows - 1
+        square = part**2 * trace + 2 * part * (1 - part) * float(diagonal.sum()) + (1 - part) ** 2 * dim
+        half = (rows - 1 - np.arange(dim)) / 2
+        chi = math.sqrt(2) * np.exp(gammaln(half + 0.5) - gammaln(half))
+        diagonal = math.sqrt(lam / divisor) * (part * diagonal + 1 - part) * chi
+        trace = lam * (rows - 1) / divisor * square
+        error = part**2 * error + lam * square / rows
+        errors.append(error)
+        traces.append(trace)
+    return errors, traces
+
+
 def curves(family: Any, rows: int, past: History) -> list[Curve]:
     """`trace_ratio` and `mean_sq_error` under any policy that draws whole or random rows; more under `replace`.
 
@@ -82,6 +116,8 @@ def curves(family: Any, rows: int, past: History) -> list[Curve]:
     means do with twice the noise, exceeds `SPREAD`.
     """
     biased = family.estimator == "biased"
+    if past.kept:
+        return _corrected(family.dim, past, biased)
     found = averages(past, "biased" if biased else "unbiased")
     reliable = len(list(takewhile(lambda error: math.expm1(2 * error) <= SPREAD, averages(past, "known").error)))
     source = "averages; Shumailov et al. 2023, Alemohammad et al. 2023"
@@ -101,3 +137,16 @@ def curves(family: Any, rows: int, past: History) -> list[Curve]:
             Curve("log_det_ratio", tuple(logs), "log-determinant of a Wishart matrix; Muirhead 1982"),
         ]
     return known
+
+
+def _corrected(dim: int, past: History, biased: bool) -> list[Curve]:
+    """Under `replace`; the trace ends where its relative variance, that of means of as many rows, exceeds `SPREAD`."""
+    if not past.only_latest() or min(past.sizes.values()) <= dim:
+        return []
+    sizes = [past.sizes[n] for n in range(len(past.corpora))]
+    bias, kept = ([held.get(n, 1.0) for n in range(len(past.corpora))] for held in (past.bias, past.kept))
+    errors, traces = corrected(dim, sizes, bias, kept, biased=biased)
+    reliable = takewhile(lambda error: math.expm1(2 * error) <= SPREAD, averages(past, "known").error)
+    source = "triangular map to the truth; Bartlett 1933, Gillman et al. 2024"
+    ratios = tuple(trace / dim for trace, _ in zip(traces, reliable, strict=False))
+    return [Curve("mean_sq_error", tuple(errors), source), Curve("trace_ratio", ratios, source)]

@@ -6,7 +6,7 @@ number (n − 1)k + i, and so is its batch.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -41,12 +41,14 @@ class History:
         sizes: rows of each batch.
         bias: λ of each synthetic batch's sampler.
         members: k, corpora of one generation.
+        kept: 1/(1 + γ), what a corrected batch keeps of its model; 1 where it is not named.
     """
 
     corpora: tuple[tuple[Share, ...], ...]
     sizes: dict[Source, int]
     bias: dict[Source, float]
     members: int = 1
+    kept: dict[Source, float] = field(default_factory=dict)
 
     def only_latest(self) -> bool:
         """Whether each generation is fitted on the whole batch of the one before and on nothing else."""
@@ -79,9 +81,11 @@ def history(cell: Cell) -> History | None:
             if recipe.sampling is not None:
                 batch = past.number(n - 1, member)
                 past.sizes[batch], past.bias[batch] = recipe.sampling.rows, recipe.sampling.bias
+                if recipe.sampling.correct is not None:
+                    past.kept[batch] = 1 / (1 + recipe.sampling.correct)
         for member in cell.members:
             past.corpora.append(tuple(past.share(draw, member) for draw in draws[member]))
-    return History(tuple(past.corpora), past.sizes, past.bias, len(cell.members))
+    return History(tuple(past.corpora), past.sizes, past.bias, len(cell.members), past.kept)
 
 
 class _Flat:
@@ -92,6 +96,7 @@ class _Flat:
         self.corpora: list[tuple[Share, ...]] = []
         self.sizes: dict[Source, int] = {self.number(0, member): cell.rows for member in cell.members}
         self.bias: dict[Source, float] = {}
+        self.kept: dict[Source, float] = {}
 
     def number(self, batch: int, member: int) -> Source:
         """Of a batch of a member."""

@@ -24,7 +24,7 @@ def curves(family: Any, rows: int, past: History) -> list[Curve]:
 
     Both are in units of the data's mean variance of a coordinate, as the bandwidth is.
     """
-    if not isinstance(family.bandwidth, float) or any(lam != 1 for lam in past.bias.values()):
+    if past.kept or not isinstance(family.bandwidth, float) or any(lam != 1 for lam in past.bias.values()):
         return []
     found = averages(past, "biased", widen=family.bandwidth**2)
     source = "averages with the kernel's variance added; Silverman 1986"

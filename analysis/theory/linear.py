@@ -43,10 +43,17 @@ def replace_multiple(dim: int, noise: float, rows: int, generation: int) -> floa
     return unit_error(dim, noise, rows) * sum(1 / i for i in range(1, generation + 1))
 
 
-def fresh_latest(dim: int, noise: float, sizes: Sequence[int], bias: Sequence[float]) -> tuple[float, ...]:
-    """Σ_i λ_i σ²d/(T_i − d − 1): new inputs, each generation on T_i rows of the latest model alone. Exact."""
-    steps = [lam * unit_error(dim, noise, rows) for rows, lam in zip(sizes, bias, strict=True)]
-    return tuple(np.cumsum(steps).tolist())
+def fresh_latest(
+    dim: int, noise: float, sizes: Sequence[int], bias: Sequence[float], kept: Sequence[float]
+) -> tuple[float, ...]:
+    """e_i = κ_i²e_{i−1} + λ_i σ²d/(T_i − d − 1): new inputs, each generation on T_i rows of the latest model alone, of
+    whose error a correction leaves κ = 1/(1 + γ). Exact.
+    """
+    error, found = 0.0, []
+    for rows, lam, part in zip(sizes, bias, kept, strict=True):
+        error = part**2 * error + lam * unit_error(dim, noise, rows)
+        found.append(error)
+    return tuple(found)
 
 
 def fresh_everything(dim: int, noise: float, sizes: Sequence[int], bias: Sequence[float]) -> tuple[float, ...]:
@@ -65,17 +72,17 @@ def fresh_everything(dim: int, noise: float, sizes: Sequence[int], bias: Sequenc
 
 
 def short_latest(
-    dim: int, noise: float, signal: float, sizes: Sequence[int], bias: Sequence[float]
+    dim: int, noise: float, signal: float, sizes: Sequence[int], bias: Sequence[float], kept: Sequence[float]
 ) -> tuple[float, ...]:
-    """Minimum norm with new inputs, T < d − 1 rows of the latest model: r·e + (1 − r)‖w*‖² + λσ²T/(d − T − 1).
+    """Minimum norm with new inputs, T < d − 1 rows of the latest model: r·κ²e + (1 − r)‖w*‖² + λσ²T/(d − T − 1).
 
-    r = T/d; Σ = I. The new row space is uniformly random: it keeps r of the error, loses 1 − r of w*, and the
-    noise adds σ²·E tr (XXᵀ)⁻¹. Exact.
+    r = T/d; Σ = I. The new row space is uniformly random: it keeps r of the error, of which a correction leaves κ,
+    loses 1 − r of w*, and the noise adds σ²·E tr (XXᵀ)⁻¹. Exact.
     """
     error, found = 0.0, []
-    for rows, lam in zip(sizes, bias, strict=True):
-        kept = rows / dim
-        error = kept * error + (1 - kept) * signal**2 + lam * short_unit_error(dim, noise, rows)
+    for rows, lam, part in zip(sizes, bias, kept, strict=True):
+        share = rows / dim
+        error = share * part**2 * error + (1 - share) * signal**2 + lam * short_unit_error(dim, noise, rows)
         found.append(error)
     return tuple(found)
 
@@ -232,13 +239,13 @@ def _fresh(family: Any, past: History) -> Curve | None:
     """New inputs in every batch."""
     dim, noise = family.dim, family.noise
     sizes = [past.sizes[n] for n in range(len(past.corpora))]
-    bias = [past.bias.get(n, 1.0) for n in range(len(past.corpora))]
+    bias, kept = ([held.get(n, 1.0) for n in range(len(past.corpora))] for held in (past.bias, past.kept))
     least = family.estimator == "ols" or (family.estimator == "minimum_norm" and min(sizes) >= dim + 2)
-    if least and past.everything():
+    if least and past.everything() and not past.kept:
         return Curve("test_loss", fresh_everything(dim, noise, sizes, bias), "exchangeable Gram matrices")
     if least and past.only_latest() and min(sizes) >= dim + 2:
-        return Curve("test_loss", fresh_latest(dim, noise, sizes, bias), "Gerstgrasser et al. 2024, theorem 1")
+        return Curve("test_loss", fresh_latest(dim, noise, sizes, bias, kept), "Gerstgrasser et al. 2024, theorem 1")
     short = family.estimator == "minimum_norm" and family.covariance == "identity" and max(sizes) <= dim - 2
     if short and past.only_latest():
-        return Curve("test_loss", short_latest(dim, noise, family.signal, sizes, bias), "random row spaces")
+        return Curve("test_loss", short_latest(dim, noise, family.signal, sizes, bias, kept), "random row spaces")
     return None

@@ -28,12 +28,12 @@ def curves(family: Any, rows: int, past: History) -> list[Curve]:
     """`test_loss` = (λ̂ − λ)² and `variance_ratio` = λ̂/λ of whole batches; under `replace` `absorbed`, too."""
     if not past.whole() or any(lam != 1 for lam in past.bias.values()):
         return []
-    errors = averages(past, "known").error
+    errors = averages(past, "known", redrawn=True).error
     source = "averages of means of known variance"
     known = [
         Curve("test_loss", tuple(family.mean * error for error in errors), source),
         Curve("variance_ratio", (1.0,) * len(errors), "the mean is a martingale"),
     ]
-    if past.only_latest() and all(past.sizes[n] == rows for n in range(len(past.corpora))):
+    if not past.kept and past.only_latest() and all(past.sizes[n] == rows for n in range(len(past.corpora))):
         known.append(Curve("absorbed", absorbed(family.mean, rows, len(errors)), "Galton & Watson 1875"))
     return known

@@ -132,6 +132,13 @@ def anywhere(original):
     return lambda self, batch, index: original(self, batch, np.zeros_like(index))
 
 
+def idle(original):
+    def correct(self, corrector, model, batch, strength, stream):
+        return replace(batch, meta={**batch.meta, "moved": strength})
+
+    return correct
+
+
 def short(original):
     return lambda self, start, rows: original(self, start, max(rows - 1, 1))
 
@@ -164,6 +171,7 @@ def careless(original):
         ("evaluate", talkative, "family_declares_its_metrics"),
         ("evaluate", silent, "family_declares_its_metrics"),
         ("take", anywhere, "family_scores_rows"),
+        ("correct", idle, "family_corrects_rows"),
         ("real", short, "family_counts_rows"),
     ],
 )

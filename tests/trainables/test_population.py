@@ -126,7 +126,7 @@ def test_fresh_rows_of_members_with_their_own_real_rows_are_disjoint():
             "shares: row 2 must hold shares of at least 0 that add up to 1, not (0.5, 0.6)",
         ),
         ("{anchored: [4]}", "anchored: members are numbered 1 to 3, each named once, not (4,)"),
-        ("{anchor: {kind: token_edit}}", "anchor: token_edit needs a family with edit; gaussian has bias, score"),
+        ("{anchor: {kind: token_edit}}", "anchor: token_edit needs a family with edit; gaussian has bias, correct, "),
         ("{anchr: 1}", "anchr: unknown key; did you mean 'anchor'?"),
     ],
 )

@@ -172,8 +172,21 @@ class Family(ABC):
         """Real rows with their likely parts (tokens, labels) resampled (ability `edit`)."""
         raise TypeError(f"{self.config.kind} can't edit rows")
 
+    def correct(self, corrector: Payload, model: Payload, batch: Payload, strength: float, stream: Stream) -> Payload:
+        """A batch of `model`, moved towards the data (ability `correct`; Gillman et al. 2024, arXiv 2402.07087).
+
+        A row goes γ/(1 + γ) of its way, where γ is `strength`; what can't go part of it, as a category or a label, goes
+        all of it with that chance. Where the way leads, `corrector` says, which `judge` makes of real rows: to the
+        truth, where the family knows it. `meta.moved` is the root mean square distance, or the share drawn again.
+
+        Raises:
+            Diverged: the model has no way to the data.
+        """
+        raise TypeError(f"{self.config.kind} can't correct rows")
+
     def judge(self, kind: str, real: Payload, synthetic: Payload | None, stream: Stream) -> Payload:
-        """A judge fitted on real rows (ability `score`): `reference`, or `detector` against `synthetic`."""
+        """A judge fitted on real rows (ability `score`): `reference`, or `detector` against `synthetic`; or the
+        `corrector` (ability `correct`)."""
         raise TypeError(f"{self.config.kind} has no {kind} judge")
 
     def score(self, kind: str, judge: Payload, batch: Payload, stream: Stream) -> np.ndarray:

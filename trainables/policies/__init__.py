@@ -22,6 +22,7 @@ POLICIES = Registry(
         "curated": "trainables.policies.curated:Curated",
         "detector_weighted": "trainables.policies.detector_weighted:DetectorWeighted",
         "token_edit": "trainables.policies.token_edit:TokenEdit",
+        "self_corrected": "trainables.policies.self_corrected:SelfCorrected",
         "biased_sampling": "trainables.policies.biased_sampling:BiasedSampling",
         "compose": "trainables.policies.compose:Compose",
     },

@@ -46,14 +46,18 @@ class Sampling(Config):
         bias: λ of MAD's sampling bias; 1 samples the model itself, less than 1 sharpens it.
         edit: instead of sampling from BOS, take real rows and resample tokens whose probability under
             the model is at least this (ToEdit, Zhu et al. 2024); None samples freely.
+        correct: γ, by which samples are moved towards the data (Gillman et al. 2024); None leaves them as they are.
     """
 
     rows: int = Field(ge=1)
     bias: float = Field(default=1.0, gt=0)
     edit: float | None = Field(default=None, gt=0, le=1)
+    correct: float | None = Field(default=None, gt=0, exclude_if=lambda strength: strength is None)
 
     @model_validator(mode="after")
     def _one_way(self) -> Sampling:
+        if self.edit is not None and self.correct is not None:
+            raise ValueError("correct: real rows are edited, not sampled, so there are no samples to correct")
         if self.edit is not None and self.bias != 1.0:
             raise ValueError("bias: rows are edited, not sampled, so there is no sampler to bias")
         return self

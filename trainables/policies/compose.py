@@ -41,7 +41,13 @@ class Compose(PolicyConfig):
 
     def requires(self) -> frozenset[str]:
         scored = self.keep is not None or any(share.how == "scored" for share in self.corpus)
-        asked = {"bias": self.bias != 1.0, "edit": self.sample.edit is not None, "score": scored}
+        corrected = self.sample.correct is not None
+        asked = {
+            "bias": self.bias != 1.0,
+            "correct": corrected,
+            "edit": self.sample.edit is not None,
+            "score": scored,
+        }
         return frozenset(ability for ability, needed in asked.items() if needed)
 
     def later(self, generation: int, budget: Budget) -> Recipe:
@@ -58,7 +64,7 @@ class Compose(PolicyConfig):
         candidates = kept if self.keep is None else math.ceil(round(kept * self.keep.candidates, 9))
         return Recipe(
             generation=generation,
-            sampling=Sampling(rows=candidates, bias=self.bias, edit=self.sample.edit),
+            sampling=Sampling(rows=candidates, bias=self.bias, edit=self.sample.edit, correct=self.sample.correct),
             selection=self.keep.selection(kept) if self.keep else None,
             draws=draws,
         )

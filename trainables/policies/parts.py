@@ -96,9 +96,17 @@ class Sample(Amount):
 
     Attributes:
         edit: instead of sampling, resample the tokens (or labels) of real rows whose probability is at least this.
+        correct: γ, samples are moved γ/(1 + γ) of their way to the data before any is selected.
     """
 
     edit: float | None = Field(default=None, gt=0, le=1)
+    correct: float | None = Field(default=None, gt=0, exclude_if=lambda strength: strength is None)
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Sample:
+        if self.edit is not None and self.correct is not None:
+            raise ValueError("correct: real rows are edited, not sampled, so there are no samples to correct")
+        return self
 
 
 class Share(Amount):

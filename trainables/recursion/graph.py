@@ -167,6 +167,8 @@ class Graph:
                 found["edited rows"] = self.batch(self.steps.edited(sampling.rows))
             elif self.steps.cell.family.prompted:
                 found["prompts"] = self.batch(self.steps.batch(0))
+            if sampling.correct is not None:
+                found["corrector"] = self.judge("corrector")
             selection = batch.recipe.selection
             if selection is not None:
                 found["judge"] = self.judge(selection.judge, batch.number)

@@ -286,6 +286,7 @@ class Recursion:
             "duplicates": corpus.duplicates(),
             "rejected": rejected,
             "below_bar": sum((meta.get("below_bar", 0.0) for meta in made), 0.0),
+            **_moved(made),
         }
 
     def _latest_batches(self, step: Step) -> list[BatchStep]:
@@ -344,10 +345,15 @@ class Recursion:
         sampling = step.recipe.sampling if step.recipe else None
         assert sampling is not None  # real batches have no recipe, and a later recipe samples
         model = self.model(step.number)
-        if sampling.edit is None:
-            return self.family.sample(model, sampling.rows, stream.child("sample"), sampling.bias)
-        real = self.batch(self.steps.edited(sampling.rows))
-        return self.family.edit(model, real, sampling.edit, stream.child("edit"))
+        if sampling.edit is not None:
+            real = self.batch(self.steps.edited(sampling.rows))
+            return self.family.edit(model, real, sampling.edit, stream.child("edit"))
+        corrector = None if sampling.correct is None else self._judge_model("corrector")
+        made = self.family.sample(model, sampling.rows, stream.child("sample"), sampling.bias)
+        if corrector is None or sampling.correct is None:
+            return made
+        moved = self.family.correct(corrector, model, made, sampling.correct, stream.child("correct"))
+        return replace(moved, meta={**made.meta, **moved.meta})
 
     def _bench(self, selection: Selection, number: int) -> Bench:
         """Who selects. Asked before candidates are sampled, since another process may be computing it (`Busy`)."""
@@ -362,7 +368,7 @@ class Recursion:
         kept = self.family.take(made, index)
         audit = verdicts(selection, scores, index, bench.least)
         rejected = {**made.meta.get("rejected", {}), **audit.pop("rejected")}
-        return replace(kept, meta={**kept.meta, **audit, "rejected": rejected})
+        return replace(kept, meta={**kept.meta, **_moved([made.meta]), **audit, "rejected": rejected})
 
     def _kept_scores(self, judge: str, step: BatchStep) -> np.ndarray:
         """A pool batch's scores, kept by lineage: later generations ask for them again."""
@@ -391,6 +397,12 @@ class Recursion:
         if judge == "detector":
             synthetic = self.family.sample(self.model(1), self.cell.rows, stream.child("sample"), self.steps.bias)
         return self.family.judge(judge, real, synthetic, stream.child("fit"))
+
+
+def _moved(batches: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """How far rows were corrected, a mean over batches; nothing where none was."""
+    found = [meta["moved"] for meta in batches if "moved" in meta]
+    return {"moved": sum(found) / len(found)} if found else {}
 
 
 def _held(batches: Sequence[BatchStep]) -> dict[int, float]:

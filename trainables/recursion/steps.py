@@ -204,6 +204,8 @@ class Steps:
             parts["edits"] = self.edited(sampling.rows).key
         elif self.cell.family.prompted:
             parts["prompts"] = self.batch(0).key
+        if sampling.correct is not None:
+            parts["corrector"] = self.judge_key("corrector")
         if self.member > 1:  # equal models of two members sample apart
             parts["member"] = self.member
         if selection is not None:
@@ -220,7 +222,8 @@ class Steps:
     def judge_key(self, judge: str, number: int = 1) -> str:
         """The lineage key of who scores rows: model 1, model `number` for `own`, or a judge fitted on real rows.
 
-        A detector is fitted on batch 0 against model 1's samples, once for the whole recursion.
+        A detector is fitted on batch 0 against model 1's samples, once for the whole recursion. A corrector, which
+        moves rows and scores none, is kept as judges are.
         """
         if judge == "own":
             return self._make(number).model

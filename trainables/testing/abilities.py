@@ -1,4 +1,4 @@
-"""Whether a family's optional abilities (bias, score, edit) do what they claim."""
+"""Whether a family's optional abilities (bias, score, edit, correct) do what they claim."""
 
 from __future__ import annotations
 
@@ -64,8 +64,27 @@ def family_edits_rows(bench: Bench) -> None:
     assert same[1] == len(real)
 
 
+def family_corrects_rows(bench: Bench) -> None:
+    """Ability `correct`: a weak correction moves next to nothing, a strong one gives other rows, repeatably."""
+    if "correct" not in bench.cell.family.abilities:
+        return
+    corrector = bench.family.judge("corrector", bench.real, None, bench.stream("corrector"))
+    weak, strong, again = (
+        bench.family.correct(corrector, bench.model, bench.synthetic, strength, bench.stream("correct"))
+        for strength in (1e-9, 1e9, 1e9)
+    )
+    assert weak.rows == strong.rows == bench.cell.rows
+    assert content(strong) == content(again)
+    assert content(strong) != content(bench.synthetic)
+    assert 0 <= weak.meta["moved"] < 1e-6 * strong.meta["moved"]
+    index = bench.index("take", max(bench.cell.rows // 2, 1), replace=False)
+    assert bench.family.take(strong, index).rows == index.shape[-1]
+    bench.fit((strong, None, 1.0))
+
+
 ABILITY_CHECKS: tuple[Callable[[Bench], None], ...] = (
     family_biases_its_sampler,
     family_scores_rows,
     family_edits_rows,
+    family_corrects_rows,
 )

@@ -35,7 +35,7 @@ def family_is_plain_data(bench: Bench) -> None:
     roles.append(config.start_fields)
     assert frozenset().union(*roles) <= type(config).model_fields.keys() - {"kind"}
     assert sum(map(len, roles)) == len(frozenset().union(*roles)), "a field has two roles"
-    assert config.abilities <= {"bias", "score", "edit"}
+    assert config.abilities <= {"bias", "correct", "edit", "score"}
 
 
 def family_states_its_cost(bench: Bench) -> None:

@@ -81,6 +81,8 @@ def policy_declares_its_needs(policy: PolicyConfig) -> None:
             asked.add("bias")
         if recipe.sampling is not None and recipe.sampling.edit is not None:
             asked.add("edit")
+        if recipe.sampling is not None and recipe.sampling.correct is not None:
+            asked.add("correct")
         if recipe.selection is not None or any(draw.how == "scored" for draw in recipe.draws):
             asked.add("score")
         assert asked <= policy.requires()

@@ -116,6 +116,17 @@ def test_token_edit_edits_batch_zero():
     assert (sampling.edit, sampling.rows) == (0.9, N)
 
 
+@pytest.mark.parametrize("base", ["replace", "accumulate", "verified"])
+def test_self_corrected_is_its_base_with_corrected_samples(base):
+    """The same draws and selection; of `replace`, what `compose` says with `sample.correct`."""
+    corrected, plain = policy("self_corrected", strength=0.25, base={"kind": base}), policy(base)
+    one, other = (config.recipe(3, Budget(rows=N)) for config in (corrected, plain))
+    assert (one.draws, one.selection) == (other.draws, other.selection)
+    assert one.sampling == other.sampling.model_copy(update={"correct": 0.25})
+    if base == "replace":
+        assert policy("compose", sample={"correct": 0.25}).recipe(3, Budget(rows=N)) == one
+
+
 def test_constant_size_policies_hold_n_rows_at_odd_sizes():
     """Shares that do not divide N still add up to N, and ask for no more than is sampled."""
     for rows in range(1, 40):
@@ -147,6 +158,17 @@ def test_constant_size_policies_hold_n_rows_at_odd_sizes():
         ("biased_sampling", {"base": {"kind": "replace", "bias": 0.5}}, "bias: biased_sampling has `strength`"),
         ("biased_sampling", {"base": {"kind": "token_edit"}}, "base: token_edit edits rows"),
         ("biased_sampling", {"base": {"kind": "biased_sampling"}}, "base"),
+        ("biased_sampling", {"base": {"kind": "self_corrected", "bias": 0.5}}, "bias: biased_sampling has `strength`"),
+        ("self_corrected", {"strength": 0}, "strength"),
+        ("self_corrected", {"base": {"kind": "replace", "bias": 0.5}}, "base.bias: state `bias` of the policy itself"),
+        ("self_corrected", {"base": {"kind": "token_edit"}}, "base: token_edit edits real rows"),
+        ("self_corrected", {"base": {"kind": "self_corrected"}}, "base"),
+        (
+            "self_corrected",
+            {"base": {"kind": "compose", "sample": {"correct": 1}}},
+            "base.sample.correct: self_corrected",
+        ),
+        ("compose", {"sample": {"correct": 1, "edit": 0.5}}, "correct: real rows are edited"),
         ("compose", {"corpus": []}, "corpus"),
         ("compose", {"corpus": [{"source": "fresh"}]}, "times: how many rows"),
         ("compose", {"corpus": [{"source": "pool", "how": "subsample"}]}, "times: how many rows"),

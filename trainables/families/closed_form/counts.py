@@ -21,6 +21,7 @@ from trainables.families.closed_form.corpus_terms import (
     square_distances,
     terms_of,
 )
+from trainables.families.correction import share_moved
 from trainables.families.metrics import Metric, disagreement
 from trainables.families.replicate_summary import summarise
 from trainables.lineage import Stream
@@ -74,7 +75,7 @@ class BernoulliConfig(CountsConfig):
 
     kind: Literal["bernoulli"] = "bernoulli"
     mean: float = Field(default=0.3, gt=0, lt=1)
-    abilities: ClassVar[frozenset[str]] = frozenset({"bias", "score"})
+    abilities: ClassVar[frozenset[str]] = frozenset({"bias", "correct", "score"})
 
     def variance(self, mean: np.ndarray | float) -> np.ndarray:
         return np.asarray(mean * (1 - mean))
@@ -101,7 +102,7 @@ class PoissonConfig(CountsConfig):
 
     kind: Literal["poisson"] = "poisson"
     mean: float = Field(default=1.0, gt=0, le=1e9)
-    abilities: ClassVar[frozenset[str]] = frozenset({"score"})
+    abilities: ClassVar[frozenset[str]] = frozenset({"correct", "score"})
 
     def variance(self, mean: np.ndarray | float) -> np.ndarray:
         return np.asarray(mean, dtype=float)
@@ -164,6 +165,13 @@ class Counts(Family):
     def disagree(self, models: Sequence[Payload], stream: Stream) -> dict[str, np.ndarray]:
         """Squared difference of two fitted means, a mean over pairs."""
         return {"disagreement": square_distances([model.tensors["mean"][:, None] for model in models])}
+
+    def correct(self, corrector: Payload, model: Payload, batch: Payload, strength: float, stream: Stream) -> Payload:
+        """A row is drawn again from the truth with chance γ/(1 + γ)."""
+        values = batch.tensors["values"]
+        again = stream.numpy("again").random(values.shape) < share_moved(strength)
+        true = self.config.draw(corrector.tensors["mean"], batch.rows, stream.numpy("values"), 1.0)
+        return Payload({"rows": batch.rows, "moved": float(again.mean())}, {"values": np.where(again, true, values)})
 
     def judge(self, kind: str, real: Payload, synthetic: Payload | None, stream: Stream) -> Payload:
         """The true mean, or those of real and of synthetic rows, drawn towards the truth by one row."""

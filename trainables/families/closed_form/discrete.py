@@ -28,6 +28,7 @@ from trainables.families.closed_form.corpus_terms import (
     terms_of,
 )
 from trainables.families.closed_form.random_matrices import blocks
+from trainables.families.correction import share_moved
 from trainables.families.metrics import Metric, disagreement
 from trainables.families.replicate_summary import summarise
 from trainables.lineage import Stream
@@ -65,7 +66,7 @@ class DiscreteConfig(FamilyConfig):
         disagreement("squared distance of two models' frequencies"),
     )
     vectorised: ClassVar[bool] = True
-    abilities: ClassVar[frozenset[str]] = frozenset({"bias", "score"})
+    abilities: ClassVar[frozenset[str]] = frozenset({"bias", "correct", "score"})
     default_rows: ClassVar[int] = 200
     default_generations: ClassVar[int] = 20
     data_fields: ClassVar[frozenset[str]] = frozenset({"categories", "start", "exponent"})
@@ -170,6 +171,15 @@ class Discrete(Family):
     def disagree(self, models: Sequence[Payload], stream: Stream) -> dict[str, np.ndarray]:
         """‖p̂_i − p̂_j‖², a mean over pairs."""
         return {"disagreement": square_distances([model.tensors["frequencies"] for model in models])}
+
+    def correct(self, corrector: Payload, model: Payload, batch: Payload, strength: float, stream: Stream) -> Payload:
+        """A row is drawn again from the true frequencies with chance γ/(1 + γ)."""
+        rng = stream.numpy("counts")
+        kept = rng.binomial(batch.tensors["counts"], 1 - share_moved(strength))
+        again = batch.rows - kept.sum(axis=1)
+        counts = kept + rng.multinomial(again, corrector.tensors["frequencies"][0])
+        moved = float(again.mean() / batch.rows)
+        return Payload({"rows": batch.rows, "stream": [stream.key, *stream.path], "moved": moved}, {"counts": counts})
 
     def judge(self, kind: str, real: Payload, synthetic: Payload | None, stream: Stream) -> Payload:
         """The true frequencies, or log-odds of real against synthetic by category, half a row added to each."""

@@ -29,6 +29,7 @@ from trainables.families.closed_form.corpus_terms import (
 )
 from trainables.families.closed_form.moments import Moments
 from trainables.families.closed_form.random_matrices import blocks, frame, wishart_root
+from trainables.families.correction import share_moved
 from trainables.families.metrics import INFINITE_MEAN, Metric, disagreement
 from trainables.families.replicate_summary import summarise
 from trainables.lineage import Stream
@@ -57,7 +58,7 @@ class GaussianConfig(FamilyConfig):
         disagreement("squared distance of two means"),
     )
     vectorised: ClassVar[bool] = True
-    abilities: ClassVar[frozenset[str]] = frozenset({"bias", "score"})
+    abilities: ClassVar[frozenset[str]] = frozenset({"bias", "correct", "score"})
     default_generations: ClassVar[int] = 20
     data_fields: ClassVar[frozenset[str]] = frozenset({"dim"})
 
@@ -145,6 +146,24 @@ class Gaussian(Family):
     def disagree(self, models: Sequence[Payload], stream: Stream) -> dict[str, np.ndarray]:
         """‖μ̂_i − μ̂_j‖², a mean over pairs."""
         return {"disagreement": square_distances([model.tensors["mean"] for model in models])}
+
+    def correct(self, corrector: Payload, model: Payload, batch: Payload, strength: float, stream: Stream) -> Payload:
+        """x moves towards L⁻¹(x − μ̂), L the Cholesky factor of Σ̂: the triangular map that carries the model to N(0, I)
+        (Rosenblatt 1952), in one dimension the shortest. So the batch is one of mean μ̂/(1 + γ) and factor
+        (L + γI)/(1 + γ).
+        """
+        way, unit = share_moved(strength), np.eye(self.config.dim)
+        root = model.tensors["root"]
+        inverse = _inverse(root * np.sign(np.diagonal(root, axis1=1, axis2=2))[:, None])
+        mean = batch.tensors["mean"]
+        shift = way * ((inverse @ (mean - model.tensors["mean"])[..., None])[..., 0] - mean)
+        step = way * (inverse - unit)
+        spread = step @ batch.tensors["root"]
+        tensors = {"mean": mean + shift, "root": batch.tensors["root"] + spread}
+        if "deviations" in batch.tensors:
+            tensors["deviations"] = batch.tensors["deviations"] @ (unit + step).swapaxes(1, 2)
+        square = (shift**2).sum(axis=1) + (spread**2).sum(axis=(1, 2)) / batch.rows
+        return Payload({**batch.meta, "moved": float(np.sqrt(square.mean()))}, tensors)
 
     def judge(self, kind: str, real: Payload, synthetic: Payload | None, stream: Stream) -> Payload:
         """The true density, or Gaussians fitted to real and to synthetic rows (quadratic discriminant analysis)."""

@@ -18,6 +18,7 @@ from trainables.families.base import Cost, Evaluation, FamilyConfig, Start, Worl
 from trainables.families.closed_form.inputs import Design, Tiled
 from trainables.families.closed_form.regression import Equations, Estimator, Solver, times
 from trainables.families.closed_form.relabelling import Relabelling
+from trainables.families.correction import share_moved
 from trainables.families.metrics import INFINITE_MEAN, Metric, disagreement
 from trainables.families.replicate_summary import summarise
 from trainables.lineage import Stream
@@ -66,7 +67,7 @@ class LinearConfig(FamilyConfig):
         disagreement("squared Σ-distance of two models"),
     )
     vectorised: ClassVar[bool] = True
-    abilities: ClassVar[frozenset[str]] = frozenset({"bias", "score", "edit"})
+    abilities: ClassVar[frozenset[str]] = frozenset({"bias", "correct", "edit", "score"})
     validates: ClassVar[bool] = True
     default_generations: ClassVar[int] = 20
     data_fields: ClassVar[frozenset[str]] = frozenset(
@@ -181,6 +182,18 @@ class Linear(Relabelling):
             edited += int(again.sum())
         tensors = {"inputs": np.concatenate(inputs), "labels": np.concatenate(labels)}
         return Payload({"rows": real.rows, "edited": edited / tensors["labels"].size}, tensors)
+
+    def correct(self, corrector: Payload, model: Payload, batch: Payload, strength: float, stream: Stream) -> Payload:
+        """A label moves by γ/(1 + γ)·x·(w* − ŵ): the batch is one of coefficients (ŵ + γw*)/(1 + γ)."""
+        step = share_moved(strength) * (corrector.tensors["coefficients"] - model.tensors["coefficients"])
+        if "inputs" in batch.tensors:
+            moves = times(batch.tensors["inputs"], step)
+            tensors = {"inputs": batch.tensors["inputs"], "labels": batch.tensors["labels"] + moves}
+        else:
+            moves = times(self._batch_design(batch).root.swapaxes(1, 2), step)
+            tensors = {"projection": batch.tensors["projection"] + moves}
+        moved = math.sqrt(float((moves**2).sum(axis=1).mean()) / batch.rows)
+        return Payload({**batch.meta, "moved": moved}, tensors)
 
     def _design(self, rows: int, stream: Stream) -> Design:
         """Inputs of a batch that was drawn from `stream`."""

@@ -71,6 +71,14 @@ def between(x: np.ndarray, modes: list[np.ndarray]) -> np.ndarray:
     return share
 
 
+def nearest(x: np.ndarray, centres: np.ndarray) -> np.ndarray:
+    """The point of `centres`, [points, dim], nearest to each row of x, [replicates, rows, dim], in its place."""
+    from scipy.spatial import KDTree
+
+    found: np.ndarray = centres[KDTree(centres).query(x.reshape(-1, x.shape[-1]))[1]].reshape(x.shape)
+    return found
+
+
 def dimension(shape: Shape) -> int:
     """Coordinates of a row."""
     return 3 if shape == "swiss_roll" else 2

@@ -63,7 +63,7 @@ class GlmConfig(FamilyConfig):
     )
     vectorised: ClassVar[bool] = True
     validates: ClassVar[bool] = True
-    abilities: ClassVar[frozenset[str]] = frozenset({"bias", "score"})
+    abilities: ClassVar[frozenset[str]] = frozenset({"bias", "correct", "score"})
     default_generations: ClassVar[int] = 20
     data_fields: ClassVar[frozenset[str]] = frozenset({"source", "link", "design"})
     evaluation_fields: ClassVar[frozenset[str]] = frozenset({"held_out"})

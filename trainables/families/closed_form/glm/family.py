@@ -25,6 +25,7 @@ from trainables.families.closed_form.glm import labels as label
 from trainables.families.closed_form.glm.config import GlmConfig
 from trainables.families.closed_form.glm.ground import Judged, Known, Tabled, ground
 from trainables.families.closed_form.glm.inputs import Inputs, Tallies, added, stacked, tally
+from trainables.families.correction import share_moved
 from trainables.families.replicate_summary import summarise
 from trainables.lineage import Stream
 from trainables.store import Payload
@@ -111,6 +112,15 @@ class Glm(Family):
     def disagree(self, models: Sequence[Payload], stream: Stream) -> dict[str, np.ndarray]:
         """‖β̂_i − β̂_j‖², a mean over pairs."""
         return {"disagreement": square_distances([model.tensors["coefficients"] for model in models])}
+
+    def correct(self, corrector: Payload, model: Payload, batch: Payload, strength: float, stream: Stream) -> Payload:
+        """A label is drawn again with chance γ/(1 + γ): from the truth, of a table from the fit to its real rows."""
+        labels = batch.tensors["labels"]
+        again = stream.numpy("again").random(labels.shape) < share_moved(strength)
+        eta = gather(self._of(batch).predict(corrector.tensors["coefficients"]), self._index(batch))
+        true = label.draw(self.config.link, eta, stream.numpy("labels"), 1.0)
+        tensors = {**batch.tensors, "labels": np.where(again, true, labels)}
+        return Payload({**batch.meta, "moved": float(again.mean())}, tensors)
 
     def judge(self, kind: str, real: Payload, synthetic: Payload | None, stream: Stream) -> Payload:
         """The true coefficients, or what is fitted to real (and to synthetic) rows."""

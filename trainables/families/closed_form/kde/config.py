@@ -41,7 +41,7 @@ class KdeConfig(FamilyConfig):
         disagreement("squared difference of two log-densities", "nats²"),
     )
     vectorised: ClassVar[bool] = True
-    abilities: ClassVar[frozenset[str]] = frozenset({"bias", "score"})
+    abilities: ClassVar[frozenset[str]] = frozenset({"bias", "correct", "score"})
     validates: ClassVar[bool] = True
     default_rows: ClassVar[int] = 200
     default_generations: ClassVar[int] = 10

@@ -30,7 +30,8 @@ from trainables.families.closed_form.kde.pieces import (
     sums_of,
 )
 from trainables.families.closed_form.kernel_sums import log_sums, sliced_wasserstein
-from trainables.families.closed_form.mixtures import POINTS, between, draw, modes, points
+from trainables.families.closed_form.mixtures import POINTS, between, draw, modes, nearest, points
+from trainables.families.correction import share_moved
 from trainables.families.replicate_summary import summarise
 from trainables.lineage import Stream
 from trainables.store import Payload
@@ -163,6 +164,13 @@ class Kde(Family):
         if not np.isfinite(made).all():
             raise Diverged("a sampled row is not finite")
         return batch_of(made)
+
+    def correct(self, corrector: Payload, model: Payload, batch: Payload, strength: float, stream: Stream) -> Payload:
+        """A row moves towards the nearest point of the true shape, before its blur."""
+        x = batch.tensors["x"]
+        step = share_moved(strength) * (nearest(x, self._shape) - x)
+        found = batch_of(x + step)
+        return Payload({**found.meta, "moved": float(np.sqrt((step**2).sum(axis=2).mean()))}, found.tensors)
 
     def judge(self, kind: str, real: Payload, synthetic: Payload | None, stream: Stream) -> Payload:
         """The true density, or kernel estimates of real and of synthetic rows, Scott's bandwidth of the real ones."""

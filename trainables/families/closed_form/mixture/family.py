@@ -19,6 +19,9 @@ from trainables.families.closed_form.corpus_terms import (
     probability,
     whole_batches,
 )
+from trainables.families.closed_form.mixture.corrector import moved
+from trainables.families.closed_form.mixture.density import log_density
+from trainables.families.correction import share_moved
 from trainables.families.metrics import Metric
 from trainables.families.replicate_summary import summarise
 from trainables.lineage import Stream
@@ -56,7 +59,7 @@ class MixtureConfig(FamilyConfig):
     )
     vectorised: ClassVar[bool] = True
     validates: ClassVar[bool] = True
-    abilities: ClassVar[frozenset[str]] = frozenset({"bias", "score"})
+    abilities: ClassVar[frozenset[str]] = frozenset({"bias", "correct", "score"})
     default_rows: ClassVar[int] = 200
     default_generations: ClassVar[int] = 20
     data_fields: ClassVar[frozenset[str]] = frozenset({"dim", "distance", "share"})
@@ -159,6 +162,15 @@ class Mixture(Family):
         """As `test_loss`, on rows of their own."""
         return summarise({"test_loss": self._excess(model, self._validation)}).test_loss
 
+    def correct(self, corrector: Payload, model: Payload, batch: Payload, strength: float, stream: Stream) -> Payload:
+        """Shares, means and Cholesky factors of the components go γ/(1 + γ) of their way to the true ones. A row keeps
+        its place in its component, which is drawn as the model finds it; of a component with too large a share, some
+        rows change over.
+        """
+        rows = moved(dict(model.tensors), self._truth, batch.tensors["rows"], share_moved(strength), stream)
+        far = float(np.sqrt(((rows - batch.tensors["rows"]) ** 2).sum(axis=2).mean()))
+        return Payload({"rows": batch.rows, "moved": far}, {"rows": rows})
+
     def judge(self, kind: str, real: Payload, synthetic: Payload | None, stream: Stream) -> Payload:
         """The true density, or mixtures fitted to real and to synthetic rows."""
         if synthetic is None:
@@ -174,11 +186,10 @@ class Mixture(Family):
         rows, held = batch.tensors["rows"], judge.tensors
         if kind == "detector":
             real, fake = (
-                _log_density({key: held[f"{name}_{key}"] for key in self._truth}, rows)
-                for name in ("real", "synthetic")
+                log_density({key: held[f"{name}_{key}"] for key in self._truth}, rows) for name in ("real", "synthetic")
             )
             return by_row(probability(real - fake))
-        return by_row(_log_density(self._truth if kind == "reference" else dict(held), rows))
+        return by_row(log_density(self._truth if kind == "reference" else dict(held), rows))
 
     def take(self, batch: Payload, index: np.ndarray) -> Payload:
         """The rows themselves."""
@@ -194,7 +205,7 @@ class Mixture(Family):
         return _sampled(self._truth, self.config.held_out, self.truth.child("validation"), 1)
 
     def _excess(self, model: Payload, rows: np.ndarray) -> np.ndarray:
-        lost: np.ndarray = _log_density(self._truth, rows).mean() - _log_density(dict(model.tensors), rows).mean(axis=1)
+        lost: np.ndarray = log_density(self._truth, rows).mean() - log_density(dict(model.tensors), rows).mean(axis=1)
         return lost
 
     def _draw(self, model: dict[str, np.ndarray], rows: int, stream: Stream, bias: float) -> Payload:
@@ -214,18 +225,3 @@ def _sampled(model: dict[str, np.ndarray], rows: int, stream: Stream, replicates
         here = model["means"][:, k, None] + noise @ roots[:, k].swapaxes(1, 2)
         found = np.where((second == k)[..., None], here, found)
     return found
-
-
-def _log_density(model: dict[str, np.ndarray], rows: np.ndarray) -> np.ndarray:
-    """Of rows [1 or replicates, rows, dim] under mixtures; [replicates, rows]."""
-    dim = rows.shape[2]
-    if not np.isfinite(model["covariances"]).all():
-        raise Diverged("the model's covariance is not finite")
-    roots, parts = np.linalg.cholesky(model["covariances"]), []
-    for k in (0, 1):
-        white = (rows - model["means"][:, k, None]) @ np.linalg.inv(roots[:, k]).swapaxes(1, 2)
-        half = np.log(np.diagonal(roots[:, k], axis1=1, axis2=2)).sum(axis=1)
-        constant = np.log(model["shares"][:, k]) - half - 0.5 * dim * np.log(2 * np.pi)
-        parts.append(constant[:, None] - 0.5 * (white**2).sum(axis=2))
-    density: np.ndarray = np.logaddexp(*parts)
-    return density
