@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -63,6 +64,16 @@ class SideBySide(Family, Generic[One]):
     def sample(self, model: Payload, rows: int, stream: Stream, bias: float = 1.0) -> Payload:
         each = enumerate(self.each(model))
         return self.rows_of_all([one.sample(its, rows, lane_of(stream, number), bias) for number, (one, its) in each])
+
+    def correct(self, corrector: Payload, model: Payload, batch: Payload, strength: float, stream: Stream) -> Payload:
+        """Every replicate's; `meta.moved` is the root of the mean over replicates of its square."""
+        each = enumerate(zip(self.each(batch), self.apart(model), self.apart(corrector), strict=True))
+        found = [
+            one.correct(its, fitted, rows, strength, lane_of(stream, number))
+            for number, ((one, rows), fitted, its) in each
+        ]
+        whole, moved = self.rows_of_all(found), [one.meta["moved"] for one in found]
+        return replace(whole, meta={**whole.meta, "moved": float(np.sqrt(np.mean(np.square(moved))))})
 
     def judge(self, kind: str, real: Payload, synthetic: Payload | None, stream: Stream) -> Payload:
         return joined(self.judges(kind, real, synthetic, stream))

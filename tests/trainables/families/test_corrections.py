@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy import stats
+from scipy.spatial.transform import Rotation
 
 from trainables import Cell
 from trainables.lineage import Stream
@@ -145,3 +146,70 @@ def test_a_recursion_keeps_one_corrector_and_tells_how_far_rows_went(base):
 def test_a_family_without_a_corrector_is_refused_in_one_line(kind):
     with pytest.raises(ValueError, match=f"policy: self_corrected needs a family with correct; {kind} has"):
         Cell.model_validate({"family": {"kind": kind}, "policy": {"kind": "self_corrected"}})
+
+
+def test_images_go_to_the_nearest_centre_of_real_ones():
+    """In whole bytes: all the way they are centres, hardly corrected they stay, and few are real images."""
+    from trainables.families.vae.rows import pixels_of
+
+    family = {"kind": "vae", "width": 4, "latent": 2, "steps": 2}
+    recursion = at_work(family, replicates=1, rows=200)
+    batch = samples(recursion)
+    real = recursion.batch(recursion.steps.batch(0))
+    centres = recursion.family.judge("corrector", real, None, STREAM.child("corrector")).tensors["centres"]
+    assert centres.shape == (160, 64)
+    before, end = (pixels_of(b).array().reshape(30, 64) for b in (batch, corrected(recursion, batch, FAR)))
+    distance = ((before[:, None] / 255 - centres) ** 2).sum(axis=2)
+    assert np.abs(end / 255 - centres[distance.argmin(axis=1)]).max() <= 0.5 / 255 + 1e-6
+    assert (pixels_of(corrected(recursion, batch, 1e-9)).array().reshape(30, 64) == before).all()
+    moved = corrected(recursion, batch, 1.0).meta["moved"]
+    assert moved == pytest.approx(np.sqrt(distance.min(axis=1).mean()) / 2, rel=1e-4)
+
+
+def test_conformers_go_to_the_nearest_real_one_of_their_graph():
+    """A real conformer that was turned and shifted is found again where it lies; a mirror image is not."""
+    from trainables.families.diffusion.corrector import corrected as moved
+    from trainables.sources.molecules import Graph, stack
+
+    rng = np.random.default_rng(0)
+    graph, other = (
+        Graph(np.array(z, np.uint8), np.zeros(5, np.int8), np.array([[0, 1, 1]], np.int16))
+        for z in ([6, 7, 8, 9, 1], [6, 6, 6, 6, 6])
+    )
+    places = rng.standard_normal((3, 5, 3))
+    real = stack([1] * 3, [graph] * 3, list(places))
+    turned = places[1] @ Rotation.random(random_state=0).as_matrix() + 4
+    mirrored = places[2] * np.array([-1, 1, 1])
+    made = stack(
+        [1, 1, 1, 2],
+        [graph, graph, graph, other],
+        [turned, turned + 0.1 * rng.standard_normal((5, 3)), mirrored, turned],
+    )
+    end, _ = moved(made, real, 1.0)
+    assert np.allclose(end.place(0), turned, atol=1e-5)
+    shape = np.linalg.norm(places[1][:, None] - places[1][None], axis=2)
+    assert np.allclose(np.linalg.norm(end.place(1)[:, None] - end.place(1)[None], axis=2), shape, atol=1e-5)
+    assert np.abs(end.place(2) - mirrored).max() > 0.1
+    assert np.array_equal(end.place(3), made.place(3))
+    half, far = moved(made, real, 0.5)
+    assert np.allclose(half.positions, (made.positions + end.positions) / 2, atol=1e-5)
+    assert far == pytest.approx(np.sqrt(((half.positions - made.positions) ** 2).sum(axis=1).mean()), rel=1e-4)
+
+
+def test_each_replicate_is_corrected_by_its_own_real_rows():
+    from trainables.families.lanes import lane
+    from trainables.families.vae.rows import pixels_of
+
+    recursion = at_work({"kind": "vae", "width": 4, "latent": 2, "steps": 2}, replicates=2, rows=40)
+    family, model, batch = recursion.family, recursion.model(1), samples(recursion, 10)
+    real = recursion.batch(recursion.steps.batch(0))
+    corrector = family.judge("corrector", real, None, STREAM.child("corrector"))
+    assert not np.array_equal(*corrector.tensors["centres"])
+    together = family.correct(corrector, model, batch, 1.0, STREAM)
+    apart = [
+        one.correct(*(lane(payload, number) for payload in (corrector, model, batch)), 1.0, STREAM)
+        for number, one in enumerate(family.replicates)
+    ]
+    for number, alone in enumerate(apart):
+        assert np.array_equal(pixels_of(lane(together, number)).array(), pixels_of(alone).array())
+    assert together.meta["moved"] == pytest.approx(np.sqrt(np.mean([one.meta["moved"] ** 2 for one in apart])))

@@ -126,7 +126,7 @@ class DiffusionConfig(StartConfig):
     default_rows: ClassVar[int] = 500
     default_generations: ClassVar[int] = 5
     accelerated: ClassVar[bool] = True
-    abilities: ClassVar[frozenset[str]] = frozenset({"bias", "score"})
+    abilities: ClassVar[frozenset[str]] = frozenset({"bias", "correct", "score"})
     data_fields: ClassVar[frozenset[str]] = frozenset({"source", "test_molecules", "validation_molecules"})
     sampling_fields: ClassVar[frozenset[str]] = frozenset({"sampler", "sampling_steps"})
     evaluation_fields: ClassVar[frozenset[str]] = frozenset({"noise_levels", "judged_molecules", "cov_threshold"})

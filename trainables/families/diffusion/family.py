@@ -9,8 +9,10 @@ import numpy as np
 from trainables.corpus import Corpus
 from trainables.families.base import Evaluation, Family, World
 from trainables.families.checkpoint_files import arrays, write
+from trainables.families.correction import share_moved
 from trainables.families.diffusion import evaluate, judges, pictures
 from trainables.families.diffusion.config import DiffusionConfig
+from trainables.families.diffusion.corrector import corrected
 from trainables.families.diffusion.data import Data, prepare
 from trainables.families.diffusion.fit import fit, gather, load, weights_of
 from trainables.families.diffusion.process import check_schedule, sample
@@ -88,9 +90,16 @@ class Diffusion(Family):
         graphs = self._rows(0, self.world.rows).take(np.arange(rows) % self.world.rows)
         return sample(self.config, load(self.config, model.tensors), graphs, stream, bias).payload()
 
+    def correct(self, corrector: Payload, model: Payload, batch: Payload, strength: float, stream: Stream) -> Payload:
+        """A conformer moves towards the nearest one that batch 0 has of its graph."""
+        rows, moved = corrected(read(batch), read(corrector), share_moved(strength))
+        return rows.payload(moved=moved)
+
     def judge(self, kind: str, real: Payload, synthetic: Payload | None, stream: Stream) -> Payload:
         if kind == "reference":
             return judges.fit_reference(read(real))
+        if kind == "corrector":
+            return Payload(meta={"rows": real.rows}, table=real.table)
         assert synthetic is not None
         return judges.fit_detector(read(real), read(synthetic))
 

@@ -115,7 +115,7 @@ class VaeConfig(StartConfig):
     default_rows: ClassVar[int] = 490
     default_generations: ClassVar[int] = 5
     accelerated: ClassVar[bool] = True
-    abilities: ClassVar[frozenset[str]] = frozenset({"bias", "score"})
+    abilities: ClassVar[frozenset[str]] = frozenset({"bias", "correct", "score"})
     data_fields: ClassVar[frozenset[str]] = frozenset({"source"})
     sampling_fields: ClassVar[frozenset[str]] = frozenset({"pixels"})
     evaluation_fields: ClassVar[frozenset[str]] = frozenset({"elbo_draws", "judged", "neighbours", "feature_steps"})

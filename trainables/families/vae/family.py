@@ -10,7 +10,9 @@ import numpy as np
 from trainables.corpus import Corpus
 from trainables.families.base import Diverged, Evaluation, Family, World
 from trainables.families.checkpoint_files import arrays, write
+from trainables.families.correction import share_moved
 from trainables.families.shown_files import shown
+from trainables.families.vae import corrector as centres
 from trainables.families.vae import judges, network, objective
 from trainables.families.vae.baseline import constant_loss
 from trainables.families.vae.config import VaeConfig
@@ -127,10 +129,17 @@ class Vae(Family):
         fitted = network.load(self.config, model.tensors)
         return payload(objective.sample(self.config, fitted, rows, stream, bias))
 
+    def correct(self, corrector: Payload, model: Payload, batch: Payload, strength: float, stream: Stream) -> Payload:
+        """An image moves towards the nearest k-means centre of batch 0."""
+        found, moved = centres.corrected(pixels_of(batch), corrector, share_moved(strength))
+        return payload(found, labels_of(batch), moved=moved)
+
     def judge(self, kind: str, real: Payload, synthetic: Payload | None, stream: Stream) -> Payload:
         if kind == "detector":
             assert synthetic is not None  # a detector tells real rows from these
             return judges.detector(pixels_of(real), pixels_of(synthetic), stream)
+        if kind == "corrector":
+            return centres.fit(pixels_of(real), self.images.classes, stream)
         return judges.reference(self.config, pixels_of(real), labels_of(real), self.images.classes, stream)
 
     def score(self, kind: str, judge: Payload, batch: Payload, stream: Stream) -> np.ndarray:

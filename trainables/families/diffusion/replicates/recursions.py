@@ -60,7 +60,7 @@ class Diffusions(SideBySide[Diffusion]):
 
     def judge(self, kind: str, real: Payload, synthetic: Payload | None, stream: Stream) -> Payload:
         made = self.judges(kind, real, synthetic, stream)
-        return joined(made if kind == "detector" else _padded([one.tensors for one in made]))
+        return joined(made if kind != "reference" else _padded([one.tensors for one in made]))
 
     def score(self, kind: str, judge: Payload, batch: Payload, stream: Stream) -> np.ndarray:
         judges = self.apart(judge)
