@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,20 @@ def test_cores_are_counted_at_this_machines_speed() -> None:
     assert found.price == pytest.approx(0.5)
     unknown = Forecast(None, 0.0, 0.0, 2, unknown=["vae 1k"])
     assert bill(Cluster(price_per_hour=1), left(1.0), unknown).price is None
+
+
+def test_a_bill_says_what_it_rests_on() -> None:
+    cores = Cluster(name="lab", nodes=3, cpus_per_node=2, price_per_hour=0.5, currency="EUR")
+    assert bill(cores, left(1.0), HERE).line() == (
+        "On lab (3 × 2 cores of this machine's speed): about 20 min, 0.50 EUR at the stated 0.5 EUR a node and hour; "
+        "starting nodes is not counted."
+    )
+    cards = Cluster(name="dc", gpu="H100", gpus_per_node=8, price_per_hour=30)
+    said = bill(cards, left(*[PEAK["H100"] * 0.3 * 3600] * 16), HERE).line()
+    assert said.startswith("On dc (1 × 8 H100 at 30% of its peak, arithmetic alone): about 2.0 h, 60.00 ")
+    for lacking in ({"seconds": None}, {"price": None}):
+        unknown = replace(bill(cores, left(1.0), HERE), **lacking)
+        assert unknown.line() == "On lab: unknown, for it rests on the time on this machine."
 
 
 @pytest.mark.parametrize(
