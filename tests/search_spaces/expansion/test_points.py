@@ -118,3 +118,23 @@ def test_put_makes_what_is_missing_on_the_way() -> None:
     put(raw, "a.b.c", 1)
     put(raw, "a.b.d", [2])
     assert raw == {"a": {"b": {"c": 1, "d": [2]}}}
+
+
+@pytest.mark.parametrize(("seeds", "refused"), [(4, False), (5, True)])
+def test_as_many_cells_as_the_most_are_no_more(seeds: int, refused: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("search_spaces.expansion.points.MOST_CELLS", 4)
+    made = study(space={"seed": Grid(values=tuple(range(seeds)))})
+    for call in (check, expand):
+        if refused:
+            with pytest.raises(StudyError, match="the grids make 5 cells or more; the most is 4"):
+                call(made)
+        else:
+            call(made)
+
+
+def test_blocks_make_no_more_cells_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("search_spaces.expansion.points.MOST_CELLS", 4)
+    blocks = tuple(Block(cell=BASE | {"rows": rows}, space={"seed": Grid(values=(0, 1, 2))}) for rows in (20, 30))
+    for call in (check, expand):
+        with pytest.raises(StudyError, match=r"^s: more than 4 cells"):
+            call(Study(name="s", blocks=blocks))
