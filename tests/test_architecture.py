@@ -170,6 +170,8 @@ def test_no_import_goes_in_a_circle():
     graphlib.TopologicalSorter(graph).prepare()
 
 
+ASKS_FIRST = {"sweep.commands.doctor"}
+"""What tells whether our own packages are there before it uses them."""
 LIGHT = {"numpy", "pydantic", "typer", "yaml", "filelock"} | sys.stdlib_module_names
 """What any module may load."""
 
@@ -218,6 +220,8 @@ def loaded_by(name: str) -> frozenset[str]:
 @pytest.mark.parametrize("name", sorted(MODULES))
 def test_what_is_imported_late_is_heavy_or_would_go_in_a_circle(name):
     """See docs/decisions/0010-late-imports.md."""
+    if name in ASKS_FIRST:
+        return
     tree = ast.parse(MODULES[name].read_text(encoding="utf-8"))
     functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
     late = {module for function in functions for node in statements(function.body) for module in meant(node)}

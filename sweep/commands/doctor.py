@@ -12,9 +12,7 @@ from typing import Literal
 
 from sweep.commands.outcome import DONE, INCOMPLETE
 from sweep.errors import UsageError
-from sweep.resources import cores
 from sweep.terminal import columns
-from sweep.tracking import check
 from sweep.workspace import Workspace
 from trainables.lineage import make_key
 from trainables.runtime import pick_device, redact
@@ -53,7 +51,7 @@ def doctor(workspace: Workspace, json: bool) -> int:
         _storage,
         _tracking,
     ]
-    findings = [_shown(finding) for check in checks for finding in check(workspace)]
+    findings = [_shown(finding) for check in checks for finding in _made(check, workspace)]
     if json:
         print(jsonlib.dumps([asdict(finding) for finding in findings]))
     else:
@@ -62,6 +60,15 @@ def doctor(workspace: Workspace, json: bool) -> int:
             if finding.fix:
                 print(f"{finding.what}: {finding.fix}")
     return INCOMPLETE if any(finding.state == "wrong" for finding in findings) else DONE
+
+
+def _made(check: Callable[[Workspace], Iterator[Finding]], workspace: Workspace) -> Iterator[Finding]:
+    """A check's findings; that it can't be made without a package is one too."""
+    try:
+        yield from check(workspace)
+    except ImportError as problem:
+        what = check.__name__.strip("_").replace("_", " ")
+        yield Finding(what, "wrong", f"can't be checked: {problem}", "mend the packages that are named above")
 
 
 def _shown(finding: Finding) -> Finding:
@@ -176,6 +183,8 @@ def _finds_git() -> str:
 def _devices(workspace: Workspace) -> Iterator[Finding]:
     import psutil
 
+    from sweep.resources import cores
+
     memory = psutil.virtual_memory()
     yield Finding("cores", "ok", f"{cores()} (trials at a time)")
     low = memory.available < 2 * 10**9
@@ -221,6 +230,8 @@ def _tracking(workspace: Workspace) -> Iterator[Finding]:
 
 
 def _tracker(uri: str, workspace: Workspace) -> Finding:
+    from sweep.tracking import check
+
     if uri == workspace.mlflow_uri and workspace.local_tracking and not (workspace.root / "mlflow.db").exists():
         return Finding("tracking", "ok", f"{uri} will be made by the first run")
     try:

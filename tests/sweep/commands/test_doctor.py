@@ -28,15 +28,17 @@ def test_a_sound_installation_is_found_sound(tmp_path: Path) -> None:
     assert {"collapse-sweep", "torch", "ray", "package sweep", "device", "disk", "storage", "tracking"} <= set(found)
 
 
-def test_a_shadowed_package_and_a_storage_that_cannot_be_written_are_found(tmp_path: Path) -> None:
-    (tmp_path / "other" / "analysis").mkdir(parents=True)
-    (tmp_path / "other" / "analysis" / "__init__.py").touch()
+@pytest.mark.parametrize("package", ["analysis", "search_spaces"])
+def test_a_shadowed_package_and_a_storage_that_cannot_be_written_are_found(tmp_path: Path, package: str) -> None:
+    (tmp_path / "other" / package).mkdir(parents=True)
+    (tmp_path / "other" / package / "__init__.py").touch()
     (tmp_path / "file").touch()
     code, found = doctor(tmp_path, "--storage", str(tmp_path / "file"), PYTHONPATH=str(tmp_path / "other"))
     assert code == 1
-    assert found["package analysis"]["state"] == "wrong"
-    assert str(tmp_path / "other" / "analysis") in found["package analysis"]["found"]
-    assert found["package analysis"]["fix"]
+    assert found[f"package {package}"]["state"] == "wrong"
+    assert str(tmp_path / "other" / package) in found[f"package {package}"]["found"]
+    assert found[f"package {package}"]["fix"]
+    assert found["tracking"]["found"].startswith("can't be checked: ")
     assert found["storage"]["state"] == "wrong"
     assert found["storage"]["fix"]
 
