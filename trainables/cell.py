@@ -25,10 +25,21 @@ def _fresh_rows(policy: PolicyConfig, generations: int, budget: Budget) -> int:
     return policy.fresh_rows(generations, budget)
 
 
+@lru_cache(maxsize=256)
+def _budget(rows: int) -> Budget:
+    return Budget(rows=rows)
+
+
 @lru_cache(maxsize=1024)
 def _recipe(policy: PolicyConfig, generation: int, budget: Budget) -> Recipe:
     """Cells of a study ask the same few policies again and again."""
     return policy.recipe(generation, budget)
+
+
+@lru_cache(maxsize=1024)
+def _fed_alike(population: Population, member: int, draws: tuple[Draw, ...]) -> tuple[Draw, ...]:
+    """Checks, keys and closed forms ask for the same draws."""
+    return feeds(population, member, draws, None)
 
 
 Sizes = Callable[[int, int], tuple[int, int]]
@@ -118,7 +129,7 @@ class Cell(Config):
     @property
     def budget(self) -> Budget:
         """What the policy may count on."""
-        return Budget(rows=self.rows)
+        return _budget(self.rows)
 
     @property
     def members(self) -> range:
@@ -148,13 +159,14 @@ class Cell(Config):
         """
         if self.population is None:
             return recipe.draws
+        if self.population.anchor is None:  # everybody plans for the same rows
+            return _fed_alike(self.population, member, recipe.draws)
         known = sizes or self.batch_sizes
 
         def scale(source: int, number: int) -> float:
             return known(number, member)[0] / known(number, source)[1]
 
-        alike = self.population.anchor is None  # everybody plans for the same rows
-        return feeds(self.population, member, recipe.draws, None if alike else scale)
+        return feeds(self.population, member, recipe.draws, scale)
 
     def batch_sizes(self, number: int, member: int) -> tuple[int, int]:
         """Rows of a member's batch `number` as its own policy plans it, and as its readers need it."""
@@ -182,7 +194,9 @@ class Cell(Config):
         """With a batch that serves every reader."""
         recipe, population = self._ruled(generation, member), self.population
         sampling = recipe.sampling
-        if population is None or sampling is None or sampling.edit is not None or recipe.selection is not None:
+        if population is None or population.anchor is None:  # everybody plans for the same rows
+            return recipe
+        if sampling is None or sampling.edit is not None or recipe.selection is not None:
             return recipe
         wanted = [self._ruled(generation, reader).kept_rows for reader in population.readers(member)]
         rows = max([sampling.rows, *wanted])

@@ -85,7 +85,7 @@ class Corpus:
 
     parts: tuple[RealisedDraw, ...]
 
-    @property
+    @cached_property
     def rows(self) -> int:
         """Rows in all."""
         return sum(part.rows for part in self.parts)
@@ -97,6 +97,10 @@ class Corpus:
 
     def rows_by_batch(self) -> dict[int, float]:
         """Rows by batch number, over all parts."""
+        return dict(self._held)
+
+    @cached_property
+    def _held(self) -> dict[int, float]:
         return _added([part.rows_by_batch for part in self.parts])
 
     def weight_by_batch(self) -> dict[int, float]:
@@ -126,7 +130,7 @@ class Corpus:
     @property
     def real_fraction(self) -> float:
         """Share of rows that are real (batch 0 or the reserve)."""
-        rows = self.rows_by_batch()
+        rows = self._held
         return (rows.get(0, 0.0) + rows.get(FRESH, 0.0)) / sum(rows.values())
 
 

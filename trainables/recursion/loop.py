@@ -178,12 +178,11 @@ class Recursion:
         share.
         """
         step = self.steps.step(generation)
-        rng = Stream(step.model).numpy("corpus")
-        mixed = any(draw.how != "all" for draw in step.draws)
+        rng = _chance(step)
         found = []
         for number, draw in enumerate(step.draws):
             assert isinstance(draw, Feed)  # in a population every draw is one
-            held = self._part(step, number, rng).rows_by_batch if mixed else _held(self.steps.drawn(draw))
+            held = _held(self.steps.drawn(draw)) if rng is None else self._part(step, number, rng).rows_by_batch
             found.append((draw, held))
         return weight_by_member(found)
 
@@ -232,8 +231,7 @@ class Recursion:
 
     def corpus(self, step: Step) -> Corpus:
         """What a generation is fitted on."""
-        whole = all(draw.how == "all" for draw in step.draws)
-        rng = None if whole else Stream(step.model).numpy("corpus")
+        rng = _chance(step)
         return Corpus(tuple(self._part(step, number, rng) for number in range(len(step.draws))))
 
     def _part(self, step: Step, number: int, rng: np.random.Generator | None) -> RealisedDraw:
@@ -403,6 +401,12 @@ def _moved(batches: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     """How far rows were corrected, a mean over batches; nothing where none was."""
     found = [meta["moved"] for meta in batches if "moved" in meta]
     return {"moved": sum(found) / len(found)} if found else {}
+
+
+def _chance(step: Step) -> np.random.Generator | None:
+    """What draws the rows of a generation's corpus; None where all draws are whole."""
+    whole = all(draw.how == "all" for draw in step.draws)
+    return None if whole else Stream(step.model).numpy("corpus")
 
 
 def _held(batches: Sequence[BatchStep]) -> dict[int, float]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -72,7 +72,7 @@ def pool(
         "test_loss": found.test_loss,
         "corpus_rows": composition["rows"],
         "real_fraction": composition["real_fraction"],
-        "metrics": finite({**_shared([record.meta["metrics"] for record in records]), **found.metrics}),
+        "metrics": finite(_shared([record.meta["metrics"] for record in records], found.metrics) | found.metrics),
         "model": models,
         "composition": composition,
         "seconds": {name: sum(each[name] for each in seconds) for name in ("fit", "evaluate")},
@@ -97,12 +97,15 @@ def _losses(records: Sequence[Payload]) -> dict[str, np.ndarray]:
 def _means(tensors: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
     """Means over members of what all of them have, replicate by replicate."""
     names = [name for name in tensors[0] if all(name in other for other in tensors)]
-    return {name: np.mean([held[name] for held in tensors], axis=0) for name in names}
+    means = np.mean([[held[name] for held in tensors] for name in names], axis=1) if names else ()
+    return dict(zip(names, means, strict=True))
 
 
-def _shared(metrics: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    names = [name for name in metrics[0] if all(name in other for other in metrics)]
-    return {name: float(np.mean([held[name] for held in metrics])) for name in names}
+def _shared(metrics: Sequence[Mapping[str, float]], but: Collection[str]) -> dict[str, float]:
+    """Means over members of the metrics that all of them have, `but` some."""
+    names = [name for name in metrics[0] if name not in but and all(name in other for other in metrics)]
+    means = np.mean([[held[name] for held in metrics] for name in names], axis=1) if names else np.empty(0)
+    return dict(zip(names, means.tolist(), strict=True))
 
 
 def _spread(records: Sequence[Payload]) -> set[str]:

@@ -43,7 +43,7 @@ def planned_reserve(cell: Cell) -> int:
                     reserve = max(reserve, draw.start + (draw.rows or 0))
                 else:
                     source = draw.source if isinstance(draw, Feed) else member
-                    _check_draw(_place(cell, generation, member), generation, draw, held[source])
+                    _check_draw(cell, generation, member, draw, held[source])
     return reserve
 
 
@@ -57,25 +57,25 @@ def _place(cell: Cell, generation: int, member: int) -> str:
 
 def _recipe(cell: Cell, generation: int, member: int) -> Recipe:
     """The recipe, with what it asks for checked against batch 0."""
-    place = _place(cell, generation, member)
     try:
         recipe = cell.recipe(generation, member)
     except ValueError as problem:
-        raise ValueError(f"{place}.{problem}") from problem
+        raise ValueError(f"{_place(cell, generation, member)}.{problem}") from problem
     sampling = recipe.sampling
     if sampling is not None and sampling.edit is not None and sampling.rows > cell.rows:
+        place = _place(cell, generation, member)
         raise ValueError(
             f"{place}: generation {generation} edits {sampling.rows} real rows, but batch 0 holds {cell.rows}"
         )
     return recipe
 
 
-def _check_draw(place: str, generation: int, draw: Draw, held: list[int]) -> None:
+def _check_draw(cell: Cell, generation: int, member: int, draw: Draw, held: list[int]) -> None:
     if draw.how not in ("first", "subsample"):
         return
     wanted, total = draw.start + (draw.rows or 0), sum(held[number] for number in draw.batches)
     if wanted > total:
-        names = ", ".join(map(str, draw.batches))
+        names, place = ", ".join(map(str, draw.batches)), _place(cell, generation, member)
         raise ValueError(
             f"{place}: generation {generation} draws {wanted} rows without replacement from "
             f"{'batch' if len(draw.batches) == 1 else 'batches'} {names}, which will hold {total}"

@@ -16,7 +16,7 @@ from trainables.lineage import make_key
 from trainables.policies import FRESH, Draw, Recipe
 from trainables.population import Feed
 
-_KEPT = 8
+_KEPT = 32
 """Draws whose batches are remembered."""
 POOLED = 1
 """Raised when the pooled record of a population measures something more."""
@@ -137,7 +137,8 @@ class Steps:
             return [self.real(self.cell.rows + draw.start, draw.rows or 0, FRESH)]
         if isinstance(draw, Feed) and draw.source != self.member:
             source = self.members[draw.source - 1]
-            return [(source if number > 0 else self).batch(number) for number in draw.batches]
+            theirs = source._batches
+            return [theirs.get(j) or source.batch(j) if j > 0 else self.batch(j) for j in draw.batches]
         known = self._batches
         return [known.get(number) or self.batch(number) for number in draw.batches]
 

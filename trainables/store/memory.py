@@ -17,16 +17,16 @@ class MemoryStore(Store):
     """A store that lives and dies with its process. What it returns equals what a store on disk returns."""
 
     def __init__(self) -> None:
-        self._held: dict[tuple[str, str], tuple[Payload, Artifact]] = {}
+        self._held: dict[tuple[str, str], tuple[Payload, Mapping[str, str]]] = {}
 
     def get(self, kind: str, key: str) -> Payload | None:
         held = self._held.get((kind, key))
         return held[0] if held else None
 
     def put(self, kind: str, key: str, payload: Payload, parents: Mapping[str, str] | None = None) -> None:
-        kept = settled(payload)
-        about = Artifact(kind, key, kept.meta, dict(parents or {}), {}, _bytes(kept))
-        self._held[kind, key] = kept, about
+        # a dictionary may be changed by its owner; what is derived when it is read stays unread
+        derived = dict(parents) if isinstance(parents, dict) else parents
+        self._held[kind, key] = settled(payload), {} if derived is None else derived
 
     def has(self, kind: str, key: str) -> bool:
         return (kind, key) in self._held
@@ -36,7 +36,7 @@ class MemoryStore(Store):
 
     def describe(self, kind: str, key: str) -> Artifact | None:
         held = self._held.get((kind, key))
-        return held[1] if held else None
+        return Artifact(kind, key, held[0].meta, dict(held[1]), {}, _bytes(held[0])) if held else None
 
     def kinds(self) -> list[str]:
         return sorted({kind for kind, _ in self._held})
@@ -81,7 +81,7 @@ def _plain(value: Any) -> Any:
     if kind is dict and set(map(type, value)) <= {str}:
         within = set(map(type, value.values()))
         if within <= _ATOMS or (within == {float} and all(map(math.isfinite, value.values()))):
-            return dict(sorted(value.items()))
+            return {name: value[name] for name in sorted(value)}
         return {name: _plain(value[name]) for name in sorted(value)}
     return json.loads(canonical_json(value))
 
