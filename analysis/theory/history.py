@@ -111,8 +111,8 @@ class _Flat:
             reserve: Source = ("fresh", draw.start)
             self.sizes[reserve] = draw.rows or 0
             return Share((reserve,), "all", self.sizes[reserve], draw.weight)
-        source: int = getattr(draw, "source", member)
-        sources = tuple(self.number(batch, source if batch > 0 else member) for batch in draw.batches)
+        source, k = getattr(draw, "source", member), len(self.cell.members)
+        sources = tuple([self.number(0, member) if j == 0 else (j - 1) * k + source for j in draw.batches])
         rows = draw.rows if draw.rows is not None else sum(self.sizes[batch] for batch in sources)
         return Share(sources, draw.how, rows, draw.weight)
 

@@ -19,6 +19,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
@@ -75,6 +76,9 @@ class Evaluation:
 class Family(ABC):
     """A family at work for one cell. Built once per recursion; may cache, must not depend on call order."""
 
+    judges_together: ClassVar[bool] = False
+    """Whether `evaluate_each` costs less than its evaluations one by one."""
+
     def __init__(self, config: FamilyConfig, world: World) -> None:
         self.config = config
         self.world = world
@@ -130,6 +134,16 @@ class Family(ABC):
     @abstractmethod
     def evaluate(self, model: Payload, stream: Stream) -> Evaluation:
         """The model's loss on held-out real rows, and further metrics."""
+
+    def evaluate_each(self, models: Sequence[Payload], streams: Sequence[Stream]) -> list[Evaluation]:
+        """`evaluate` of several models, each with its own stream and to the same digits.
+
+        A family that works them out side by side says so by `judges_together`.
+
+        Raises:
+            Diverged: of any of them.
+        """
+        return [self.evaluate(model, stream) for model, stream in zip(models, streams, strict=True)]
 
     def validate(self, model: Payload) -> float:
         """The model's loss on real validation rows, in the unit of `test_loss` but for a constant; lower is better.

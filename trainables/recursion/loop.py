@@ -19,7 +19,7 @@ import numpy as np
 from trainables.cell import Cell, Record
 from trainables.corpus import Batch, Corpus, RealisedDraw, realise
 from trainables.errors import CollapseSweepError, NotInstalled
-from trainables.families import Diverged, Family, World
+from trainables.families import Diverged, Evaluation, Family, World
 from trainables.families.replicate_summary import figures
 from trainables.lineage import Stream
 from trainables.policies import FRESH, Selection
@@ -120,6 +120,7 @@ class Recursion:
         self.graph = Graph(self.steps)
         self._first = first
         self._latest: dict[int, Payload] = {}
+        self._found: dict[int, tuple[Evaluation, float]] = {}
 
     @cached_property
     def members(self) -> tuple[Recursion, ...]:
@@ -162,6 +163,7 @@ class Recursion:
 
     def _pool(self, generation: int) -> Payload:
         """The record's payload of a population: its members' records, kept by lineage, and how their models differ."""
+        self._judge_together(generation)
         records = [member.own_record(generation) for member in self.members]
         if any(map(failure, records)):
             return lost(records)
@@ -172,6 +174,23 @@ class Recursion:
             return Payload(meta={"failed": str(problem), "generation": generation})
         carried = [member._carried(generation) for member in self.members]
         return pool(records, carried, apart, self.steps.population_key(generation))
+
+    def _judge_together(self, generation: int) -> None:
+        """Work out side by side how those members' models do that have no record yet. Where one fails, each is left to
+        its own `judge`."""
+        if not self.family.judges_together:
+            return
+        keys = {member.steps.own_key(generation): member for member in reversed(self.members)}
+        waiting = {key: member for key, member in keys.items() if not self.store.has("record", key)}
+        try:
+            models = [member.model(generation) for member in waiting.values()]
+            started = time.perf_counter()
+            found = self.family.evaluate_each(models, [_judging(key) for key in waiting]) if models else []
+        except (CellFailed, Diverged):
+            return
+        seconds = (time.perf_counter() - started) / max(len(found), 1)
+        for member, one in zip(waiting.values(), found, strict=True):
+            member._found = {generation: (one, seconds)}
 
     def _carried(self, generation: int) -> dict[str, float]:
         """Whose rows carry the loss of a member's corpus. Not kept with the model, which cells without a population may
@@ -305,9 +324,10 @@ class Recursion:
         except CellFailed as problem:
             return Payload(meta={"failed": problem.reason, "generation": problem.generation})
         started = time.perf_counter()
-        stream = Stream(step.own_record).child("evaluate")
+        stream = _judging(step.own_record)
+        known, seconds = self._found.pop(generation, (None, 0.0))
         try:
-            found = self.family.evaluate(model, stream)
+            found = known or self.family.evaluate(model, stream)
             beside = self.family.compare(model, first, stream) if self.cell.family.compares else {}
         except Diverged as problem:
             return Payload(meta={"failed": str(problem), "generation": step.generation})
@@ -321,7 +341,7 @@ class Recursion:
             "metrics": finite({**found.metrics, **figures(beside)}),
             "model": step.model,
             "composition": composition,
-            "seconds": {"fit": model.meta["fit_seconds"], "evaluate": time.perf_counter() - started},
+            "seconds": {"fit": model.meta["fit_seconds"], "evaluate": seconds + time.perf_counter() - started},
         }
         each = {name: value for name, value in beside.items() if isinstance(value, np.ndarray)}
         return Payload(meta=meta, tensors={**found.replicates, **each}, files=dict(found.files))
@@ -401,6 +421,11 @@ def _moved(batches: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     """How far rows were corrected, a mean over batches; nothing where none was."""
     found = [meta["moved"] for meta in batches if "moved" in meta]
     return {"moved": sum(found) / len(found)} if found else {}
+
+
+def _judging(record: str) -> Stream:
+    """What a model's evaluation draws on, by the key of its record."""
+    return Stream(record).child("evaluate")
 
 
 def _chance(step: Step) -> np.random.Generator | None:

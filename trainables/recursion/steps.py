@@ -73,6 +73,7 @@ class Steps:
         self._steps: dict[int, Step] = {}
         self._batches: dict[int, BatchStep] = {}
         self._reported: dict[int, Step] = {}
+        self._pooled: dict[int, str] = {}
         self._drawn: dict[int, tuple[Draw, list[BatchStep]]] = {}
         self._sizes, self._recipe = cell.batch_sizes, cell.recipe
         if cell.population is not None:
@@ -150,7 +151,7 @@ class Steps:
         if self.cell.population is None:
             return self._make(generation)
         if generation not in self._reported:
-            self._reported[generation] = replace(self._make(generation), pooled=self._pool(generation))
+            self._reported[generation] = replace(self._make(generation), pooled=self.members[0]._pool(generation))
         return self._reported[generation]
 
     def population_key(self, generation: int) -> str:
@@ -158,10 +159,16 @@ class Steps:
         models = [member._make(generation).model for member in self.members]
         return models[0] if len(set(models)) == 1 else make_key("models", members=models)
 
+    def own_key(self, generation: int) -> str:
+        """The key of the record that judges this lineage's model alone."""
+        return self.step(generation).own_record
+
     def _pool(self, generation: int) -> str:
         """The key of the record of all members."""
-        records = [member._make(generation).own_record for member in self.members]
-        return make_key("record", members=records, version=POOLED)
+        if generation not in self._pooled:
+            records = [member._make(generation).own_record for member in self.members]
+            self._pooled[generation] = make_key("record", members=records, version=POOLED)
+        return self._pooled[generation]
 
     def _make(self, generation: int) -> Step:
         if generation not in self._steps:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from trainables.families import Diverged
-from trainables.families.replicate_summary import summarise
+from trainables.families.replicate_summary import summarise, summarise_each
 
 
 @pytest.mark.parametrize("replicates", [2, 3, 20, 21, 1000])
@@ -30,6 +30,21 @@ def test_figures_are_numpys(replicates, odd):
 def test_one_replicate_has_no_spread():
     found = summarise({"test_loss": np.array([2.0]), "ratio": np.array([0.5])})
     assert (found.test_loss, found.metrics) == (2.0, {"ratio": 0.5})
+
+
+@pytest.mark.parametrize("replicates", [1, 2, 13, 1000])
+def test_several_models_get_what_each_gets_alone(replicates):
+    rng = np.random.default_rng(replicates)
+    values = {name: rng.lognormal(size=(3, replicates)) for name in ("test_loss", "ratio", "plain")}
+    values["ratio"][1, 0] = np.nan
+    found = summarise_each(values, {"flag": 1.0}, spread=("ratio", "test_loss"))
+    for number, one in enumerate(found):
+        own = {name: value[number].copy() for name, value in values.items()}
+        alone = summarise(own, {"flag": 1.0}, spread=("ratio", "test_loss"))
+        assert one.test_loss == alone.test_loss
+        assert one.metrics.keys() == alone.metrics.keys()
+        assert all(np.array_equal(one.metrics[name], alone.metrics[name], equal_nan=True) for name in one.metrics)
+        assert all(np.array_equal(one.replicates[name], own[name], equal_nan=True) for name in own)
 
 
 def test_a_loss_that_is_not_finite_is_a_divergence():

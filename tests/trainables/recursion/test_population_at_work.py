@@ -13,6 +13,7 @@ from tests.support.toys import Counting
 from trainables import Cell, CellFailed, run
 from trainables.families import FAMILIES, Diverged, recorded
 from trainables.families.closed_form.gaussian import Gaussian
+from trainables.families.closed_form.linear import Linear
 from trainables.policies import POLICIES
 from trainables.recursion import Recursion, Steps, ancestry_of, collect
 from trainables.store import MemoryStore, open_store
@@ -168,21 +169,46 @@ def test_ancestry_leads_from_the_pooled_record_to_every_members_batches():
 
 
 def test_a_member_that_diverges_ends_the_cell_and_is_named(monkeypatch):
-    plain, asked = Gaussian.evaluate, []
+    plain, store, asked = Gaussian.evaluate_each, MemoryStore(), cell("replace")
+    first, second, third = (member.own_key(2) for member in Steps(asked).members)
 
-    def third_fails(self, model, stream):
-        asked.append(stream)
-        if len(asked) == 4:  # one model of generation 1, then members 1, 2 and 3
+    def third_fails(self, models, streams):
+        if third in [stream.key for stream in streams]:
             raise Diverged("lost")
-        return plain(self, model, stream)
+        return plain(self, models, streams)
 
-    monkeypatch.setattr(Gaussian, "evaluate", third_fails)
-    recursion = Recursion(cell("replace"), MemoryStore())
+    monkeypatch.setattr(Gaussian, "evaluate_each", third_fails)
+    recursion = Recursion(asked, store)
     recursion.record(1)
     with pytest.raises(CellFailed, match=r"^generation 2: member 3: lost$"):
         recursion.record(2)
     with pytest.raises(CellFailed, match="member 3"):
         recursion.stored(2)
+    assert ["failed" in store.get("record", key).meta for key in (first, second, third)] == [False, False, True]
+
+
+@pytest.mark.parametrize("family", [{"kind": "gaussian", "dim": 2}, {"kind": "linear", "dim": 3}])
+@pytest.mark.parametrize("population", [RING, ANCHORED, {"models": 2, "graph": "complete"}])
+def test_models_judged_together_get_the_records_that_they_get_apart(monkeypatch, family, population):
+    """To the last digit, members' own records included; and each model is judged once."""
+    asked, kept = cell("accumulate", population, family=family), (MemoryStore(), MemoryStore())
+    judged: list[str] = []
+    work = {"gaussian": Gaussian, "linear": Linear}[family["kind"]]
+    plain = work.evaluate_each
+
+    def counted(self, models, streams):
+        judged.extend(stream.key for stream in streams)
+        return plain(self, models, streams)
+
+    monkeypatch.setattr(work, "evaluate_each", counted)
+    together = told(asked, kept[0])
+    assert len(judged) == len(set(judged)) >= asked.generations
+    monkeypatch.setattr(work, "judges_together", False)
+    assert told(asked, kept[1]) == together
+    for key in kept[0].keys("record"):
+        one, other = (store.get("record", key) for store in kept)
+        assert {**one.meta, "seconds": 0} == {**other.meta, "seconds": 0}
+        assert all(np.array_equal(one.tensors[name], other.tensors[name]) for name in one.tensors | other.tensors)
 
 
 @pytest.mark.slow

@@ -31,7 +31,7 @@ from trainables.families.closed_form.moments import Moments
 from trainables.families.closed_form.random_matrices import blocks, frame, wishart_root
 from trainables.families.correction import share_moved
 from trainables.families.metrics import INFINITE_MEAN, Metric, disagreement
-from trainables.families.replicate_summary import summarise
+from trainables.families.replicate_summary import summarise_each
 from trainables.lineage import Stream
 from trainables.store import Payload
 
@@ -94,6 +94,7 @@ class Gaussian(Family):
     """
 
     config: GaussianConfig
+    judges_together: ClassVar[bool] = True
 
     def __init__(self, config: GaussianConfig, world: World) -> None:
         super().__init__(config, world)
@@ -125,7 +126,10 @@ class Gaussian(Family):
         `test_loss` is the expected held-out loss above the truth's own, KL(N(0, I) ‖ model), in nats per row.
         Its mean is infinite while a corpus holds no more than dim + 2 rows; `infinite_mean` says so.
         """
-        mean, root = model.tensors["mean"], model.tensors["root"]
+        return self.evaluate_each([model], [stream])[0]
+
+    def evaluate_each(self, models: Sequence[Payload], streams: Sequence[Stream]) -> list[Evaluation]:
+        mean, root = (np.concatenate([model.tensors[name] for model in models]) for name in ("mean", "root"))
         dim = self.config.dim
         with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
             log_det = 2 * np.log(np.abs(np.diagonal(root, axis1=1, axis2=2))).sum(axis=1)
@@ -141,7 +145,8 @@ class Gaussian(Family):
             "log_det_ratio": log_det,
         }
         flag = {"infinite_mean": 1.0} if self.world.rows <= dim + 2 else {}
-        return summarise(values, flag, spread=("test_loss", "mean_sq_error", "trace_ratio"))
+        apart = {name: value.reshape(len(models), -1) for name, value in values.items()}
+        return summarise_each(apart, flag, spread=("test_loss", "mean_sq_error", "trace_ratio"))
 
     def disagree(self, models: Sequence[Payload], stream: Stream) -> dict[str, np.ndarray]:
         """‖μ̂_i − μ̂_j‖², a mean over pairs."""

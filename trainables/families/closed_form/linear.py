@@ -7,7 +7,7 @@ generation. Rows exist on demand, conditional on the statistics, wherever a poli
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any, ClassVar, Literal
 
@@ -20,7 +20,7 @@ from trainables.families.closed_form.regression import Equations, Estimator, Sol
 from trainables.families.closed_form.relabelling import Relabelling
 from trainables.families.correction import share_moved
 from trainables.families.metrics import INFINITE_MEAN, Metric, disagreement
-from trainables.families.replicate_summary import summarise
+from trainables.families.replicate_summary import summarise_each
 from trainables.lineage import Stream
 from trainables.store import Payload
 
@@ -122,6 +122,7 @@ class Linear(Relabelling):
     """Batches and models are those of `Relabelling`."""
 
     config: LinearConfig
+    judges_together: ClassVar[bool] = True
 
     def __init__(self, config: LinearConfig, world: World) -> None:
         super().__init__(config, world, config.dim, config.noise)
@@ -156,7 +157,10 @@ class Linear(Relabelling):
         `test_loss` = ‖ŵ − w*‖²_Σ is the expected held-out squared error above the noise. Its mean is infinite
         for `minimum_norm` while |rows − dim| ≤ 1; `infinite_mean` says so, and medians are what to read there.
         """
-        coefficients = model.tensors["coefficients"]
+        return self.evaluate_each([model], [stream])[0]
+
+    def evaluate_each(self, models: Sequence[Payload], streams: Sequence[Stream]) -> list[Evaluation]:
+        coefficients = np.array([model.tensors["coefficients"] for model in models])
         error, rows = coefficients - self.target, self.world.rows
         values = {
             "test_loss": np.vecdot(error, error),
@@ -164,7 +168,7 @@ class Linear(Relabelling):
             "norm_ratio": np.sqrt(np.vecdot(coefficients, coefficients)) / self._length,
         }
         infinite = self.config.estimator == "minimum_norm" and abs(rows - self.config.dim) <= 1
-        return summarise(values, {"infinite_mean": 1.0} if infinite else {})
+        return summarise_each(values, {"infinite_mean": 1.0} if infinite else {})
 
     def edit(self, model: Payload, real: Payload, threshold: float, stream: Stream) -> Payload:
         """Labels that the model finds likely, of at least `threshold` times its largest density, drawn from it again.
