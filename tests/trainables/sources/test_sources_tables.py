@@ -7,6 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from trainables import Cell
+from trainables.recursion import check_data
 from trainables.sources.tables import TABLES, Simulated, load
 
 EMBEDDED = [kind for kind in TABLES if kind not in ("simulated", "table")]
@@ -126,6 +128,14 @@ def spoilt(what):
             table.loc[0, "x"] = np.inf
         case "no labels":
             table["target"] = np.nan
+        case "infinite target":
+            table["target"] = np.where(table["target"] == "yes", np.inf, 0)
+        case "vast":
+            table["x"] *= 1e200
+        case "a held-out row has it":
+            table["colour"] = ["red" if n == 6 else "blue" for n in range(len(table))]  # which is held out
+        case "dates":
+            table["colour"] = [f"2026-{1 + n // 28:02}-{1 + n % 28:02}" for n in range(len(table))]
     return table
 
 
@@ -143,6 +153,10 @@ BAD = {
     "no features": "no column beside the target",
     "infinite": "column 'x' holds infinite values",
     "no labels": "no row has a value of the target",
+    "infinite target": "source.target: 'target' holds infinite values",
+    "vast": "column 'x' holds numbers too large to be squared",
+    "a held-out row has it": r"column 'colour=red' is the same in all \d+ training rows; leave it out",
+    "dates": "column 'colour' holds 200 different texts",
 }
 
 
@@ -163,6 +177,37 @@ def test_bad_tables_get_one_line(tmp_path, what):
 def test_settings_that_the_table_has_not(tmp_path, fields, message):
     with pytest.raises(ValueError, match=message):
         load(source(path=written(tmp_path, frame()), **fields), counts=False)
+
+
+@pytest.mark.parametrize(
+    ("column", "counts", "message"),
+    [
+        ([[0], [1]], False, "source.target: 'target' holds values of type ndarray, which name no class"),
+        ([True, False], True, "source.target: 'target' holds True, which is no count"),
+        (["2026-01-01", "2026-01-02"], True, r"source.target: 'target' holds Timestamp\(.*\), which is no count"),
+    ],
+)
+def test_targets_that_are_no_labels(tmp_path, column, counts, message):
+    table = frame()
+    values = pd.Series([column[n % 2] for n in range(len(table))])
+    table["target"] = pd.to_datetime(values) if isinstance(column[0], str) else values
+    with pytest.raises(ValueError, match=message):
+        load(source(path=written(tmp_path, table, "table.parquet")), counts=counts)
+
+
+@pytest.mark.parametrize("what", ["copied", "summed"])
+def test_a_column_that_follows_from_others_is_refused_but_for_a_penalty(tmp_path, what):
+    table = frame()
+    if what == "copied":
+        table["again"] = 3 * table["x"] - 2
+    else:
+        table["again"] = (table["colour"] == "red") * 1 + (table["colour"] == "green") * 2
+    fields = {"kind": "glm", "source": {"kind": "table", "path": written(tmp_path, table)}}
+    cell = {"policy": {"kind": "replace"}, "rows": 50, "generations": 1}
+    message = r"source: column '(again|colour=.*)' follows from those before it in all \d+ training rows; leave it out"
+    with pytest.raises(ValueError, match=message):
+        check_data(Cell.model_validate(cell | {"family": fields}))
+    check_data(Cell.model_validate(cell | {"family": fields | {"penalty": 1.0}}))
 
 
 @pytest.mark.parametrize(("value", "shown"), [("many", "'yes'|'no'"), (-1, "-1"), (0.5, "0.5")])
@@ -189,7 +234,7 @@ def test_unreadable_files_get_one_line(tmp_path):
         assert "\n" not in str(problem.value)
 
 
-@pytest.mark.parametrize("what", ["text among numbers", "three rows"])
+@pytest.mark.parametrize("what", ["text among numbers", "three rows", "a held-out row has it"])
 def test_the_command_says_so_and_ends_with_2(tmp_path, what):
     written(tmp_path, spoilt(what))
     (tmp_path / "cell.yaml").write_text(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+from numbers import Number
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -103,6 +105,7 @@ def _binary(source: TableSource, name: str, target: pd.Series[Any]) -> np.ndarra
     if source.threshold is not None:
         above: np.ndarray = (target.to_numpy(float) > source.threshold).astype(np.int8)
         return above
+    _refuse_no_class(name, target)
     words = np.array([_word(value) for value in target])
     kinds = sorted(set(target), key=lambda value: (isinstance(value, str), value))
     if len(kinds) < 2:
@@ -119,6 +122,14 @@ def _binary(source: TableSource, name: str, target: pd.Series[Any]) -> np.ndarra
     return chosen
 
 
+def _refuse_no_class(name: str, target: pd.Series[Any]) -> None:
+    odd = next((value for value in target if not isinstance(value, Hashable)), None)
+    if odd is not None:
+        raise ValueError(f"source.target: {name!r} holds values of type {type(odd).__name__}, which name no class")
+    if any(isinstance(value, (float, np.floating)) and np.isinf(value) for value in target):
+        raise ValueError(f"source.target: {name!r} holds infinite values")
+
+
 def _word(value: Any) -> str:
     """A class as a study writes it: 1 and 1.0 are one."""
     return str(int(value)) if isinstance(value, (float, np.floating)) and value == int(value) else str(value)
@@ -128,9 +139,20 @@ def _counts(name: str, target: pd.Series[Any]) -> np.ndarray:
     import pandas as pd
 
     numbers = pd.to_numeric(target, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
-    wrong = ~(numbers >= 0) | (numbers != np.floor(numbers)) | (numbers > 2**53)
+    wrong = ~(numbers >= 0) | (numbers != np.floor(numbers)) | (numbers > 2**53) | ~_countable(target)
     if wrong.any():
-        raise ValueError(f"source.target: {name!r} holds {target.iloc[int(wrong.argmax())]!r}, which is no count")
+        value = target.iloc[int(wrong.argmax())]
+        shown = value.item() if isinstance(value, np.generic) else value
+        raise ValueError(f"source.target: {name!r} holds {shown!r}, which is no count")
     if numbers.min() == numbers.max():
         raise ValueError(f"source.target: {name!r} is {numbers[0]:g} in every row")
     return numbers.astype(np.int64)
+
+
+def _countable(target: pd.Series[Any]) -> np.ndarray:
+    """Which values are numbers, or may be read as such: a truth value or a date is none, whatever it converts to."""
+    import pandas as pd
+
+    if pd.api.types.is_numeric_dtype(target) and not pd.api.types.is_bool_dtype(target):
+        return np.ones(len(target), dtype=bool)
+    return np.array([isinstance(value, (Number, str)) and not isinstance(value, bool) for value in target])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from trainables.sources.tables.encode import encode
 
 FEWEST = 8
 """Held-out rows below which a table is refused: no loss of so few means anything."""
+
+REPEATED = 1e-8
+"""Standard deviation of a feature of variance 1, given those before it, below which it says nothing of its own."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,16 @@ class Splits:
     validation: Split
     test: Split
     names: tuple[str, ...]
+
+    @cached_property
+    def repeated(self) -> str | None:
+        """The first feature that is a sum of those before it in all training rows; None where there is none."""
+        rows, columns = self.train.x.shape
+        if rows < columns:
+            return None  # too few rows to tell
+        pivots = np.abs(np.diagonal(np.linalg.qr(self.train.x, mode="r"))) / np.sqrt(rows)
+        flat = np.flatnonzero(pivots[1:] < REPEATED)
+        return self.names[flat[0]] if len(flat) else None
 
 
 def load(source: TableSource, *, counts: bool) -> Splits:
@@ -100,7 +113,11 @@ def _require_enough(source: TableSource, train: np.ndarray, validation: np.ndarr
 
 def _standardised(x: np.ndarray, train: np.ndarray, names: list[str]) -> np.ndarray:
     """A constant and the features, by mean and standard deviation of the training rows; gaps become the mean."""
-    mean, spread = np.nanmean(x[train], axis=0), np.nanstd(x[train], axis=0)
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean, spread = np.nanmean(x[train], axis=0), np.nanstd(x[train], axis=0)
+    vast = [name for name, width in zip(names, spread, strict=True) if not np.isfinite(width)]
+    if vast:
+        raise ValueError(f"source: column {vast[0]!r} holds numbers too large to be squared; give it in another unit")
     flat = [name for name, width in zip(names, spread, strict=True) if not width > 0]
     if flat:
         raise ValueError(

@@ -89,7 +89,13 @@ class GlmConfig(FamilyConfig):
     def available_rows(self) -> int | None:
         if isinstance(self.source, Simulated):
             return None
-        return load(self.source, counts=self.link == "poisson").train.rows
+        found = load(self.source, counts=self.link == "poisson")
+        if not self.penalty and found.repeated is not None:
+            raise ValueError(
+                f"source: column {found.repeated!r} follows from those before it in all {found.train.rows} training "
+                "rows; leave it out, or give a penalty"
+            )
+        return found.train.rows
 
     @classmethod
     def tiny(cls) -> tuple[GlmConfig, int]:
