@@ -18,6 +18,9 @@ from trainables import Cell, run
 
 GENERATIONS = 100
 ROUNDS = 3
+TURNS = 15
+"""Of what takes a tenth of a second."""
+
 FEATURES = {"kind": "random_features", "dim": 50, "width": 25, "features": "shared"}
 LOGISTIC = {"kind": "glm", "source": {"kind": "simulated", "dim": 10}}
 
@@ -50,7 +53,7 @@ def _members(replicates: int) -> Ratio:
     ring = Cell.model_validate(one.model_dump() | {"population": {"models": 3, "graph": "ring"}})
     for cell in (one, ring):
         list(run(cell.model_copy(update={"generations": 2})))
-    turns = [(_processor(ring), 4 * _processor(one)) for _ in range(5)]
+    turns = [(_processor(ring), 4 * _processor(one)) for _ in range(TURNS)]
     return Ratio(
         "population of three linear models in a ring, dim 10, 100 rows, 20 generations",
         "four times one model",

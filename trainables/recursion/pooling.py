@@ -72,7 +72,7 @@ def pool(
         "test_loss": found.test_loss,
         "corpus_rows": composition["rows"],
         "real_fraction": composition["real_fraction"],
-        "metrics": finite(_shared([record.meta["metrics"] for record in records], found.metrics) | found.metrics),
+        "metrics": finite({**_shared([record.meta["metrics"] for record in records], found.metrics), **found.metrics}),
         "model": models,
         "composition": composition,
         "seconds": {name: sum(each[name] for each in seconds) for name in ("fit", "evaluate")},
