@@ -155,6 +155,10 @@ def silent(original):
     return lambda self, model, stream: replace(original(self, model, stream), metrics={})
 
 
+def crossed(original):
+    return lambda self, models, streams: original(self, models[::-1], streams[::-1])
+
+
 def careless(original):
     return lambda self, model, stream: Evaluation(0.5)
 
@@ -170,6 +174,7 @@ def careless(original):
         ("sample", blind, "family_biases_its_sampler"),
         ("evaluate", talkative, "family_declares_its_metrics"),
         ("evaluate", silent, "family_declares_its_metrics"),
+        ("evaluate_each", crossed, "family_judges_alike_together"),
         ("take", anywhere, "family_scores_rows"),
         ("correct", idle, "family_corrects_rows"),
         ("real", short, "family_counts_rows"),

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from trainables.cell import Cell
 from trainables.families import Diverged, Evaluation, Family, undeclared
-from trainables.lineage import make_key
+from trainables.lineage import Stream, make_key
 from trainables.recursion import Recursion, check_data, run
 from trainables.store import MemoryStore, Payload, open_store
 from trainables.testing.abilities import ABILITY_CHECKS
@@ -215,6 +215,21 @@ def _check_evaluation(found: Evaluation, replicates: int) -> None:
         assert values.shape == (replicates,), name
 
 
+def family_judges_alike_together(bench: Bench) -> None:
+    """Models judged side by side get what each gets alone, to the last digit."""
+    family = bench.family
+    assert family.judges_together == (type(family).evaluate_each is not Family.evaluate_each)
+    if not family.judges_together:
+        return
+    models, streams = [bench.recursion.model(n) for n in (1, 2)], [Stream("judged", (str(n),)) for n in (1, 2)]
+    together = family.evaluate_each(models, streams)
+    for model, stream, found in zip(models, streams, together, strict=True):
+        alone = family.evaluate(model, stream)
+        assert (found.test_loss, found.metrics, found.files) == (alone.test_loss, alone.metrics, alone.files)
+        assert found.replicates.keys() == alone.replicates.keys()
+        assert all(np.array_equal(found.replicates[name], alone.replicates[name]) for name in alone.replicates)
+
+
 def family_reports_divergence(bench: Bench) -> None:
     """A model that is not finite raises `Diverged`, never a number."""
     tensors = {n: np.full_like(v, np.nan) if v.dtype.kind == "f" else v for n, v in bench.model.tensors.items()}
@@ -238,6 +253,7 @@ FAMILY_CHECKS: tuple[Callable[[Bench], None], ...] = (
     family_fits_any_corpus,
     family_ignores_the_scale_of_weights,
     family_evaluates_cleanly,
+    family_judges_alike_together,
     family_reports_divergence,
     *ABILITY_CHECKS,
     family_keys_follow_roles,
