@@ -151,6 +151,8 @@ def _describe(runs: Iterable[CellRun]) -> list[dict[str, Any]]:
                 f"config: run {run.run} of study {run.tags['study']!r} holds none that is JSON"
             ) from problem
         flat = {k: v for k, v in flatten(cell).items() if k != "seed"}
+        if "population.anchor.kind" not in flat:
+            flat.pop("population.anchored", None)  # members who would follow an anchor
         tags = run.tags
         described.append(
             {

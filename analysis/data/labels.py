@@ -23,7 +23,7 @@ def configurations(frame: pd.DataFrame) -> pd.DataFrame:
     """
     import pandas as pd
 
-    columns = parameters(frame)
+    columns = sorted(parameters(frame), key=lambda column: not column.endswith(".kind"))  # more than its settings say
     unique = frame.drop_duplicates("config").set_index("config")
     parts = []
     for _, group in unique.groupby("family", sort=True):

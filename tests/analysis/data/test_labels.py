@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 import pandas as pd
 import pytest
 
-from analysis.data import configurations, in_order, order, title, titles
+from analysis.data import CellRun, Points, configurations, in_order, order, tidy, title, titles
 from analysis.data.labels import natural
+from tests.support import simulated
+from trainables import Cell
 
 
 def frame(*rows: dict[str, object]) -> pd.DataFrame:
@@ -65,3 +70,27 @@ def test_no_frame_has_no_configurations() -> None:
 def test_policies_stand_as_registered_their_variants_beside_them_and_strangers_last() -> None:
     given = ["zebra", "accumulate", "replace(n=2)", "replace", "aardvark", "accumulate"]
     assert order(given) == ["replace", "replace(n=2)", "accumulate", "aardvark", "zebra"]
+
+
+ANCHOR = {"kind": "weighted_fresh", "weight": 0.5}
+
+
+def named(*populations: dict[str, Any]) -> list[str]:
+    runs, points = [], Points()
+    base = {"family": {"kind": "linear"}, "policy": {"kind": "replace"}, "rows": 20, "generations": 1}
+    for number, population in enumerate(populations):
+        held = Cell.model_validate(base | {"population": population}).canonical()
+        runs.append(CellRun(str(number), simulated.tags("s", held) | {"cell": str(number)}, json.dumps(held)))
+        points.add(str(number), "test_loss", 1, 1.0)
+    return configurations(tidy(runs, points))["hyperparameters"].tolist()
+
+
+def test_members_are_called_anchored_where_there_is_an_anchor() -> None:
+    graphs = [{"graph": "ring"}, {"graph": "star"}]
+    assert named(*graphs) == ["population.graph=ring", "population.graph=star"]
+    ring = {"graph": "ring", "anchor": ANCHOR}
+    assert named(graphs[0], ring | {"anchored": (1,)}, ring | {"anchored": (2,)}) == [
+        "",
+        "population.anchor.kind=weighted_fresh, population.anchored=[1]",
+        "population.anchor.kind=weighted_fresh, population.anchored=[2]",
+    ]
