@@ -34,7 +34,7 @@ CLAIMS = (
 
 
 def main(names: list[str]) -> None:
-    """Each module named has `claims() -> list[Ratio]`; results are written as they come."""
+    """Each module named has `claims() -> Iterable[Ratio]`; results are written as they come."""
     names = _placed(names)
     if "--help" in names:
         print(told([name for name in names if name != "--help"]), end="")
