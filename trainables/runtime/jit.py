@@ -27,8 +27,14 @@ REORDERED = {"arcp", "contract", "nsz", "reassoc"}
 
 def compiled(function: Callable[P, R]) -> Callable[P, R]:
     """A function of arrays and numbers as machine code for this processor, kept on disk where a folder for it can be
-    written; it holds no interpreter lock."""
-    kernel: Callable[P, R] = numba.njit(nogil=True, error_model="numpy", fastmath=REORDERED)(function)
+    written; it holds no interpreter lock.
+
+    Calls of one such function by others are written out in place. Else each of them keeps a copy, whose sums the
+    compiler orders anew, and which copy runs depends on whether this process compiled them or read them from disk
+    (numba 0.68.1).
+    """
+    make = numba.njit(nogil=True, error_model="numpy", fastmath=REORDERED, forceinline=True)
+    kernel: Callable[P, R] = make(function)
     with _folder(), suppress(RuntimeError, OSError):  # no such folder: every process compiles its own
         kernel._cache = _Cache(function)  # type: ignore[attr-defined]  # numba is untyped
     return kernel

@@ -37,7 +37,7 @@ def facts_of(study: ReportContext) -> Facts:
     cells = frame.drop_duplicates("cell")
     size = (
         f"{_count(frame['config'].nunique(), 'configuration')} × {frame['policy'].nunique()} policies × "
-        f"{_count(cells['seed'].nunique(), 'seed')}: {len(cells):,} cells, {len(frame):,} generations"
+        f"{_seeds(cells)}: {len(cells):,} cells, {len(frame):,} generations"
     )
     reached = frame.groupby("cell")["generation"].max()
     terms = (
@@ -53,6 +53,12 @@ def facts_of(study: ReportContext) -> Facts:
 
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _seeds(cells: pd.DataFrame) -> str:
+    """How many seeds an entry has, where they differ from the fewest to the most."""
+    held = cells.groupby(["config", "policy"])["seed"].nunique()
+    return f"{tables.between(f'{held.min():,}', f'{held.max():,}')} seed{'' if held.max() == 1 else 's'}"
 
 
 def _recursions(study: ReportContext) -> str:

@@ -80,7 +80,7 @@ def test_the_head_says_what_how_much_when_and_by_what(frame: pd.DataFrame, built
     facts = facts_of(study)
     said = dict(facts.terms)
     assert facts.description == "what is asked"
-    assert said["Size"].startswith("3 configurations × 2 policies × 5 seeds: 26 cells")
+    assert said["Size"].startswith("3 configurations × 2 policies × 3 to 5 seeds: 26 cells")
     assert said["Generations"] == "language: 4; linear: 20"
     assert said["Rows of real data"] == "100"
     assert said["Made"].startswith("3 February 2026 by collapse-sweep")

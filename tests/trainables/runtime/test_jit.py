@@ -62,3 +62,56 @@ def test_the_folder_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     assert (jit.kept_at() or "").startswith(str(tmp_path))
     monkeypatch.setattr("numba.core.caching.CacheImpl._locator_classes", [])
     assert jit.kept_at() is None
+
+
+SHARED = """
+import hashlib
+import numpy as np
+from trainables.runtime.jit import compiled
+from trainables.runtime.jit_math import exp
+
+@compiled
+def shares(row, count):
+    total = np.float32(0)
+    for i in range(count):
+        row[i] = exp(row[i])
+        total += row[i]
+    return total
+
+@compiled
+def some(rows, out):
+    for r in range(len(rows)):
+        out[r] = shares(rows[r], 37)
+
+@compiled
+def all_of(rows, out):
+    for r in range(len(rows)):
+        out[r] = shares(rows[r], rows.shape[1])
+
+rows = np.random.default_rng(0).normal(size=(2000, 515)).astype(np.float32)
+out = np.empty(2000, np.float32)
+digest = hashlib.sha256()
+for kernel in (some, all_of):
+    kernel(rows.copy(), out)
+    digest.update(out.tobytes())
+print(digest.hexdigest(), all_of.stats.cache_hits.total())
+"""
+
+
+@pytest.mark.slow
+def test_what_is_read_from_disk_sums_in_the_order_of_what_was_compiled(tmp_path: Path) -> None:
+    """numba 0.68.1: a function that two others call is kept with each of them, and summed in another order by each;
+    the process that compiles them takes one of these, later ones the other. The first batch that a machine sampled
+    could differ from the same batch sampled later: one token of 19,200, other weights from then on.
+    """
+    (tmp_path / "kernels.py").write_text(SHARED)
+    environment = os.environ | {"PYTHONPATH": os.getcwd(), "NUMBA_CACHE_DIR": str(tmp_path / "kept")}
+    command = [sys.executable, "kernels.py"]
+    said = [
+        subprocess.run(
+            command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+        ).stdout.split()
+        for _ in range(2)
+    ]
+    assert [hits for _, hits in said] == ["0", "1"], "the second process has read what the first compiled"
+    assert said[0][0] == said[1][0]
