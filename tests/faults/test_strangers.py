@@ -296,12 +296,18 @@ def test_the_hub_is_no_exception(monkeypatch: pytest.MonkeyPatch, source: Any) -
 
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
     asked: list[str] = []
-    monkeypatch.setattr(datasets, "load_dataset", lambda name, *words, **more: asked.append(name))
-    arguments = [] if isinstance(source, MoleculeHub) else ["train"]
+
+    def load(name: str, *words: Any, **more: Any) -> None:
+        asked.append(name)
+        raise OSError("no answer")
+
+    monkeypatch.setattr(datasets, "load_dataset", load)
+    read = source._table if isinstance(source, MoleculeHub) else source.read
     with unasked(), pytest.raises(NotAsked, match="'o/d' is on a server"):
-        source._open(*arguments)
+        read()
     assert asked == []
-    source._open(*arguments)
+    with pytest.raises(ValueError, match=r"'o/d' can't be read \(no answer\)"):
+        read()
     assert asked == ["o/d"]
 
 
