@@ -23,7 +23,7 @@ def _folder() -> Path:
 
 
 def _kept() -> str | None:
-    """What an earlier report has put together; its file bears its digest, so that nothing but that is ever used."""
+    """What an earlier report has put together; its file bears its digest, so that a torn one is not used."""
     with suppress(OSError):
         for path in _folder().glob("*.js"):
             text = path.read_bytes()
