@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache, cached_property
 from importlib.metadata import entry_points
 from typing import Any
@@ -22,12 +22,13 @@ from trainables.errors import CollapseSweepError, NotInstalled
 from trainables.families import Diverged, Evaluation, Family, World
 from trainables.families.replicate_summary import figures
 from trainables.lineage import Stream
-from trainables.policies import FRESH, Selection
+from trainables.policies import FRESH
 from trainables.population import Feed
 from trainables.recursion.graph import Graph, Node
+from trainables.recursion.judges import Judges
 from trainables.recursion.pooling import by_age, finite, lost, pool, weight_by_member
 from trainables.recursion.row_checks import check_data as check_data
-from trainables.recursion.selection import bar, check_scores, choose, verdicts
+from trainables.recursion.selection import moved
 from trainables.recursion.steps import BatchStep, Step, Steps
 from trainables.store import Payload, Store, open_store
 
@@ -75,19 +76,6 @@ def run(cell: Cell, store: Store | str | None = None) -> Iterator[Record]:
         yield recursion.record(generation)
 
 
-@dataclass(frozen=True)
-class Bench:
-    """Who selects the rows of a batch.
-
-    Attributes:
-        judge: whose scores rank candidates.
-        least: the score that `accept` asks for, [1] or [replicates, 1].
-    """
-
-    judge: Payload
-    least: np.ndarray | float
-
-
 @cache
 def _annotators() -> tuple[Callable[[Cell], Curves], ...]:
     """Installed closed forms; this package imports none itself.
@@ -128,6 +116,11 @@ class Recursion:
         if self._first is not None:
             return self._first.members
         return (self, *(Recursion(self.cell, self.store, self, member) for member in self.cell.members[1:]))
+
+    @property
+    def judges(self) -> Judges:
+        """Who scores and selects rows; not kept, so that a recursion's models go when it goes."""
+        return Judges(self)
 
     @cached_property
     def family(self) -> Family:
@@ -260,7 +253,7 @@ class Recursion:
             return RealisedDraw(tuple(batches), None, draw.weight)
         scores = None
         if draw.how == "scored":
-            scores = np.concatenate([self._kept_scores("detector", b) for b in self.steps.drawn(draw)], axis=-1)
+            scores = np.concatenate([self.judges.kept_scores("detector", b) for b in self.steps.drawn(draw)], axis=-1)
         return realise(draw, batches, self.cell.replicates, rng, scores)
 
     def _handle(self, step: BatchStep) -> Batch:
@@ -303,7 +296,7 @@ class Recursion:
             "duplicates": corpus.duplicates(),
             "rejected": rejected,
             "below_bar": sum((meta.get("below_bar", 0.0) for meta in made), 0.0),
-            **_moved(made),
+            **moved(made),
         }
 
     def _latest_batches(self, step: Step) -> list[BatchStep]:
@@ -351,10 +344,10 @@ class Recursion:
         selection = step.recipe.selection if step.recipe else None
         started = time.perf_counter()
         try:
-            bench = self._bench(selection, step.number) if selection else None
+            bench = self.judges.bench(selection, step.number) if selection else None
             made = self._candidates(step, stream)
             if selection and bench:
-                made = self._select(selection, bench, made, stream, step.number)
+                made = self.judges.select(selection, bench, made, stream, step.number)
         except Diverged as problem:
             raise CellFailed(step.number + 1, f"sampling from model {step.number}: {problem}") from problem
         return replace(made, meta={**made.meta, "sample_seconds": time.perf_counter() - started})
@@ -366,61 +359,12 @@ class Recursion:
         if sampling.edit is not None:
             real = self.batch(self.steps.edited(sampling.rows))
             return self.family.edit(model, real, sampling.edit, stream.child("edit"))
-        corrector = None if sampling.correct is None else self._judge_model("corrector")
+        corrector = None if sampling.correct is None else self.judges.model("corrector")
         made = self.family.sample(model, sampling.rows, stream.child("sample"), sampling.bias)
         if corrector is None or sampling.correct is None:
             return made
         moved = self.family.correct(corrector, model, made, sampling.correct, stream.child("correct"))
         return replace(moved, meta={**made.meta, **moved.meta})
-
-    def _bench(self, selection: Selection, number: int) -> Bench:
-        """Who selects. Asked before candidates are sampled, since another process may be computing it (`Busy`)."""
-        least: np.ndarray | float = -np.inf
-        if selection.rule == "accept":
-            least = bar(selection, self._kept_scores(selection.judge, self.steps.batch(0)))
-        return Bench(self._judge_model(selection.judge, number), least)
-
-    def _select(self, selection: Selection, bench: Bench, made: Payload, stream: Stream, number: int) -> Payload:
-        scores = self._scores(selection.judge, bench.judge, made, number)
-        index = choose(selection, scores, stream.numpy("select"), bench.least)
-        kept = self.family.take(made, index)
-        audit = verdicts(selection, scores, index, bench.least)
-        rejected = {**made.meta.get("rejected", {}), **audit.pop("rejected")}
-        return replace(kept, meta={**kept.meta, **_moved([made.meta]), **audit, "rejected": rejected})
-
-    def _kept_scores(self, judge: str, step: BatchStep) -> np.ndarray:
-        """A pool batch's scores, kept by lineage: later generations ask for them again."""
-        return self.once(self.graph.scores(step, judge), lambda: self._scored(judge, step)).tensors["scores"]
-
-    def _scored(self, judge: str, step: BatchStep) -> Payload:
-        held = self._judge_model(judge)
-        return Payload(tensors={"scores": self._scores(judge, held, self.batch(step))})
-
-    def _scores(self, judge: str, held: Payload, batch: Payload, number: int = 1) -> np.ndarray:
-        stream = Stream(self.steps.judge_key(judge, number)).child("score")
-        found = self.family.score("first" if judge == "own" else judge, held, batch, stream)
-        return check_scores(judge, found, batch.rows, self.cell.replicates)
-
-    def _judge_model(self, judge: str, number: int = 1) -> Payload:
-        """Model 1, model `number` for `own`, or a judge fitted on real rows, as `Family.score` wants it."""
-        if judge in ("first", "own"):
-            return self.model(number if judge == "own" else 1)
-        node = self.graph.judge(judge)
-        return self.once(node, lambda: self._make_judge(judge, node.key))
-
-    def _make_judge(self, judge: str, key: str) -> Payload:
-        stream = Stream(key)
-        real = self.batch(self.steps.batch(0))
-        synthetic = None
-        if judge == "detector":
-            synthetic = self.family.sample(self.model(1), self.cell.rows, stream.child("sample"), self.steps.bias)
-        return self.family.judge(judge, real, synthetic, stream.child("fit"))
-
-
-def _moved(batches: Sequence[Mapping[str, Any]]) -> dict[str, float]:
-    """How far rows were corrected, a mean over batches; nothing where none was."""
-    found = [meta["moved"] for meta in batches if "moved" in meta]
-    return {"moved": sum(found) / len(found)} if found else {}
 
 
 def _judging(record: str) -> Stream:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -82,3 +83,9 @@ def verdicts(selection: Selection, scores: np.ndarray, index: np.ndarray, least:
     failed = float((scores < least).sum(axis=-1).mean())
     below = float((np.take_along_axis(scores, index, axis=-1) < least).sum(axis=-1).mean())
     return {"below_bar": below, "rejected": {reason: failed - below, "surplus": turned_down - failed + below}}
+
+
+def moved(batches: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """How far rows were corrected, a mean over batches; nothing where none was."""
+    found = [meta["moved"] for meta in batches if "moved" in meta]
+    return {"moved": sum(found) / len(found)} if found else {}
