@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 else:
     AnyTable = TABLES.union()
 
-STEPS = 7.0
+STEPS = 5.0
 """Newton steps of a fit, about."""
 
 _KNOWN = "where the truth is known"
@@ -61,6 +61,7 @@ class GlmConfig(FamilyConfig):
         Metric("newton_steps", "Newton steps of a fit"),
         disagreement("squared distance of two models' coefficients"),
     )
+    fit_version: ClassVar[int] = 1
     vectorised: ClassVar[bool] = True
     validates: ClassVar[bool] = True
     abilities: ClassVar[frozenset[str]] = frozenset({"bias", "correct", "score"})

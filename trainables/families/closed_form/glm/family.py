@@ -76,9 +76,9 @@ class Glm(Family):
 
         x, weights, sums = stacked(tallies)
         link = {"logistic": newton.LOGISTIC, "probit": newton.PROBIT, "poisson": newton.POISSON}[self.config.link]
-        found, ended, steps = newton.maximise(
-            x, weights * scale, sums * scale, link, self.config.penalty, self.config.limit
-        )
+        if scale != 1.0:
+            weights, sums = weights * scale, sums * scale
+        found, ended, steps = newton.maximise(x, weights, sums, link, self.config.penalty, self.config.limit)
         singular = int((ended == newton.SINGULAR).sum())
         if singular:
             raise Diverged(

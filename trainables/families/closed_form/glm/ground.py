@@ -28,7 +28,7 @@ class Judged:
     Attributes:
         inputs: alike for all replicates.
         observed: labels [1, rows], or what they are expected to be where the truth is known, [replicates, rows].
-        least: cross-entropy of the truth there; None where it is not known.
+        least: mean cross-entropy of the truth there, [replicates]; None where it is not known.
     """
 
     inputs: Inputs
@@ -37,18 +37,28 @@ class Judged:
 
     def values(self, link: label.Link, eta: np.ndarray) -> dict[str, np.ndarray]:
         """Losses and scores of linear predictors [replicates, rows], [replicates] each."""
-        values = {"test_loss": self._lost(link, eta).mean(axis=1)}
-        if link != "poisson":
-            predicted, observed = label.means(link, eta), np.broadcast_to(self.observed, eta.shape)
-            values["accuracy"] = label.accuracy(predicted, observed)
-            values["calibration_error"] = label.calibration_error(predicted, observed)
-        return values
+        loss, values = self._scored(link, eta)
+        return {"test_loss": loss if self.least is None else loss - self.least} | values
 
-    def _lost(self, link: label.Link, eta: np.ndarray) -> np.ndarray:
+    def _scored(self, link: label.Link, eta: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        if link == "logistic":
+            from trainables.families.closed_form.glm import judging
+
+            loss, accuracy, calibration = judging.logistic(eta, self.observed)
+            return loss, {"accuracy": accuracy, "calibration_error": calibration}
+        loss = self._cross_entropy(link, eta).mean(axis=1)
+        if link == "poisson":
+            return loss, {}
+        predicted, observed = label.means(link, eta), np.broadcast_to(self.observed, eta.shape)
+        return loss, {
+            "accuracy": label.accuracy(predicted, observed),
+            "calibration_error": label.calibration_error(predicted, observed),
+        }
+
+    def _cross_entropy(self, link: label.Link, eta: np.ndarray) -> np.ndarray:
         if self.least is None:
             return -label.log_likelihood(link, eta, self.observed)
-        excess: np.ndarray = label.cross_entropy(link, self.observed, eta) - self.least
-        return excess
+        return label.cross_entropy(link, self.observed, eta)
 
 
 class Ground(ABC):
@@ -95,7 +105,8 @@ class Known(Ground):
         inputs = Inputs(part, draw(self.truth.numpy(part), self.source, 1, self.config.held_out))
         link, eta = self.config.link, inputs.predict(self.target)
         expected = label.means(link, eta)
-        return Judged(inputs, expected, label.cross_entropy(link, expected, eta))
+        least, _ = Judged(inputs, expected)._scored(link, eta)
+        return Judged(inputs, expected, least)
 
     def errors(self, coefficients: np.ndarray, base: Inputs) -> dict[str, np.ndarray]:
         """Squared distances of coefficients from the truth, plain and in the metric of the Fisher information."""

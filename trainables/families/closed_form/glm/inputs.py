@@ -42,8 +42,9 @@ def draw(rng: np.random.Generator, source: Simulated, replicates: int, rows: int
     if source.inputs == "signs":
         x[:, 1:] = rng.integers(0, 2, (replicates, source.dim, rows)) * 2.0 - 1.0
         return x
-    x[:, 1:] = rng.standard_normal((replicates, source.dim, rows))
-    for column in range(2, source.dim + 1):
+    for one in x:
+        rng.standard_normal(out=one[1:])
+    for column in range(2, source.dim + 1 if source.correlation else 0):
         fresh = np.sqrt(1 - source.correlation**2) * x[:, column]
         x[:, column] = source.correlation * x[:, column - 1] + fresh
     return x

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Literal
 
 import numpy as np
@@ -11,8 +12,17 @@ Link = Literal["logistic", "probit", "poisson"]
 BINS = 10
 """Of equal width, in which predicted and observed frequencies are compared."""
 
+CACHED = 1 << 15
+"""Numbers whose passing results a core keeps at hand."""
+
 LARGEST = 2.0**53
 """Mean of a count above which its draws are no longer whole numbers in double precision."""
+
+
+def stretches(shape: tuple[int, ...]) -> Iterator[slice]:
+    """Replicates of [replicates, rows] in order, so many at a time that passing results stay in a core's cache."""
+    step = max(CACHED // max(shape[1], 1), 1)
+    return (slice(start, start + step) for start in range(0, shape[0], step))
 
 
 def means(link: Link, eta: np.ndarray) -> np.ndarray:
@@ -87,12 +97,18 @@ def draw(link: Link, eta: np.ndarray, rng: np.random.Generator, bias: float) -> 
     if link == "poisson":
         expected = means(link, eta)
         return rng.poisson(expected) if bias == 1.0 else _sharper_counts(expected, 1 / bias, rng)
+    drawn = np.empty(eta.shape, dtype=np.int8)
+    for part in stretches(eta.shape):
+        chance = _chances(link, eta[part], bias)
+        drawn[part] = rng.random(chance.shape) < chance
+    return drawn
+
+
+def _chances(link: Link, eta: np.ndarray, bias: float) -> np.ndarray:
     if bias == 1.0:
-        chance = means(link, eta)
-    else:
-        one, none = log_probabilities(link, eta)
-        chance = means("logistic", (one - none) / bias)
-    return (rng.random(eta.shape) < chance).astype(np.int8)
+        return means(link, eta)
+    one, none = log_probabilities(link, eta)
+    return means("logistic", (one - none) / bias)
 
 
 def _sharper_counts(expected: np.ndarray, power: float, rng: np.random.Generator) -> np.ndarray:

@@ -22,11 +22,22 @@ LOGISTIC, PROBIT, POISSON = range(3)
 TOLERANCE = 1e-16
 """Squared Newton decrement over the sum of weights, below which the step that follows is the last."""
 
-CLOSE = 1e-2
-"""The same, below which the Hessian of the step before serves again: its error is of the order of the step."""
+LEFT = 1e-22
+"""What a step of fast descent may leave for it to be the last: its squared decrement over the sum of weights, times
+that of the step whose Hessian it took."""
+
+CLOSE = 1e-6
+"""Squared decrement over the sum of weights, below which the Hessian of the step before serves again: its error is of
+the order of the step."""
+
+SLOW = 1e-12
+"""The same, at which a slow descent is asked whether it has an end; pivots along labels told apart still hold there."""
 
 FAST = 0.01
 """Share of its decrement that a step leaves, above which the next one has a Hessian of its own."""
+
+STRIDE = 1e-3
+"""Log-odds that a step adds at least where there is no maximum: Newton's are about 1 there."""
 
 VANISHED = 1e-6
 """Mean absolute residual of labels that are fitted perfectly, nats of training loss a row."""
@@ -76,19 +87,19 @@ def _maximise(
 ) -> None:
     width, rows = x.shape[1], x.shape[2]
     hessian, step, gradient = np.empty((width, width)), np.empty(width), np.empty(width)
-    eta, residual, curve, work = np.empty(rows), np.empty(rows), np.empty(rows), np.empty(rows)
+    eta, residual, curve = np.empty(rows), np.empty(rows), np.empty(rows)
     for r in range(len(sums)):
         inputs, w = x[r if len(x) > 1 else 0], weights[r if len(weights) > 1 else 0]
         beta, total = found[r], w.sum()
-        _first_guess(w, sums[r], link, eta, curve)
-        _times(inputs, curve * eta, beta)
-        _square(inputs, curve, penalty, hessian, work)
+        _first_guess(w, sums[r], link, residual, curve)
+        _times(inputs, residual, beta)
+        _square(inputs, curve, penalty, hessian)
         if not _factor(hessian, True):
             ended[r] = SINGULAR
             continue
         _solve(hessian, beta)
         ended[r], taken[r] = _climb(
-            inputs, w, sums[r], link, penalty, limit, total, beta, hessian, step, gradient, eta, residual, curve, work
+            inputs, w, sums[r], link, penalty, limit, total, beta, hessian, step, gradient, eta, residual, curve
         )
 
 
@@ -108,11 +119,10 @@ def _climb(
     eta: np.ndarray,
     residual: np.ndarray,
     curve: np.ndarray,
-    work: np.ndarray,
 ) -> tuple[int, int]:
     """Newton's steps on `beta`; how they ended, and how many there were."""
     step[:] = 0.0
-    slope, halvings, near, last = 0.0, 0, False, False
+    slope, taken_at, halvings, near, lifted = 0.0, 0.0, 0, False, False
     for n in range(limit):
         missed = _likelihood(x, w, s, link, beta, eta, residual, curve)
         if penalty == 0.0 and missed < VANISHED * total:
@@ -127,14 +137,14 @@ def _climb(
                 beta[j] -= step[j]
             slope *= 0.5
             halvings += 1
-            near = last = False
+            near = False
             continue
-        if last:
-            return CONVERGED, n
-        if not near:
-            _square(x, curve, penalty, hessian, work)
-            if not _factor(hessian, False):
-                _square(x, curve, penalty, hessian, work)
+        fresh = not near
+        if fresh:
+            _square(x, curve, penalty, hessian)
+            lifted = not _factor(hessian, False)
+            if lifted:
+                _square(x, curve, penalty, hessian)
                 _lift(hessian)
                 _factor(hessian, False)
         step[:] = gradient
@@ -142,27 +152,46 @@ def _climb(
         before, slope, halvings = slope, _dot(gradient, step), 0
         for j in range(len(beta)):
             beta[j] += step[j]
-        near = slope < CLOSE * total and (not near or slope < FAST * before)
-        last = slope <= TOLERANCE * total
-        if last:
-            return CONVERGED, n + 1
-    apart = penalty == 0.0 and _tells_apart(x, w, s, link, step, eta)
+        taken_at = slope if fresh else taken_at
+        fast = slope < FAST * before and not lifted
+        near = fast and slope < CLOSE * total
+        if fast:
+            if slope * taken_at <= LEFT * total * total:
+                return CONVERGED, n + 1
+        elif slope <= SLOW * total:
+            if _tells_apart(x, w, s, link, step, eta, 0.0 if lifted else STRIDE):
+                if penalty == 0.0:
+                    return SEPARATED, n + 1
+            elif slope <= TOLERANCE * total and not (lifted and penalty > 0.0):
+                return CONVERGED, n + 1
+    apart = penalty == 0.0 and _tells_apart(x, w, s, link, step, eta, STRIDE)
     return SEPARATED if apart else LIMIT, limit
 
 
 @compiled
-def _first_guess(w: np.ndarray, s: np.ndarray, link: int, eta: np.ndarray, curve: np.ndarray) -> None:
-    """Linear predictors by each input's own labels, drawn towards the middle, and the weights of that guess."""
-    mean = s.sum() / w.sum()
-    for i in range(len(w)):
-        if link == POISSON:
+def _first_guess(w: np.ndarray, s: np.ndarray, link: int, slope: np.ndarray, curve: np.ndarray) -> None:
+    """Weights of a first guess and weights times its working response.
+
+    Of binary labels the model of a constant alone, so that a step of least squares follows; of counts each input's
+    own, drawn towards the mean.
+    """
+    if link == POISSON:
+        mean = s.sum() / w.sum()
+        for i in range(len(w)):
             guess = (s[i] + mean) / (w[i] + 1.0) + 1e-12
-            eta[i], curve[i] = math.log(guess), w[i] * guess
-            continue
-        guess = (s[i] + 0.5) / (w[i] + 1.0)
-        eta[i], curve[i] = math.log(guess / (1 - guess)), w[i] * guess * (1 - guess)
-        if link == PROBIT:
-            eta[i] *= 0.6
+            curve[i] = w[i] * guess
+            slope[i] = curve[i] * math.log(guess)
+        return
+    mean = (s.sum() + 0.5) / (w.sum() + 1.0)
+    eta, density = math.log(mean / (1.0 - mean)), mean * (1.0 - mean)
+    if link == PROBIT:
+        eta *= 0.6
+        density = math.exp(-0.5 * eta * eta) / math.sqrt(2.0 * math.pi)
+        mean = 0.5 * math.erfc(-eta / math.sqrt(2.0))
+    scale = density / (mean * (1.0 - mean))
+    for i in range(len(w)):
+        curve[i] = w[i] * density * scale
+        slope[i] = curve[i] * eta + (s[i] - w[i] * mean) * scale
 
 
 @compiled
@@ -219,9 +248,11 @@ def _hazard(t: float) -> float:
 
 
 @compiled
-def _tells_apart(x: np.ndarray, w: np.ndarray, s: np.ndarray, link: int, step: np.ndarray, eta: np.ndarray) -> bool:
-    """Whether the likelihood rises along `step` for ever: no label speaks against it, and some speak for it
-    (Albert & Anderson 1984; for counts Correia, Guimarães & Zylkin 2019, arXiv 1903.01633)."""
+def _tells_apart(
+    x: np.ndarray, w: np.ndarray, s: np.ndarray, link: int, step: np.ndarray, eta: np.ndarray, least: float
+) -> bool:
+    """Whether the likelihood rises along `step` for ever: no label speaks against it, and some speak for it, a step of
+    at least that length (Albert & Anderson 1984; for counts Correia, Guimarães & Zylkin 2019, arXiv 1903.01633)."""
     eta[:] = 0.0
     largest = 0.0
     for j in range(len(step)):
@@ -236,7 +267,7 @@ def _tells_apart(x: np.ndarray, w: np.ndarray, s: np.ndarray, link: int, step: n
         none, every = s[i] <= 0, link != POISSON and s[i] >= w[i] * (1 - 1e-12)
         if (eta[i] > slack and not every) or (eta[i] < -slack and not none):
             return False
-    return largest > 1e-3
+    return largest > least
 
 
 @compiled
@@ -254,31 +285,58 @@ def _dot(one: np.ndarray, other: np.ndarray) -> float:
 
 
 @compiled
-def _square(x: np.ndarray, curve: np.ndarray, penalty: float, hessian: np.ndarray, work: np.ndarray) -> None:
-    """Lower triangle of X·diag(curve)·Xᵀ, the penalty added."""
-    for j in range(len(x)):
-        for i in range(len(work)):
-            work[i] = x[j, i] * curve[i]
-        for k in range(0, j + 1 - (j + 1) % 4, 4):
-            hessian[j, k], hessian[j, k + 1], hessian[j, k + 2], hessian[j, k + 3] = _four(work, x, k)
-        for k in range(j + 1 - (j + 1) % 4, j + 1):
-            hessian[j, k] = _dot(work, x[k])
-        if j:
-            hessian[j, j] += penalty
+def _square(x: np.ndarray, curve: np.ndarray, penalty: float, hessian: np.ndarray) -> None:
+    """Lower triangle of X·diag(curve)·Xᵀ, the penalty added; what is written above the diagonal is not read."""
+    width = len(x)
+    fours = width - width % 4
+    for j in range(0, width - 1, 2):
+        upto = min((j + 5) // 4 * 4, fours)
+        for k in range(0, upto, 4):
+            _eight(x, j, k, curve, hessian)
+        for k in range(upto, j + 2):
+            hessian[j, k], hessian[j + 1, k] = _two(x, j, k, curve)
+    if width % 2:
+        for k in range(width):
+            hessian[width - 1, k] = _weighed(x[width - 1], x[k], curve)
+    for j in range(1, width):
+        hessian[j, j] += penalty
 
 
 @compiled
-def _four(work: np.ndarray, x: np.ndarray, k: int) -> tuple[float, float, float, float]:
-    """Products of one row with four, in one pass over it."""
-    one, two, three, four = x[k], x[k + 1], x[k + 2], x[k + 3]
-    a = b = c = d = 0.0
-    for i in range(len(work)):
-        value = work[i]
-        a += value * one[i]
-        b += value * two[i]
-        c += value * three[i]
-        d += value * four[i]
-    return a, b, c, d
+def _eight(x: np.ndarray, j: int, k: int, curve: np.ndarray, hessian: np.ndarray) -> None:
+    """Products of two rows with four, in one pass over them."""
+    row, below, one, two, three, four = x[j], x[j + 1], x[k], x[k + 1], x[k + 2], x[k + 3]
+    a = b = c = d = e = f = g = h = 0.0
+    for i in range(len(curve)):
+        upper, lower = row[i] * curve[i], below[i] * curve[i]
+        a += upper * one[i]
+        b += upper * two[i]
+        c += upper * three[i]
+        d += upper * four[i]
+        e += lower * one[i]
+        f += lower * two[i]
+        g += lower * three[i]
+        h += lower * four[i]
+    hessian[j, k], hessian[j, k + 1], hessian[j, k + 2], hessian[j, k + 3] = a, b, c, d
+    hessian[j + 1, k], hessian[j + 1, k + 1], hessian[j + 1, k + 2], hessian[j + 1, k + 3] = e, f, g, h
+
+
+@compiled
+def _two(x: np.ndarray, j: int, k: int, curve: np.ndarray) -> tuple[float, float]:
+    upper = lower = 0.0
+    for i in range(len(curve)):
+        value = curve[i] * x[k, i]
+        upper += x[j, i] * value
+        lower += x[j + 1, i] * value
+    return upper, lower
+
+
+@compiled
+def _weighed(one: np.ndarray, other: np.ndarray, curve: np.ndarray) -> float:
+    total = 0.0
+    for i in range(len(curve)):
+        total += one[i] * curve[i] * other[i]
+    return total
 
 
 @compiled

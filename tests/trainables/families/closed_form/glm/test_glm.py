@@ -10,6 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from trainables import Cell, CellFailed, run
 from trainables.corpus import Batch, Corpus, RealisedDraw
 from trainables.families.closed_form.glm import labels
+from trainables.families.closed_form.glm.judging import logistic
 from trainables.lineage import Stream, make_key
 from trainables.recursion import Recursion
 from trainables.store import MemoryStore
@@ -123,6 +124,22 @@ def test_scores_of_a_prediction():
     predicted, observed = np.array([[0.9, 0.9, 0.1, 0.1]]), np.array([[1.0, 0.0, 0.0, 0.0]])
     assert labels.accuracy(predicted, observed)[0] == 0.75
     assert labels.calibration_error(predicted, observed)[0] == pytest.approx((2 * 0.4 + 2 * 0.1) / 4)
+
+
+@pytest.mark.parametrize("shared", [True, False], ids=["labels", "chances"])
+def test_the_compiled_loop_judges_as_the_definitions_do(shared):
+    """More rows than are multiplied at once, and predictors whose exponential is beyond all numbers."""
+    rng = np.random.default_rng(0)
+    eta = 3 * rng.standard_normal((4, 700))
+    eta[:, :4] = -800.0, 800.0, 0.0, -40.0
+    observed = rng.integers(0, 2, (1, 700)) if shared else rng.random((4, 700))
+    loss, accuracy, calibration = logistic(eta, observed)
+    predicted, whole = labels.means("logistic", eta), np.broadcast_to(observed, eta.shape)
+    assert loss == pytest.approx(labels.cross_entropy("logistic", whole, eta).mean(axis=1), rel=1e-13)
+    assert accuracy == pytest.approx(labels.accuracy(predicted, whole), rel=1e-13)
+    assert calibration == pytest.approx(labels.calibration_error(predicted, whole), rel=1e-12)
+    if shared:
+        assert loss == pytest.approx(-labels.log_likelihood("logistic", eta, whole).mean(axis=1), rel=1e-13)
 
 
 @pytest.mark.parametrize("link", LINKS)

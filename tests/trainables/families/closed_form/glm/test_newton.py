@@ -118,3 +118,40 @@ def test_far_counts_and_tails_are_found():
     found, ended, _ = maximise(x, np.full((1, 400), 1e6), rare, PROBIT, 0.0, 40)
     assert ended[0] == CONVERGED
     assert found[0] == pytest.approx([-2, 1], abs=0.01)
+
+
+@pytest.mark.parametrize("limit", [40, 1000])
+def test_counts_without_a_maximum_are_known_however_many_steps_there_are(limit):
+    """The one count above 0 lies outermost: the predictor of all others runs off, a step about 1 further each."""
+    x, weights, _ = drawn(POISSON, rows=12)
+    counts = np.where(x[:, 1] == x[:, 1].max(axis=1, keepdims=True), 5.0, 0.0)
+    found, ended, steps = maximise(x, weights, counts, POISSON, 0.0, limit)
+    assert (ended == SEPARATED).all()
+    assert (steps <= 40).all()
+    assert np.exp((found[:, None] @ x)[:, 0]) == pytest.approx(counts, abs=1e-4)
+
+
+@pytest.mark.parametrize(("link", "limit"), [(LOGISTIC, 40), (LOGISTIC, 200), (PROBIT, 40)])
+def test_a_constant_that_a_penalty_leaves_free_has_no_maximum(link, limit):
+    x, weights, _ = drawn(link)
+    found, ended, _ = maximise(x, weights, np.ones((3, 120)), link, 1.0, limit)
+    assert (ended == LIMIT).all()
+    assert (found[:, 0] > 5).all()
+
+
+def test_labels_that_are_all_but_told_apart_have_a_maximum():
+    """One label of seven on the other side, near the border: coefficients of 20, reached slowly."""
+    x = np.stack([np.ones(8), np.array([-3.0, -2.0, -1.0, 0.49, 0.5, 1.0, 2.0, 3.0])])[None]
+    labels = np.array([[0.0, 0, 0, 1, 0, 1, 1, 1]])
+    found, ended, _ = maximise(x, np.ones((1, 8)), labels, LOGISTIC, 0.0, 40)
+    assert ended[0] == CONVERGED
+    gap = labels - expit((found[:, None] @ x)[:, 0])
+    assert np.abs(x[0] @ gap[0]).max() < 1e-9
+
+
+@pytest.mark.parametrize("times", [1, 5, 50])
+def test_a_maximum_is_found_in_five_steps(times):
+    x, weights, sums = drawn(LOGISTIC, rows=300, columns=11, times=times, scale=0.3)
+    _, ended, steps = maximise(x, weights, sums, LOGISTIC, 0.0, 40)
+    assert (ended == CONVERGED).all()
+    assert (steps <= 5).all()
