@@ -28,8 +28,9 @@ FINER = 6
 """Points between two laws of a grid."""
 ALLOWED = 1.0
 """Factor on the excess of misfit that a kept law may have."""
-WALKING = 2.2
-"""The factor where errors accumulate, whose model is known less well."""
+WALKING, LONG, GROWS = 2.2, 20, 0.4
+"""The factor where errors accumulate, whose model is known less well; beyond so many generations it grows as this power
+of their number, as the oscillations do that such errors look like."""
 LARGER = 0.75
 """Quantile of the ratio of variances beyond which recursions differ by more than the noise model says."""
 
@@ -96,7 +97,7 @@ def _at(values: Array, model: int, fine: Array, linear: Array, confidence: float
     fits = _fits(model, generations)
     freedom = runs - 1 + model_freedom(0, runs, generations)
     prior = model_freedom(model, runs, generations)
-    most = float(stats.f.ppf(confidence, 1, freedom)) * (WALKING if noise.walks(model) else ALLOWED)
+    most = float(stats.f.ppf(confidence, 1, freedom)) * (_walking(generations) if noise.walks(model) else ALLOWED)
     white = values @ noise.whitener(model, generations, levels=True).T
     mean = white.mean(axis=1)
     apart = white - mean[:, None]
@@ -115,6 +116,10 @@ def _at(values: Array, model: int, fine: Array, linear: Array, confidence: float
     excess = (misfit - best) / _scale(best, generations)
     half = np.where(excess <= most * (1 + 1e-9), wide * np.sqrt(np.maximum(1 - excess / most, 0.0)), np.nan)
     return predicted, half, excess
+
+
+def _walking(generations: int) -> float:
+    return WALKING * max(generations / LONG, 1.0) ** GROWS
 
 
 def _half(apart: Array, expected: Array, prior: float, confidence: float) -> Array:
