@@ -35,3 +35,11 @@ def test_few_precise_seeds_are_less_wide_than_their_own_spread_is() -> None:
     found = measure(Setting("log", 20, 3, "independent", 0.01), STUDIES)
     assert found.covered >= LEAST
     assert found.width < 0.75
+
+
+@pytest.mark.parametrize("truth", ["exponential", "n^1.5", "line", "√n"])
+@pytest.mark.parametrize(("generations", "seeds"), [(50, 5), (100, 20)])
+def test_long_runs_whose_errors_add_up_hold_the_truth(truth: str, generations: int, seeds: int) -> None:
+    """Oscillations are as many as there are generations, and some look like such errors: a factor that fitted 20
+    generations held an exponential in 71 % of studies of 50 and in 54 % of 100 (3 seeds)."""
+    assert measure(Setting(truth, generations, seeds, "random walk", 0.2), STUDIES).covered >= LEAST
