@@ -186,7 +186,8 @@ def _time(ahead: Forecast, asked: Asked) -> str:
             if asked.calibrate
             else "`plan --calibrate` measures it in ten seconds or so"
         )
-        return f"Time on this machine: unknown; {', '.join(ahead.unknown)} was never timed here ({how})."
+        was = "was" if len(ahead.unknown) == 1 else "were"
+        return f"Time on this machine: unknown; {', '.join(ahead.unknown)} {was} never timed here ({how})."
     if ahead.seconds == 0:
         return "Time on this machine: none; everything is done."
     known = ", ".join(f"{count} by {WORDS[source]}" for source, count in ahead.sources.items())
