@@ -119,7 +119,7 @@ def _at(values: Array, model: int, fine: Array, linear: Array, confidence: float
 
 
 def _walking(generations: int) -> float:
-    return WALKING * max(generations / LONG, 1.0) ** GROWS
+    return float(WALKING * max(generations / LONG, 1.0) ** GROWS)
 
 
 def _half(apart: Array, expected: Array, prior: float, confidence: float) -> Array:
