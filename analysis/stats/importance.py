@@ -8,6 +8,9 @@ Beside it PED-ANOVA, which fits no model (Watanabe, Bansal & Hutter, "PED-ANOVA:
 hyperparameter importance in arbitrary subspaces", IJCAI 2023): how far the best configurations' values of a
 hyperparameter are spread otherwise than all configurations', by the Pearson divergence of their densities. It sees
 single hyperparameters only, permutation sees interactions too.
+
+A configuration that diverged grows without bound: for PED-ANOVA it is among the worst, where Optuna 5.0.0's evaluators
+drop it (`findings/importance_of_divergence.sh`). The forest, which needs numbers, is fitted to the others.
 """
 
 from __future__ import annotations
@@ -48,13 +51,14 @@ def importances(effects: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     """Importance of each hyperparameter, per policy and, for their interaction with the policy, between policies.
 
     Args:
-        effects: one row per configuration and policy: `config`, `policy`, `growth` (relative), hyperparameters.
+        effects: one row per configuration and policy: `config`, `policy`, `growth` (relative; inf where a recursion
+            diverged), hyperparameters.
         seed: of the forest, the folds and the shuffles.
 
     Returns:
         Columns: policy ("between policies" for the effect on how far policies lie apart), parameter, importance,
         low, high (over folds and shuffles: mean ± 1.96 standard errors), ped_anova (shares that sum to 1), r2
-        (cross-validated), configurations.
+        (cross-validated), configurations, diverged (of them).
     """
     import pandas as pd
 
@@ -62,7 +66,8 @@ def importances(effects: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     for policy, own in effects.groupby("policy", sort=True):
         rows += _of(own, own["growth"].to_numpy(), str(policy), seed)
     if effects["policy"].nunique() > 1:
-        spread = effects.groupby("config")["growth"].agg(np.ptp)
+        with np.errstate(invalid="ignore"):
+            spread = effects.groupby("config")["growth"].agg(np.ptp)
         own = effects.drop_duplicates("config").set_index("config", drop=False)
         own = own[effects.groupby("config")["policy"].nunique().reindex(own.index) == effects["policy"].nunique()]
         rows += _of(own, spread.reindex(own.index).to_numpy(), "between policies", seed)
@@ -74,8 +79,10 @@ def _of(own: pd.DataFrame, target: Array, policy: str, seed: int) -> list[dict[s
     from sklearn.inspection import permutation_importance
     from sklearn.model_selection import KFold
 
-    usable = np.isfinite(target)
-    table, target = features(own)[usable], target[usable]
+    known = ~np.isnan(target)
+    every, grown = features(own)[known], target[known]
+    usable = np.isfinite(grown)
+    table, target = every[usable], grown[usable]
     if len(table) < CONFIGURATIONS or table.shape[1] == 0 or target.std() == 0:
         return []
     costs, predicted = [], np.empty(len(target))
@@ -95,7 +102,7 @@ def _of(own: pd.DataFrame, target: Array, policy: str, seed: int) -> list[dict[s
     r2 = 1 - float(((target - predicted) ** 2).mean() / target.var())
     folds = np.stack([c.mean(axis=1) for c in costs])
     error = folds.std(axis=0, ddof=1) / np.sqrt(_FOLDS)
-    apart = ped_anova(table.to_numpy(), target)
+    apart = ped_anova(every.to_numpy(), grown)
     return [
         {
             "policy": policy,
@@ -105,7 +112,8 @@ def _of(own: pd.DataFrame, target: Array, policy: str, seed: int) -> list[dict[s
             "high": float(mean + 1.96 * e),
             "ped_anova": float(share),
             "r2": r2,
-            "configurations": len(target),
+            "configurations": len(grown),
+            "diverged": len(grown) - len(target),
         }
         for name, mean, e, share in zip(table.columns, folds.mean(axis=0), error, apart, strict=True)
     ]
@@ -116,7 +124,7 @@ def ped_anova(values: Array, target: Array, best: float = BEST) -> Array:
 
     Args:
         values: [configurations, parameters], codes for words.
-        target: [configurations].
+        target: [configurations], inf where one diverged.
         best: share of configurations that counts as such.
     """
     chosen = np.argsort(target, kind="stable")[: max(2, round(best * len(target)))]

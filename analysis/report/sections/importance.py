@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from analysis.report import style, tables
 from analysis.report.context import Exhibit, Picture, ReportContext, Section
 from analysis.stats import importance
@@ -22,8 +24,8 @@ def build(study: ReportContext) -> Section | None:
     for family, own in loss.groupby("family", sort=True):
         runs = study.frame[study.frame["family"] == family].drop_duplicates("config")
         known = runs[["config", *(c for c in runs.columns if c in ("rows", "replicates") or c.startswith("family."))]]
-        effects = own[["config", "policy", "growth_relative", "architecture", "size"]]
-        effects = effects.rename(columns={"growth_relative": "growth"}).merge(known, on="config")
+        growth = own["growth_relative"].mask(own["diverged"] > 0, np.inf)
+        effects = own[["config", "policy", "architecture", "size"]].assign(growth=growth).merge(known, on="config")
         table = importance.importances(effects, study.seed)
         if not table.empty:
             table.insert(0, "family", family)
@@ -37,7 +39,8 @@ def build(study: ReportContext) -> Section | None:
         "policies” is the same for how far the policies of a configuration lie apart: what the policy's effect depends "
         "on. Where R² is near or below 0 the forest predicts nothing, and the importances say nothing. PED-ANOVA fits "
         "no model: it compares the quarter of configurations that grow least with all, one hyperparameter at a time; "
-        "its shares sum to 100 %.",
+        "its shares sum to 100 %. Configurations in which a recursion diverged are among all there; the forest leaves "
+        "them out.",
     ]
     exhibit = Exhibit("importance", "Permutation importance with standard errors over folds.", found, _shown(found))
     pictures = [_picture(str(family), own) for family, own in found.groupby("family", sort=True)]
@@ -51,6 +54,7 @@ def _shown(found: pd.DataFrame) -> pd.DataFrame:
     shown["PED-ANOVA"] = found["ped_anova"].map("{:.0%}".format)
     shown["R²"] = found["r2"].map(lambda v: f"{v:.2f}")
     shown["configurations"] = found["configurations"]
+    shown["diverged"] = found["diverged"]
     return shown
 
 

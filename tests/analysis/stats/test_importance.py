@@ -58,6 +58,28 @@ def test_ped_anova_names_the_planted_parameter_without_a_model() -> None:
     assert found.groupby("policy")["ped_anova"].sum().to_numpy() == pytest.approx(1)
 
 
+def test_what_decides_over_divergence_matters() -> None:
+    """Half of all configurations diverge, by their rate alone; growth of the others hardly depends on it."""
+    data = effects(np.random.default_rng(0))
+    own = data[data["policy"] == "replace"]
+    gone = own["family.learning_rate"] > own["family.learning_rate"].median()
+    found = importances(own.assign(growth=own["growth"].mask(gone, np.inf))).set_index("parameter")
+    dropped = importances(own[~gone]).set_index("parameter")
+    assert set(found["configurations"]) == {60}
+    assert set(found["diverged"]) == {gone.sum()}
+    assert found.loc["learning_rate", "ped_anova"] > 3 * dropped.loc["learning_rate", "ped_anova"]
+    assert found.loc["temperature", "importance"] == dropped.loc["temperature", "importance"]
+
+
+def test_policies_that_all_diverge_lie_no_distance_apart() -> None:
+    """Ten configurations diverge under both policies, ten under one."""
+    data = effects(np.random.default_rng(0), 40)
+    gone = (data["config"] < "010") | ((data["config"] < "020") & (data["policy"] == "replace"))
+    found = importances(data.assign(growth=data["growth"].mask(gone, np.inf))).set_index("policy")
+    assert set(found.loc["between policies", "configurations"]) == {30}
+    assert set(found.loc["between policies", "diverged"]) == {10}
+
+
 def test_ped_anova_ranks_as_optuna_does() -> None:
     """Its evaluator has another grid and other kernels; the order of planted effects is the same."""
     import optuna
@@ -106,6 +128,22 @@ def test_parallel_coordinates_draw_every_configuration_of_a_search() -> None:
         assert sum(len(drawn.get_segments()) for drawn in axes.collections) == 12
         assert [t.get_text().split("\n")[0] for t in axes.get_xticklabels()][-1] == "growth"
     assert parallel.build(ReportContext(simulated.study(simulated.noisy(rng)), "few")) is None
+
+
+def test_the_report_counts_configurations_that_diverged() -> None:
+    from analysis.report.sections import importance
+    from tests.support import simulated
+
+    rng = np.random.default_rng(0)
+    values = simulated.noisy(rng, sizes=tuple(f"dim {d}" for d in range(15)), seeds=3, generations=4, noise=0.05)
+    values["dim 14", "replace", 1][2:] = np.inf
+    frame = simulated.study(values)
+    rates = {config: float(i) for i, config in enumerate(sorted(frame["config"].unique()))}
+    section = importance.build(ReportContext(frame.assign(**{"family.rate": frame["config"].map(rates)}), "x"))
+    assert section is not None
+    counts = section.exhibits[0].table.drop_duplicates("policy").set_index("policy")[["configurations", "diverged"]]
+    assert counts.loc["replace"].tolist() == [15, 1]
+    assert counts.loc["accumulate"].tolist() == [15, 0]
 
 
 def test_few_configurations_say_nothing() -> None:
