@@ -20,6 +20,8 @@ _WORDS = 6
 """Values of a hyperparameter that are all named on its axis."""
 _MOST: dict[str, Any] = {"colors": style.SERIES[0], "alpha": 0.8, "linewidths": 1.2}
 _LEAST: dict[str, Any] = {"colors": style.SERIES[1], "alpha": 0.8, "linewidths": 1.2, "linestyles": (0, (4, 2))}
+_ABOVE = 0.12
+"""How far above the largest number infinite ones lie, in shares of the numbers' range."""
 _REST: dict[str, Any] = {"colors": style.SERIES[7], "alpha": 0.25, "linewidths": 0.8}
 
 
@@ -31,16 +33,18 @@ def build(study: ReportContext) -> Section | None:
         return None
     rank = {policy: i for i, policy in enumerate(order(loss["policy"]))}
     loss = loss.sort_values("policy", key=lambda c: c.map(rank), kind="stable")
+    loss = loss.assign(growth_relative=loss["growth_relative"].mask(loss["diverged"] > 0, np.inf))
     for (family, policy), own in loss.groupby(["family", "policy"], sort=False):
-        held = own[np.isfinite(own["growth_relative"])]
+        held = own[own["growth_relative"].notna()]
         columns = _columns(study, str(family))
-        if len(held) >= importance.CONFIGURATIONS and columns.shape[1] >= 2:
+        if np.isfinite(held["growth_relative"]).sum() >= importance.CONFIGURATIONS and columns.shape[1] >= 2:
             pictures.append(_picture(study, str(family), str(policy), held, columns))
     if not pictures:
         return None
     text = [
         "Each line is a configuration. The quarter that grows most is drawn strongly, the quarter that grows least "
-        "dashed, the rest faintly: where lines of a kind meet on an axis, that hyperparameter matters."
+        "dashed, the rest faintly: where lines of a kind meet on an axis, that hyperparameter matters. Configurations "
+        "in which a recursion diverged end above all others."
     ]
     return Section("parallel", "Parallel coordinates of the search", text, pictures)
 
@@ -79,7 +83,8 @@ def _paint(figure: Figure, data: pd.DataFrame) -> None:
 def _heights(axes: Axes, place: int, values: pd.Series[Any]) -> Any:
     """Places of the values between 0 and 1 on one axis, whose ends, or its few values, are written beside it.
 
-    Positive numbers that span more than a factor of 30 are laid out by their logarithm.
+    Positive numbers that span more than a factor of 30 are laid out by their logarithm. Infinite ones, of recursions
+    that diverged, lie above all others.
     """
     import pandas as pd
 
@@ -90,9 +95,13 @@ def _heights(axes: Axes, place: int, values: pd.Series[Any]) -> Any:
         marks = marks if len(words) <= _WORDS else [marks[0], marks[-1]]
     else:
         numbers = values.to_numpy(dtype=float)
-        scale = np.log if numbers.min() > 0 and numbers.max() > 30 * numbers.min() else np.asarray
+        finite = numbers[~np.isinf(numbers)]
+        scale = np.log if finite.min() > 0 and finite.max() > 30 * finite.min() else np.asarray
+        marks = [(float(scale(n)), tables.number(float(n))) for n in (np.nanmin(finite), np.nanmax(finite))]
         found = scale(numbers)
-        marks = [(float(scale(n)), tables.number(float(n))) for n in (np.nanmin(numbers), np.nanmax(numbers))]
+        if len(finite) < len(numbers):
+            marks.append((marks[1][0] + _ABOVE * ((marks[1][0] - marks[0][0]) or 1.0), "diverged"))
+            found = np.where(np.isinf(numbers), marks[2][0], found)
     low, high = np.nanmin(found), np.nanmax(found)
     room = (high - low) or 1.0
     for mark, text in marks:

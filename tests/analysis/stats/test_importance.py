@@ -146,6 +146,31 @@ def test_the_report_counts_configurations_that_diverged() -> None:
     assert counts.loc["accumulate"].tolist() == [15, 0]
 
 
+def test_parallel_coordinates_show_what_diverged_above_the_rest() -> None:
+    from analysis.report import style
+    from analysis.report.sections import parallel
+    from tests.support import simulated
+
+    rng = np.random.default_rng(0)
+    sizes = tuple(f"dim {d}" for d in range(15))
+    values = simulated.noisy(rng, ("replace",), sizes, seeds=3, generations=4, noise=0.05)
+    values["dim 14", "replace", 1][2:] = np.inf
+    frame = simulated.study(values)
+    rates = {config: float(i) for i, config in enumerate(sorted(frame["config"].unique()))}
+    section = parallel.build(ReportContext(frame.assign(**{"family.rate": frame["config"].map(rates)}), "x"))
+    assert section is not None
+    picture = section.pictures[0]
+    assert np.isinf(picture.data["growth"]).sum() == 1
+    with style.figure("x", picture.width, picture.height) as figure:
+        picture.paint(figure)
+        (axes,) = figure.axes
+        ends = sorted(line[-1][1] for drawn in axes.collections for line in drawn.get_segments())
+        marks = {text.get_text(): text.get_position()[1] for text in axes.texts}
+    assert len(ends) == 15
+    assert ends[-1] == marks["diverged"] == 1
+    assert 0.8 < ends[-2] < 0.95
+
+
 def test_few_configurations_say_nothing() -> None:
     assert importances(effects(np.random.default_rng(0), 8)).empty
 
