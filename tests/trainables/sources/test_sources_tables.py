@@ -195,11 +195,13 @@ def test_targets_that_are_no_labels(tmp_path, column, counts, message):
         load(source(path=written(tmp_path, table, "table.parquet")), counts=counts)
 
 
-@pytest.mark.parametrize("what", ["copied", "summed"])
+@pytest.mark.parametrize("what", ["copied", "all but copied", "summed"])
 def test_a_column_that_follows_from_others_is_refused_but_for_a_penalty(tmp_path, what):
     table = frame()
     if what == "copied":
         table["again"] = 3 * table["x"] - 2
+    elif what == "all but copied":
+        table["again"] = table["x"] + 1e-7 * np.random.default_rng(0).standard_normal(len(table))
     else:
         table["again"] = (table["colour"] == "red") * 1 + (table["colour"] == "green") * 2
     fields = {"kind": "glm", "source": {"kind": "table", "path": written(tmp_path, table)}}

@@ -15,8 +15,9 @@ from trainables.sources.tables.encode import encode
 FEWEST = 8
 """Held-out rows below which a table is refused: no loss of so few means anything."""
 
-REPEATED = 1e-8
-"""Standard deviation of a feature of variance 1, given those before it, below which it says nothing of its own."""
+REPEATED = 1e-6
+"""Standard deviation of a feature of variance 1, given those before it, below which it says nothing of its own: its
+square is what fits ask of a pivot."""
 
 
 @dataclass(frozen=True)

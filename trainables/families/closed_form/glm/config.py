@@ -61,7 +61,7 @@ class GlmConfig(FamilyConfig):
         Metric("newton_steps", "Newton steps of a fit"),
         disagreement("squared distance of two models' coefficients"),
     )
-    fit_version: ClassVar[int] = 1
+    fit_version: ClassVar[int] = 2
     vectorised: ClassVar[bool] = True
     validates: ClassVar[bool] = True
     abilities: ClassVar[frozenset[str]] = frozenset({"bias", "correct", "score"})

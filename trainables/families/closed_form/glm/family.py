@@ -83,7 +83,8 @@ class Glm(Family):
         if singular:
             raise Diverged(
                 f"maximum likelihood has no single solution in {singular} of {len(ended)} replicates: the corpus has "
-                f"too few different inputs for {x.shape[1]} coefficients; use more rows, or a penalty"
+                f"too few different inputs for {x.shape[1]} coefficients; use more rows, or a "
+                f"{'larger ' if self.config.penalty else ''}penalty"
             )
         if not np.isfinite(found).all():
             raise Diverged("a fitted coefficient is not finite")

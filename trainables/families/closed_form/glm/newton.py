@@ -17,10 +17,16 @@ CONVERGED, SEPARATED, LIMIT, SINGULAR = range(4)
 """How a fit ended: at its maximum; on labels that some direction tells apart, so that there is none; out of
 iterations; with inputs of too low a rank."""
 
+AWAY = 4
+"""It did not begin, its first guess being too far away."""
+
 LOGISTIC, PROBIT, POISSON = range(3)
 
 TOLERANCE = 1e-16
 """Squared Newton decrement over the sum of weights, below which the step that follows is the last."""
+
+OVERSHOT = 0.5
+"""Share of the slope at a step's start that the slope at its end, turned over, may have."""
 
 LEFT = 1e-22
 """What a step of fast descent may leave for it to be the last: its squared decrement over the sum of weights, times
@@ -31,13 +37,22 @@ CLOSE = 1e-6
 the order of the step."""
 
 SLOW = 1e-12
-"""The same, at which a slow descent is asked whether it has an end; pivots along labels told apart still hold there."""
+"""The same, at which a slow descent without an end is left: labels told apart are fitted that well."""
+
+ASKED = 1e-4
+"""The same, below which a slow descent is asked whether it has an end."""
 
 FAST = 0.01
 """Share of its decrement that a step leaves, above which the next one has a Hessian of its own."""
 
 STRIDE = 1e-3
-"""Log-odds that a step adds at least where there is no maximum: Newton's are about 1 there."""
+"""Of what a step adds to a predictor there is a share, or log-odds where it adds more than 1, that counts as none."""
+
+SHORT = 1e-4
+"""What a last step may add to a predictor; a hundredth of it where its Hessian is the one of the step before."""
+
+FAR = 12.0
+"""Log-odds beyond which a first guess is of no use: least squares takes few inputs unlike the others there."""
 
 VANISHED = 1e-6
 """Mean absolute residual of labels that are fitted perfectly, nats of training loss a row."""
@@ -91,16 +106,35 @@ def _maximise(
     for r in range(len(sums)):
         inputs, w = x[r if len(x) > 1 else 0], weights[r if len(weights) > 1 else 0]
         beta, total = found[r], w.sum()
-        _first_guess(w, sums[r], link, residual, curve)
-        _times(inputs, residual, beta)
-        _square(inputs, curve, penalty, hessian)
-        if not _factor(hessian, True):
-            ended[r] = SINGULAR
-            continue
-        _solve(hessian, beta)
-        ended[r], taken[r] = _climb(
-            inputs, w, sums[r], link, penalty, limit, total, beta, hessian, step, gradient, eta, residual, curve
-        )
+        for own in (link == POISSON, True):
+            _first_guess(w, sums[r], link, own, residual, curve)
+            _times(inputs, residual, beta)
+            _square(inputs, curve, penalty, hessian)
+            if not _factor(hessian, True):
+                ended[r] = SINGULAR
+                break
+            _solve(hessian, beta)
+            ended[r], taken[r] = _climb(
+                inputs,
+                w,
+                sums[r],
+                link,
+                penalty,
+                limit,
+                total,
+                own,
+                beta,
+                hessian,
+                step,
+                gradient,
+                eta,
+                residual,
+                curve,
+            )
+            if ended[r] != AWAY:
+                break
+        if ended[r] == CONVERGED and _one_class(w, sums[r], link):
+            ended[r] = LIMIT
 
 
 @compiled
@@ -112,6 +146,7 @@ def _climb(
     penalty: float,
     limit: int,
     total: float,
+    anywhere: bool,
     beta: np.ndarray,
     hessian: np.ndarray,
     step: np.ndarray,
@@ -122,31 +157,35 @@ def _climb(
 ) -> tuple[int, int]:
     """Newton's steps on `beta`; how they ended, and how many there were."""
     step[:] = 0.0
-    slope, taken_at, halvings, near, lifted = 0.0, 0.0, 0, False, False
+    slope, taken_at, halvings, near, lifted, lost, apart, fast = 0.0, 0.0, 0, False, False, False, False, False
     for n in range(limit):
         missed = _likelihood(x, w, s, link, beta, eta, residual, curve)
-        if penalty == 0.0 and missed < VANISHED * total:
+        if n == 0 and not anywhere and _largest(w, eta) > FAR:
+            return AWAY, 0
+        if penalty == 0.0 and missed < VANISHED * total and _met(w, s, link, eta):
             return SEPARATED, n
         _times(x, residual, gradient)
         for j in range(1, len(beta)):
             gradient[j] -= penalty * beta[j]
         along = _dot(gradient, step)
-        if slope > 0 and not along > -0.9 * slope and halvings < 30:  # overshot, or beyond all numbers
-            for j in range(len(beta)):
-                step[j] *= 0.5
-                beta[j] -= step[j]
-            slope *= 0.5
+        if slope > 0 and not along > -OVERSHOT * slope and halvings < 30:  # overshot, or beyond all numbers
+            kept = min(max(slope / (slope - along), 0.1), 0.5) if math.isfinite(along) else 0.5
+            for j in range(len(step)):
+                beta[j] -= (1.0 - kept) * step[j]
+                step[j] *= kept
+            slope *= kept
             halvings += 1
             near = False
             continue
         fresh = not near
         if fresh:
-            _square(x, curve, penalty, hessian)
-            lifted = not _factor(hessian, False)
-            if lifted:
+            for lifted in (False, True):
                 _square(x, curve, penalty, hessian)
-                _lift(hessian)
-                _factor(hessian, False)
+                if lifted:
+                    lost = True
+                    _lift(hessian)
+                if _factor(hessian, False):
+                    break
         step[:] = gradient
         _solve(hessian, step)
         before, slope, halvings = slope, _dot(gradient, step), 0
@@ -154,27 +193,34 @@ def _climb(
             beta[j] += step[j]
         taken_at = slope if fresh else taken_at
         fast = slope < FAST * before and not lifted
+        if not fast and not apart and penalty == 0.0 and (slope <= ASKED * total or n + 1 == limit):
+            apart = _tells_apart(x, w, s, link, step, eta, residual, hessian)
+        if apart:
+            if lifted or slope <= SLOW * total:
+                return SEPARATED, n + 1
+        elif slope * taken_at <= LEFT * total * total if fast else slope <= TOLERANCE * total and not lost:
+            short = SHORT if fresh else 0.01 * SHORT
+            near = slope > 0.5 * before or _weighty(w, curve, slope / short**2) or _furthest(x, w, step, eta) <= short
+            if near:
+                return CONVERGED, n + 1
+            continue
         near = fast and slope < CLOSE * total
-        if fast:
-            if slope * taken_at <= LEFT * total * total:
-                return CONVERGED, n + 1
-        elif slope <= SLOW * total:
-            if _tells_apart(x, w, s, link, step, eta, 0.0 if lifted else STRIDE):
-                if penalty == 0.0:
-                    return SEPARATED, n + 1
-            elif slope <= TOLERANCE * total and not (lifted and penalty > 0.0):
-                return CONVERGED, n + 1
-    apart = penalty == 0.0 and _tells_apart(x, w, s, link, step, eta, STRIDE)
     return SEPARATED if apart else LIMIT, limit
 
 
 @compiled
-def _first_guess(w: np.ndarray, s: np.ndarray, link: int, slope: np.ndarray, curve: np.ndarray) -> None:
+def _first_guess(w: np.ndarray, s: np.ndarray, link: int, own: bool, slope: np.ndarray, curve: np.ndarray) -> None:
     """Weights of a first guess and weights times its working response.
 
-    Of binary labels the model of a constant alone, so that a step of least squares follows; of counts each input's
-    own, drawn towards the mean.
+    The model of a constant alone, so that a step of least squares follows; or each input's `own`, of counts drawn
+    towards the mean, of binary labels towards the middle.
     """
+    if own and link != POISSON:
+        for i in range(len(w)):
+            guess = (s[i] + 0.5) / (w[i] + 1.0)
+            curve[i] = w[i] * guess * (1.0 - guess)
+            slope[i] = curve[i] * math.log(guess / (1.0 - guess)) * (0.6 if link == PROBIT else 1.0)
+        return
     if link == POISSON:
         mean = s.sum() / w.sum()
         for i in range(len(w)):
@@ -248,26 +294,73 @@ def _hazard(t: float) -> float:
 
 
 @compiled
-def _tells_apart(
-    x: np.ndarray, w: np.ndarray, s: np.ndarray, link: int, step: np.ndarray, eta: np.ndarray, least: float
-) -> bool:
-    """Whether the likelihood rises along `step` for ever: no label speaks against it, and some speak for it, a step of
-    at least that length (Albert & Anderson 1984; for counts Correia, Guimarães & Zylkin 2019, arXiv 1903.01633)."""
+def _one_class(w: np.ndarray, s: np.ndarray, link: int) -> bool:
+    """Whether all labels are alike, so that the constant, which no penalty holds, runs off."""
+    return s.sum() <= 0.0 or (link != POISSON and s.sum() >= w.sum() * (1 - 1e-12))
+
+
+@compiled
+def _met(w: np.ndarray, s: np.ndarray, link: int, eta: np.ndarray) -> bool:
+    """Whether every label is the one that its predictor is for; of counts, whether all are 0."""
+    for i in range(len(w)):
+        none, every = s[i] <= 0, link != POISSON and s[i] >= w[i] * (1 - 1e-12)
+        if w[i] > 0 and not ((none and eta[i] < 0) or (every and eta[i] > 0)):
+            return False
+    return True
+
+
+@compiled
+def _furthest(x: np.ndarray, w: np.ndarray, step: np.ndarray, eta: np.ndarray) -> float:
+    """What a step adds to a predictor at most; fills `eta` with what it adds to each."""
     eta[:] = 0.0
-    largest = 0.0
     for j in range(len(step)):
         for i in range(len(eta)):
             eta[i] += step[j] * x[j, i]
+    return _largest(w, eta)
+
+
+@compiled
+def _largest(w: np.ndarray, values: np.ndarray) -> float:
+    """Largest magnitude at an input that has weight."""
+    largest = 0.0
+    for i in range(len(values)):
+        largest = max(largest, abs(values[i]) * (w[i] > 0))
+    return largest
+
+
+@compiled
+def _weighty(w: np.ndarray, curve: np.ndarray, least: float) -> bool:
+    """Whether each input's curvature is at least that: a step of squared decrement δ then adds √(δ/least) at most."""
+    light = 0
+    for i in range(len(curve)):
+        light += (w[i] > 0) & (curve[i] < least)
+    return light == 0
+
+
+@compiled
+def _tells_apart(
+    x: np.ndarray,
+    w: np.ndarray,
+    s: np.ndarray,
+    link: int,
+    step: np.ndarray,
+    eta: np.ndarray,
+    still: np.ndarray,
+    gram: np.ndarray,
+) -> bool:
+    """Whether the likelihood rises along `step` for ever: no label speaks against it, some speak for it, and inputs
+    that it leaves as they are do not settle all coefficients (Albert & Anderson 1984; for counts Correia, Guimarães &
+    Zylkin 2019, arXiv 1903.01633). Without the last, a step of a fit that one far input delays passes too.
+    """
+    slack = STRIDE * min(_furthest(x, w, step, eta), 1.0)
     for i in range(len(eta)):
-        largest = max(largest, abs(eta[i]) * (w[i] > 0))
-    slack = 1e-3 * largest
-    for i in range(len(eta)):
-        if w[i] == 0:
-            continue
         none, every = s[i] <= 0, link != POISSON and s[i] >= w[i] * (1 - 1e-12)
-        if (eta[i] > slack and not every) or (eta[i] < -slack and not none):
+        moved = abs(eta[i]) > slack
+        still[i] = w[i] > 0 and not moved
+        if w[i] > 0 and moved and not (every if eta[i] > 0 else none):
             return False
-    return largest > least
+    _square(x, still, 0.0, gram)
+    return not _factor(gram, True)
 
 
 @compiled
@@ -341,11 +434,8 @@ def _weighed(one: np.ndarray, other: np.ndarray, curve: np.ndarray) -> float:
 
 @compiled
 def _lift(hessian: np.ndarray) -> None:
-    trace = 0.0
     for j in range(len(hessian)):
-        trace += hessian[j, j]
-    for j in range(len(hessian)):
-        hessian[j, j] += RIDGE * trace + 1e-300
+        hessian[j, j] += RIDGE * hessian[j, j] + 1e-300
 
 
 @compiled

@@ -203,5 +203,7 @@ def test_too_few_different_inputs_end_a_recursion():
     asked = cell(family={"source": {"kind": "digits"}}, rows=65, generations=1)
     with pytest.raises(CellFailed, match=r"no single solution in . of 5 replicates"):
         list(run(asked))
+    with pytest.raises(CellFailed, match=r"use more rows, or a larger penalty"):
+        list(run(cell(family={"source": {"kind": "digits"}, "penalty": 1e-12}, rows=65, generations=1)))
     penalised = cell(family={"source": {"kind": "digits"}, "penalty": 1.0}, rows=65, generations=1)
     assert next(run(penalised)).metrics["accuracy"] > 0.8

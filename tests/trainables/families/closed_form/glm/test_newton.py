@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import statsmodels.api as sm
+from scipy.optimize import linprog
 from scipy.special import expit, ndtr
 from sklearn.linear_model import LogisticRegression
 
@@ -131,7 +132,7 @@ def test_counts_without_a_maximum_are_known_however_many_steps_there_are(limit):
     assert np.exp((found[:, None] @ x)[:, 0]) == pytest.approx(counts, abs=1e-4)
 
 
-@pytest.mark.parametrize(("link", "limit"), [(LOGISTIC, 40), (LOGISTIC, 200), (PROBIT, 40)])
+@pytest.mark.parametrize(("link", "limit"), [(LOGISTIC, 40), (LOGISTIC, 1000), (PROBIT, 40), (PROBIT, 1000)])
 def test_a_constant_that_a_penalty_leaves_free_has_no_maximum(link, limit):
     x, weights, _ = drawn(link)
     found, ended, _ = maximise(x, weights, np.ones((3, 120)), link, 1.0, limit)
@@ -155,3 +156,99 @@ def test_a_maximum_is_found_in_five_steps(times):
     _, ended, steps = maximise(x, weights, sums, LOGISTIC, 0.0, 40)
     assert (ended == CONVERGED).all()
     assert (steps <= 5).all()
+
+
+def has_maximum(x, sums, weights, link):
+    """Whether no direction tells the labels apart, by a linear programme."""
+    none, every = sums <= 0, (sums >= weights) & (link != POISSON)
+    against = np.concatenate([x[:, none].T, -x[:, every].T])
+    between = x[:, ~none & ~every].T
+    equal = {"A_eq": between, "b_eq": np.zeros(len(between))} if len(between) else {}
+    found = linprog(against.sum(axis=0), against, np.zeros(len(against)), **equal, bounds=(-1, 1))
+    return found.fun > -1e-7
+
+
+@pytest.mark.parametrize("link", MEANS, ids=["logistic", "probit", "poisson"])
+@pytest.mark.parametrize("limit", [5, 40, 1000])
+def test_a_fit_ends_as_a_linear_programme_says(link, limit):
+    """Far inputs, few rows, rare labels and categories: converged only where there is a maximum, separated only where
+    there is none, and within forty steps one or the other."""
+    rng = np.random.default_rng(limit + link)
+    for _ in range(60):
+        rows, columns = int(rng.choice([8, 12, 40])), int(rng.integers(1, 5))
+        kinds = [rng.standard_cauchy((columns, rows)), rng.random((columns, rows)) < 0.2]
+        x = np.concatenate([np.ones((1, rows)), kinds[rng.integers(2)]])
+        if np.linalg.matrix_rank(x) < len(x):
+            continue
+        eta = rng.standard_normal(len(x)) @ np.clip(x, -3, 3) + rng.choice([-3.0, 0.0])
+        sums = (rng.poisson(np.exp(eta)) if link == POISSON else rng.random(rows) < expit(eta)).astype(float)
+        _, ended, _ = maximise(x[None], np.ones((1, rows)), sums[None], link, 0.0, limit)
+        true = CONVERGED if has_maximum(x, sums, np.ones(rows), link) else SEPARATED
+        assert ended[0] == true or (ended[0] == LIMIT and limit == 5)
+
+
+@pytest.mark.parametrize("link", [LOGISTIC, PROBIT])
+def test_a_rare_category_of_rare_labels_is_fitted(link):
+    """Eight rows of 400, all or all but one of the label that 2 % of the others have: least squares, from which fits
+    start, would take them to log-odds of 30 and more, where no slope is left."""
+    rng = np.random.default_rng(1)
+    rare = np.arange(400) < 8
+    x = np.stack([np.ones(400), (rare - 0.02) / 0.14, rng.standard_normal(400)])[None]
+    labels = (rng.random((1, 400)) < 0.02).astype(float)
+    labels[:, rare] = 1.0
+    assert maximise(x, np.ones((1, 400)), labels, link, 0.0, 40)[1][0] == SEPARATED
+    labels[:, 0] = 0.0
+    found, ended, steps = maximise(x, np.ones((1, 400)), labels, link, 0.0, 40)
+    target = np.stack([labels[0], 1 - labels[0]], axis=1)
+    peer = sm.GLM(target, x[0].T, family=PEERS[link]).fit(tol=1e-14, maxiter=200)
+    assert ended[0] == CONVERGED
+    assert steps[0] <= 12
+    assert np.abs(peer.params - found[0]).max() < 1e-6
+
+
+def test_a_far_input_that_delays_a_fit_does_not_tell_labels_apart():
+    """Each step moves little but the one far row, which has the likelier label."""
+    rng = np.random.default_rng(5)
+    x = np.concatenate([np.ones((1, 60)), rng.standard_cauchy((3, 60))])[None]
+    labels = (rng.random((1, 60)) < 0.88).astype(float)
+    assert has_maximum(x[0], labels[0], np.ones(60), PROBIT)
+    ends = [maximise(x, np.ones((1, 60)), labels, PROBIT, 0.0, limit)[1][0] for limit in (3, 5, 8, 40)]
+    assert ends == [LIMIT, LIMIT, LIMIT, CONVERGED]
+
+
+def test_one_light_row_against_all_others_gives_a_maximum():
+    """Of a millionth of a row's weight: all others are fitted to 1e-6 before it is."""
+    x = np.stack([np.ones(40), np.linspace(-2, 2, 40)])[None]
+    labels, weights = (x[:, 1] > 0).astype(float), np.ones((1, 40))
+    labels[0, 3], weights[0, 3] = 1.0, 1e-6
+    found, ended, _ = maximise(x, weights, weights * labels, LOGISTIC, 0.0, 40)
+    assert ended[0] == CONVERGED
+    gap = weights * (labels - expit((found[:, None] @ x)[:, 0]))
+    assert np.abs(x[0] @ gap[0]).max() < 1e-12
+
+
+@pytest.mark.parametrize(("link", "penalty"), [(LOGISTIC, 1e-7), (PROBIT, 1e-7), (LOGISTIC, 1e6)])
+def test_coefficients_that_a_penalty_alone_holds_are_found_to_the_last_digits(link, penalty):
+    """4,000 rows but one are alike, so that little but the penalty says how far the slope goes."""
+    x, counts = np.array([[[1.0, 1, 1, 1], [1.0, -1, 1, -1]]]), np.array([[0.0, 1, 0, 0]])
+    found, ended, _ = maximise(x, np.full((1, 4), 1000.0), counts, link, penalty, 60)
+    again, _, _ = maximise(x, np.full((1, 4), 1000.0), counts, link, penalty, 1000)
+    assert ended[0] == CONVERGED
+    eta = (found[:, None] @ x)[0, 0]
+    far, near = (expit(eta), expit(-eta)) if link == LOGISTIC else (ndtr(eta), ndtr(-eta))
+    steep = np.ones(4) if link == LOGISTIC else np.exp(-(eta**2) / 2) / np.sqrt(2 * np.pi) / far / near
+    slope = x[0] @ (steep * (counts[0] * near - (1000 - counts[0]) * far)) - penalty * found[0] * [0, 1]
+    assert slope == pytest.approx([0, 0], abs=1e-13)
+    assert found == pytest.approx(again, abs=1e-12)
+
+
+def test_units_of_inputs_do_not_matter():
+    """From a millionth to a million, with a maximum and without."""
+    x, weights, sums = drawn(LOGISTIC)
+    units = np.array([1, 1e-6, 1e6, 1e3, 1e-3])[:, None]
+    for labels in (sums, (x[:, 1] + x[:, 2] > 0.1).astype(float)):
+        found, ended, steps = maximise(x, weights, labels, LOGISTIC, 0.0, 40)
+        others = maximise(x * units, weights, labels, LOGISTIC, 0.0, 40)
+        assert others[0] * units[:, 0] == pytest.approx(found, rel=1e-6)
+        assert (others[1] == ended).all()
+        assert (others[2] == steps).all()
