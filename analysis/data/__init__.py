@@ -3,7 +3,7 @@
 from analysis.data import censoring, metrics, replicates
 from analysis.data.artifact_places import is_own
 from analysis.data.censoring import STOPPED
-from analysis.data.external import parse_columns, spacing, suspicion
+from analysis.data.external import parse_columns, renumbered, spacing, suspicion
 from analysis.data.frame import IDENTITY, is_parameter, parameters, short, tidy
 from analysis.data.labels import NAMES, configurations, in_order, title, titles
 from analysis.data.loading import load, read_runs
@@ -37,6 +37,7 @@ __all__ = [
     "parameters",
     "parse_columns",
     "read_runs",
+    "renumbered",
     "replicates",
     "representatives",
     "restore",

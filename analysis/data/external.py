@@ -76,6 +76,20 @@ def suspicion(columns: Mapping[str, str], frame: pd.DataFrame | None = None) -> 
     return "" if frame is None else _falling(theirs, frame)
 
 
+FIRST = "first_generation"
+"""In a frame's `attrs`: what the file calls its first generation, which is 1 here."""
+
+
+def renumbered(frame: pd.DataFrame) -> str:
+    """Says so where the file's first generation is not 1; empty elsewhere.
+
+    Args:
+        frame: what was read.
+    """
+    first = frame.attrs.get(FIRST, 1)
+    return "" if first == 1 else f"generation: counted from 1 here; the file's first is {first}"
+
+
 def spacing(frame: pd.DataFrame) -> str:
     """Says so where generations are numbered in steps: growth is then per label, not per fit; empty elsewhere.
 
@@ -109,7 +123,8 @@ def read(
     """A tidy table of runs as a frame.
 
     Columns that are neither mapped nor named as ours become hyperparameters where they are constant within each run,
-    metrics where they are numbers that change; words that change are left out. Generations are renumbered from 1.
+    metrics where they are numbers that change; words that change are left out. Generations are renumbered
+    from 1; `attrs["first_generation"]` is what the file calls the first.
 
     Args:
         path: one row per run and generation.
@@ -140,8 +155,11 @@ def read(
         raise ValueError(
             f"generation: {broken.iloc[0]:g} is no whole number; map what counts fits of one model after another"
         )
-    table["generation"] = table["generation"].astype(np.int64) - int(table["generation"].min()) + 1
-    return frames.arrange(_complete(table.reset_index(drop=True), study or Path(path).stem))
+    first = int(table["generation"].min())
+    table["generation"] = table["generation"].astype(np.int64) - first + 1
+    found = frames.arrange(_complete(table.reset_index(drop=True), study or Path(path).stem))
+    found.attrs[FIRST] = first
+    return found
 
 
 def _table(path: Path) -> pd.DataFrame:

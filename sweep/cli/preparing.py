@@ -32,7 +32,7 @@ def init(
         ),
     ],
     out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="Default: my-FAMILY.yaml.")] = None,
-    data: Annotated[str | None, typer.Option(metavar="PATH", help="Your own text, images or molecules.")] = None,
+    data: Annotated[str | None, typer.Option(metavar="PATH", help="Your own text, images, molecules or table.")] = None,
     policy: Annotated[
         list[str] | None,
         typer.Option(

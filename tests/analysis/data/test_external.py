@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 import analysis
-from analysis.data import IDENTITY, parse_columns, spacing, suspicion
+from analysis.data import IDENTITY, parse_columns, renumbered, spacing, suspicion
 from analysis.verdicts.paired import differences
 from analysis.verdicts.robustness import assess
 
@@ -246,6 +246,17 @@ def test_verdicts_do_not_depend_on_how_generations_are_numbered(tmp_path: Path) 
     assert tables[100]["growth"] == pytest.approx(tables[1]["growth"] / 100)
     assert spacing(frames[1]) == ""
     assert spacing(frames[100]).startswith("generation: numbered in steps of 100; ")
+
+
+@pytest.mark.parametrize(("first", "said"), [(0, "the file's first is 0"), (1, ""), (7, "the file's first is 7")])
+def test_it_is_said_where_a_file_counts_from_elsewhere_than_1(tmp_path: Path, first: int, said: str) -> None:
+    rows = [(first + n, 1 + 0.1 * n, "replace", seed) for seed in range(3) for n in range(8)]
+    table = pd.DataFrame(rows, columns=["generation", "test_loss", "policy", "seed"])
+    table.to_csv(tmp_path / "runs.csv", index=False)
+    frame = analysis.load(tmp_path / "runs.csv")
+    assert sorted(set(frame["generation"])) == list(range(1, 9))
+    assert renumbered(frame).endswith(said)
+    assert bool(renumbered(frame)) is bool(said)
 
 
 def test_generations_are_whole_numbers(tmp_path: Path) -> None:

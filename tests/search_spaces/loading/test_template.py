@@ -37,6 +37,7 @@ def test_every_family_s_study_loads_with_its_comments_taken_in_too(family: str, 
         ("vae", "faces.zip", "folder"),
         ("diffusion", "drugs.SDF", "sdf"),
         ("diffusion", "https://example.org/x.csv", "smiles"),
+        ("glm", "patients.csv", "table"),
     ],
 )
 def test_own_data_is_a_source_by_its_name(family: str, data: str, kind: str) -> None:

@@ -50,6 +50,7 @@ class GlmConfig(FamilyConfig):
     limit: int = Field(default=40, ge=1, le=1000)
     held_out: int = Field(default=200, ge=10)
     policy_study: ClassVar[Mapping[str, int]] = {"replicates": 1000}
+    own_data: ClassVar[Mapping[str, str]] = {"": "table"}
     loss_unit: ClassVar[str] = "nats per label"
     metrics: ClassVar[tuple[Metric, ...]] = (
         Metric("fisher_error", "squared error of coefficients, Fisher metric", worse=1, judged=True, when=_KNOWN),
