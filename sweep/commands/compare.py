@@ -80,13 +80,11 @@ def _sides(references: Sequence[str], workspace: Workspace) -> list[_Side]:
     studies = [load_study(name) for name, _ in places]
     names = [study.name for study in studies]
     found: list[_Side] = []
-    for study, (_, place), reference in zip(studies, places, references, strict=True):
+    for study, (name, place), reference in zip(studies, places, references, strict=True):
         store = open_store(place.storage)
         board = open_board(study, place, store)
         if not any(job.done for job in board.jobs.values()):
-            raise UsageError(
-                f"{reference}: no generation is done in {place.root}; first: collapse-sweep run {study.name}"
-            )
+            raise UsageError(f"{reference}: no generation is done in {place.root}; first: collapse-sweep run {name}")
         label = study.name if names.count(study.name) == 1 else f"{study.name} in {place.root.name}"
         taken = sum(side.label == label or side.label.startswith(f"{label} (") for side in found)
         label += f" ({taken + 1})" if taken else ""

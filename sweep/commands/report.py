@@ -58,14 +58,14 @@ def show(
     """
     if not any(job.done for job in board.jobs.values()):
         raise UsageError(
-            f"{study.name}: no generation is done in {workspace.root}; first: collapse-sweep run {study.name}"
+            f"{study.name}: no generation is done in {workspace.root}; first: {command.replace(' report ', ' run ', 1)}"
         )
     frame = results.stored(study, board, store)  # never the tracking server's figures, which anybody may have changed
     shown = workspace.mlflow_uri == NO_TRACKING or results.tracked(study, board, workspace) is not None
     if not shown:
         say(
-            f"{workspace.mlflow_uri} does not show every generation; `collapse-sweep relog {study.name}` writes what "
-            "is missing"
+            f"{workspace.mlflow_uri} does not show every generation; `{command.replace(' report ', ' relog ', 1)}` "
+            "writes what is missing"
         )
     folder = workspace.report(study.name)
     told = findings_of(study, workspace, board, store)

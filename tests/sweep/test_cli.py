@@ -144,7 +144,9 @@ def test_an_unreachable_tracking_server_is_refused_before_anything_is_trained(st
 
 
 def test_a_report_of_nothing_is_refused(study: Path) -> None:
-    assert "no generation is done in" in refused(study.parent, "report", "toy.yaml")
+    said = refused(study.parent, "report", "toy.yaml", "-o", "generations=2")
+    assert "no generation is done in" in said
+    assert "; first: collapse-sweep run toy.yaml -o generations=2 --workspace" in said
 
 
 def test_status_of_a_study_that_never_ran(study: Path) -> None:
