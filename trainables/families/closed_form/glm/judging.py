@@ -36,14 +36,15 @@ def _judge(
     eta: np.ndarray, observed: np.ndarray, loss: np.ndarray, accuracy: np.ndarray, calibration: np.ndarray
 ) -> None:
     rows = eta.shape[1]
-    predicted, gaps = np.empty(rows), np.empty(BINS)
+    predicted, wholes, gaps = np.empty(rows), np.empty(rows), np.empty(BINS)
     for r in range(len(eta)):
         given, labels = eta[r], observed[r if len(observed) > 1 else 0]
-        loss[r] = _lost(given, labels, predicted) / rows
-        hits = 0.0
         for i in range(rows):
-            hits += labels[i] if predicted[i] > 0.5 else 1.0 - labels[i]
-        accuracy[r] = hits / rows
+            small = exp64(-abs(given[i]))
+            wholes[i] = 1.0 + small
+            predicted[i] = (1.0 if given[i] > 0.0 else small) / wholes[i]
+        loss[r] = _lost(given, labels, wholes) / rows
+        accuracy[r] = _hits(labels, predicted) / rows
         gaps[:] = 0.0
         for i in range(rows):
             gaps[min(int(predicted[i] * BINS), BINS - 1)] += labels[i] - predicted[i]
@@ -51,16 +52,21 @@ def _judge(
 
 
 @compiled
-def _lost(eta: np.ndarray, labels: np.ndarray, predicted: np.ndarray) -> float:
-    """Σ log(1 + e^η) − yη; fills in the probabilities."""
+def _lost(eta: np.ndarray, labels: np.ndarray, wholes: np.ndarray) -> float:
+    """Σ log(1 + e^η) − yη. A loop that sums writes nothing: else the order of its sum depends on where arrays lie."""
     total = 0.0
     for start in range(0, len(eta), PRODUCT):
         product = 1.0
         for i in range(start, min(start + PRODUCT, len(eta))):
-            small = exp64(-abs(eta[i]))
-            whole = 1.0 + small
-            predicted[i] = (1.0 if eta[i] > 0.0 else small) / whole
-            product *= whole
+            product *= wholes[i]
             total += max(eta[i], 0.0) - labels[i] * eta[i]
         total += math.log(product)
+    return total
+
+
+@compiled
+def _hits(labels: np.ndarray, predicted: np.ndarray) -> float:
+    total = 0.0
+    for i in range(len(labels)):
+        total += labels[i] if predicted[i] > 0.5 else 1.0 - labels[i]
     return total

@@ -142,6 +142,17 @@ def test_the_compiled_loop_judges_as_the_definitions_do(shared):
         assert loss == pytest.approx(-labels.log_likelihood("logistic", eta, whole).mean(axis=1), rel=1e-13)
 
 
+def test_figures_do_not_depend_on_where_arrays_lie():
+    """A compiled loop that both sums and writes is run in another order where arrays seem to overlap."""
+    rng = np.random.default_rng(0)
+    eta, observed = 3 * rng.standard_normal((20, 200)), rng.random((20, 200))
+    held, found = [], set()
+    for _ in range(1000):
+        held = [*held[-40:], np.empty(int(rng.integers(1, 3000)), dtype=np.int8)]
+        found.add(b"".join(values.tobytes() for values in logistic(eta.copy(), observed.copy())))
+    assert len(found) == 1
+
+
 @pytest.mark.parametrize("link", LINKS)
 def test_bias_is_a_power_of_the_law(link):
     """λ = ½ draws labels by p², normalised."""
