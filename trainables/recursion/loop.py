@@ -363,8 +363,8 @@ class Recursion:
         made = self.family.sample(model, sampling.rows, stream.child("sample"), sampling.bias)
         if corrector is None or sampling.correct is None:
             return made
-        moved = self.family.correct(corrector, model, made, sampling.correct, stream.child("correct"))
-        return replace(moved, meta={**made.meta, **moved.meta})
+        corrected = self.family.correct(corrector, model, made, sampling.correct, stream.child("correct"))
+        return replace(corrected, meta={**made.meta, **corrected.meta})
 
 
 def _judging(record: str) -> Stream:

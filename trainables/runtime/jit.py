@@ -31,7 +31,8 @@ def compiled(function: Callable[P, R]) -> Callable[P, R]:
 
     Calls of one such function by others are written out in place. Else each of them keeps a copy, whose sums the
     compiler orders anew, and which copy runs depends on whether this process compiled them or read them from disk
-    (numba 0.68.1).
+    (numba 0.68.1). A loop whose sum is a result writes to no array: where arrays seem to overlap, which depends on
+    where they lie, such a loop runs number by number, and its sum has other last digits.
     """
     make = numba.njit(nogil=True, error_model="numpy", fastmath=REORDERED, forceinline=True)
     kernel: Callable[P, R] = make(function)

@@ -72,10 +72,11 @@ class Glm(Family):
         return self._fitted(total, corpus.rows / weight)
 
     def _fitted(self, tallies: Tallies, scale: float) -> Payload:
-        from trainables.families.closed_form.glm import newton
+        from trainables.families.closed_form.glm import likelihoods, newton
 
         x, weights, sums = stacked(tallies)
-        link = {"logistic": newton.LOGISTIC, "probit": newton.PROBIT, "poisson": newton.POISSON}[self.config.link]
+        codes = {"logistic": likelihoods.LOGISTIC, "probit": likelihoods.PROBIT, "poisson": likelihoods.POISSON}
+        link = codes[self.config.link]
         if scale != 1.0:
             weights, sums = weights * scale, sums * scale
         found, ended, steps = newton.maximise(x, weights, sums, link, self.config.penalty, self.config.limit)
@@ -159,8 +160,9 @@ class Glm(Family):
         eta = inputs.predict(coefficients)
         if not np.isfinite(eta).all() or (self.config.link == "poisson" and eta.max() > np.log(label.LARGEST)):
             raise Diverged("a label's mean is beyond what can be drawn")
-        repeated = np.tile(eta, (1, -(-rows // inputs.rows)))[:, :rows]
-        drawn = label.draw(self.config.link, repeated, stream.numpy("labels"), bias)
+        if rows > inputs.rows:
+            eta = np.tile(eta, (1, -(-rows // inputs.rows)))
+        drawn = label.draw(self.config.link, eta[:, :rows], stream.numpy("labels"), bias)
         return Payload({"rows": rows, "inputs": name}, {"labels": drawn})
 
     def _named(self, name: Sequence[Any]) -> Inputs:

@@ -120,9 +120,10 @@ class Known(Ground):
 
     def _information(self, base: Inputs) -> np.ndarray:
         """J/N at the truth, [replicates, columns, columns]."""
+        from trainables.families.closed_form.glm import normal_equations
+
         curve = label.information(self.config.link, base.predict(self.target))
-        found: np.ndarray = (base.x * curve[:, None, :]) @ base.x.swapaxes(1, 2) / base.rows
-        return found
+        return normal_equations.information(base.x, curve / base.rows)
 
 
 class Tabled(Ground):

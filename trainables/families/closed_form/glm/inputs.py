@@ -38,7 +38,8 @@ class Inputs:
 
 def draw(rng: np.random.Generator, source: Simulated, replicates: int, rows: int) -> np.ndarray:
     """Covariates of unit variance with a constant before them, [replicates, dim + 1, rows]."""
-    x = np.ones((replicates, source.dim + 1, rows))
+    x = np.empty((replicates, source.dim + 1, rows))
+    x[:, 0] = 1.0
     if source.inputs == "signs":
         x[:, 1:] = rng.integers(0, 2, (replicates, source.dim, rows)) * 2.0 - 1.0
         return x

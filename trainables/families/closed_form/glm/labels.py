@@ -19,7 +19,7 @@ LARGEST = 2.0**53
 """Mean of a count above which its draws are no longer whole numbers in double precision."""
 
 
-def stretches(shape: tuple[int, ...]) -> Iterator[slice]:
+def _stretches(shape: tuple[int, ...]) -> Iterator[slice]:
     """Replicates of [replicates, rows] in order, so many at a time that passing results stay in a core's cache."""
     step = max(CACHED // max(shape[1], 1), 1)
     return (slice(start, start + step) for start in range(0, shape[0], step))
@@ -98,7 +98,7 @@ def draw(link: Link, eta: np.ndarray, rng: np.random.Generator, bias: float) -> 
         expected = means(link, eta)
         return rng.poisson(expected) if bias == 1.0 else _sharper_counts(expected, 1 / bias, rng)
     drawn = np.empty(eta.shape, dtype=np.int8)
-    for part in stretches(eta.shape):
+    for part in _stretches(eta.shape):
         chance = _chances(link, eta[part], bias)
         drawn[part] = rng.random(chance.shape) < chance
     return drawn

@@ -143,7 +143,8 @@ def test_the_compiled_loop_judges_as_the_definitions_do(shared):
 
 
 def test_figures_do_not_depend_on_where_arrays_lie():
-    """A compiled loop that both sums and writes is run in another order where arrays seem to overlap."""
+    """numba 0.68.1: a compiled loop that both sums and writes runs number by number where arrays seem to overlap, and
+    its sum has other last digits: 28 of 3,000 placements."""
     rng = np.random.default_rng(0)
     eta, observed = 3 * rng.standard_normal((20, 200)), rng.random((20, 200))
     held, found = [], set()

@@ -7,16 +7,8 @@ from scipy.optimize import linprog
 from scipy.special import expit, ndtr
 from sklearn.linear_model import LogisticRegression
 
-from trainables.families.closed_form.glm.newton import (
-    CONVERGED,
-    LIMIT,
-    LOGISTIC,
-    POISSON,
-    PROBIT,
-    SEPARATED,
-    SINGULAR,
-    maximise,
-)
+from trainables.families.closed_form.glm.likelihoods import LOGISTIC, POISSON, PROBIT
+from trainables.families.closed_form.glm.newton import CONVERGED, LIMIT, SEPARATED, SINGULAR, maximise
 
 MEANS = {LOGISTIC: expit, PROBIT: ndtr, POISSON: np.exp}
 PEERS = {
