@@ -17,12 +17,15 @@ from analysis.stats.curves import Curves, first
 
 if TYPE_CHECKING:
     import pandas as pd
+    from lifelines import KaplanMeierFitter
 
 Array = npt.NDArray[np.float64]
 FACTOR = 2.0
 """Definition 1: loss above this multiple of the first."""
 RISE = 0.05
 """Definition 2, as an event of one recursion: loss above the first by this share of it, and staying there."""
+ROUNDING = 1e-9
+"""Share of a half within which a survival counts as a half."""
 EVENTS = {
     "catastrophic_increase": f"first generation with loss above {FACTOR:g} × the first",
     "any_increase": f"first generation from which on the loss stays {RISE:.0%} above the first",
@@ -121,7 +124,7 @@ def medians(times: pd.DataFrame) -> pd.DataFrame:
                 "censored": len(open_),
                 "ended_early": int((open_["ended"] < longest).sum()),
                 "stopped": int((open_["status"] == STOPPED).sum()),
-                "median": float(fitter.median_survival_time_),
+                "median": _median(fitter),
                 "median_low": _pessimistic(own),
             }
         )
@@ -134,7 +137,18 @@ def _pessimistic(times: pd.DataFrame) -> float:
 
     stopped = (times["status"] == STOPPED) & ~times["collapsed"]
     fitter = KaplanMeierFitter().fit(times["generation"] + stopped, times["collapsed"] | stopped)
-    return float(fitter.median_survival_time_)
+    return _median(fitter)
+
+
+def _median(fitter: KaplanMeierFitter) -> float:
+    """The first generation that no more than half survive; inf if there is none.
+
+    lifelines 0.30.0 multiplies by adding logarithms, so that a half can be 0.5000000000000001 (of 6, 8 or 20 recursions
+    for instance); its `median_survival_time_` is then that of the next collapse, or inf.
+    """
+    from lifelines.utils import qth_survival_time
+
+    return float(qth_survival_time(0.5 * (1 + ROUNDING), fitter.survival_function_))
 
 
 def compare(times: pd.DataFrame) -> float:
