@@ -17,6 +17,7 @@ from sweep.commands.outcome import DONE
 from sweep.commands.report import PIPE_WIDTH
 from sweep.engine import open_board
 from sweep.errors import UsageError
+from sweep.reporting import records
 from sweep.reporting import report as results
 from sweep.workspace import Workspace, open_workspace
 from trainables.store import Store, open_store
@@ -65,9 +66,7 @@ def compare(references: Sequence[str], workspace: Workspace, out: Path | None, j
     files = compare_studies(studies, folder, table, command)
     if json:
         held = {"verdicts": side_by_side(studies), "differences": paired_differences(studies)}
-        told = {
-            name: jsonlib.loads(found.to_json(orient="records", double_precision=15)) for name, found in held.items()
-        }
+        told = {name: records(found) for name, found in held.items()}
         print(jsonlib.dumps({"settings": plain(settings), **told, "page": str(files["compare.html"])}))
         return DONE
     _print(settings, sides, studies)

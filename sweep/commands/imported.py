@@ -13,7 +13,7 @@ from analysis.data import parse_columns, renumbered, spacing, suspicion
 from sweep.commands.outcome import DONE, say
 from sweep.commands.report import print_table
 from sweep.errors import UsageError
-from sweep.reporting import replacing
+from sweep.reporting import records, replacing
 from sweep.workspace import Workspace
 
 SOURCE = "source.txt"
@@ -56,8 +56,7 @@ def report(path: str, columns: Sequence[str], worse: str, workspace: Workspace, 
         raise UsageError(str(problem)) from None
     table = pd.read_parquet(files["robustness.parquet"]) if "robustness.parquet" in files else pd.DataFrame()
     if json:
-        rows = jsonlib.loads(table.to_json(orient="records", double_precision=15))
-        print(jsonlib.dumps({"study": name, "report": str(folder), "robustness": rows}))
+        print(jsonlib.dumps({"study": name, "report": str(folder), "robustness": records(table)}))
         return DONE
     print_table(table)
     print(f"Report: {files['report.html']}")

@@ -13,7 +13,7 @@ from sweep.commands.failures import failures
 from sweep.commands.outcome import DONE, say
 from sweep.engine import open_board
 from sweep.errors import UsageError
-from sweep.reporting import findings_of
+from sweep.reporting import findings_of, records
 from sweep.reporting import report as results
 from sweep.scheduling import Board
 from sweep.search import summary
@@ -134,5 +134,5 @@ def _plain(study: Study, board: Board, table: pd.DataFrame, folder: str | None) 
         "cells": [describe(job) for job in board.jobs.values()],
         "left_out": list(board.left_out.values()),
         "report": folder,
-        "robustness": jsonlib.loads(table.to_json(orient="records", double_precision=15)),
+        "robustness": records(table),
     }

@@ -3,9 +3,11 @@
 from sweep.reporting import report
 from sweep.reporting.findings import findings_of, tuned_line
 from sweep.reporting.report import replacing
+from sweep.reporting.table_json import records
 
 __all__ = [
     "findings_of",
+    "records",
     "replacing",
     "report",
     "tuned_line",

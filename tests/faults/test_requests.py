@@ -18,6 +18,7 @@ from search_spaces.expansion import expand
 from search_spaces.loading.study import study_from
 from sweep.cli import app
 from sweep.errors import UsageError
+from sweep.reporting import records
 from sweep.resources import check_address
 from tests.support.ports import free_port
 from trainables import run
@@ -118,8 +119,7 @@ def test_one_call_assesses_as_the_command_does(folder: Path) -> None:
     assert call("relog", "study.yaml").exit_code == 0
     told = json.loads(call("report", "study.yaml", "--json").stdout)["robustness"]
     found = analysis.assess("collapse-runs", study="toy")
-    expected = json.loads(found.to_json(orient="records", double_precision=15))
-    assert told == expected
+    assert told == records(found)
     assert (found["runs"] == 40).all()
     alone = analysis.assess("collapse-runs", study="toy", storage=str(folder / "nowhere"))
     assert not pd.Series(alone["growth_high"]).equals(pd.Series(found["growth_high"]))
