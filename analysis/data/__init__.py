@@ -9,12 +9,14 @@ from analysis.data.labels import NAMES, configurations, in_order, title, titles
 from analysis.data.loading import load, read_runs
 from analysis.data.metrics import judged
 from analysis.data.policy_order import order
-from analysis.data.runs import FORMER, CellRun, Points, restore
+from analysis.data.runs import BROKEN, FAILED, FORMER, CellRun, Points, restore
 from analysis.data.store_records import Shown, compositions, representatives, samples
 from analysis.data.stored_points import metrics_of
 from trainables.families import Metric
 
 __all__ = [
+    "BROKEN",
+    "FAILED",
     "FORMER",
     "IDENTITY",
     "NAMES",

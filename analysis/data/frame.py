@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from analysis.data.runs import CellRun, Points
+from analysis.data.runs import BROKEN, FAILED, CellRun, Points
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -165,7 +165,7 @@ def _describe(runs: Iterable[CellRun]) -> list[dict[str, Any]]:
                 "architecture": tags.get("architecture", ""),
                 "size": tags.get("size", ""),
                 "seed": int(tags.get("seed", cell.get("seed", 0))),
-                "status": tags.get("status", ""),
+                "status": _status(tags),
                 "reason": tags.get("reason", ""),
                 "config": configuration(cell),
                 "cell_config": run.config,
@@ -173,6 +173,12 @@ def _describe(runs: Iterable[CellRun]) -> list[dict[str, Any]]:
             | flat
         )
     return described
+
+
+def _status(tags: Mapping[str, str]) -> str:
+    """As the run tells it; a failure that the next run tries again says nothing of the recursion."""
+    status = tags.get("status", "")
+    return BROKEN if status == FAILED and tags.get("error") == "unexpected" else status
 
 
 def is_parameter(column: str) -> bool:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 FORMER = "collapse_sweep.former"
 """Tag of a run whose cell its study, as it was last run or reported, no longer has."""
+FAILED, BROKEN = "failed", "failed, to be tried again"
+"""Statuses of cells that diverged, which is final, and that failed by something else, as memory that ran out."""
 LARGEST = 1.7976931348623157e308
 """MLflow keeps ±inf as this."""
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from analysis.data import IDENTITY, is_parameter
+from analysis.data import FAILED, IDENTITY, is_parameter
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,8 +31,8 @@ class Curves:
         metric: its name.
         runs: one row per recursion: study, cell, family, config, policy, seed, replicate, hyperparameters; `heavy`
             where the family says (metric `infinite_mean`) that its mean over recursions is infinite, `diverged` where
-            its loss went to infinity or to no number, or the cell failed; `separated`, the share of its recursions
-            whose last labels are fitted perfectly (metric `separated`).
+            its loss went to infinity or to no number, or the cell failed for good; `separated`, the share of its
+            recursions whose last labels are fitted perfectly (metric `separated`).
         generations: [generations], ascending.
         values: [runs, generations], NaN where a recursion has no value.
         errors: like `values`, standard error of a mean over replicates; NaN where a row is one recursion.
@@ -103,7 +103,7 @@ def curves_of(frame: pd.DataFrame, metric: str = "test_loss", replicates: Mappin
         replicate=0,
         heavy=runs["cell"].isin(list(heavy)),
         separated=_separated(once, runs["cell"]),
-        diverged=runs["cell"].isin(gone) | (runs["status"] == "failed"),
+        diverged=runs["cell"].isin(gone) | (runs["status"] == FAILED),
     )
     result = Curves(metric, runs, generations, *taken)
     return _expand(result, replicates) if replicates else result
@@ -213,16 +213,16 @@ def _expand(held: Curves, replicates: Mapping[str, Array]) -> Curves:
     number: list[int] = []
     gone: list[bool] = []
     for i, (cell, diverged) in enumerate(zip(held.runs["cell"], held.runs["diverged"], strict=True)):
-        block = held.values[i : i + 1]
+        block, lost = held.values[i : i + 1], np.array([bool(diverged)])
         if cell in replicates:
             block = np.full((len(replicates[cell]), len(held.generations)), np.nan)
             wanted = held.generations <= replicates[cell].shape[1]
             block[:, wanted] = replicates[cell][:, held.generations[wanted] - 1]
+            lost = lost | ~np.isfinite(block[:, wanted]).all(axis=1)  # behind them the cell has no generation
         values.append(block)
         position += [i] * len(block)
         number += range(len(block))
-        lost = cell in replicates and not diverged
-        gone += np.asarray(~np.isfinite(block).all(axis=1)).tolist() if lost else [bool(diverged)] * len(block)
+        gone += lost.tolist()
     known = held.runs["cell"].isin(list(replicates)).to_numpy()[position]
     return Curves(
         held.metric,

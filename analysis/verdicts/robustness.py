@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from analysis.data import NAMES, STOPPED, Metric, configurations, in_order, metrics
+from analysis.data import BROKEN, FAILED, NAMES, STOPPED, Metric, configurations, in_order, metrics
 from analysis.stats import Curves, Interval, by_policy, curves_of, first, holm, intervals, slope
 from analysis.verdicts.evidence import gather, mean_of, whole_block
 from analysis.verdicts.rules import Thresholds, judge
@@ -90,7 +90,7 @@ def _cells(whole: Curves) -> dict[tuple[str, str], Mapping[Any, Any]]:
     once = whole.runs.assign(reach=whole.lengths).drop_duplicates("cell")
     furthest = once.groupby(keys)["reach"].transform("max")
     once = once.assign(
-        short=once["reach"] < furthest, failed=once["status"] == "failed", stopped=once["status"] == STOPPED
+        short=once["reach"] < furthest, failed=once["status"].isin((FAILED, BROKEN)), stopped=once["status"] == STOPPED
     )
     grouped = once.groupby(keys)
     counts = grouped[["short", "failed", "stopped"]].sum().astype(int)

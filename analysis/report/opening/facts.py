@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
-from analysis.data import STOPPED
+from analysis.data import BROKEN, FAILED, STOPPED
 from analysis.report import tables
 from analysis.report.context import ReportContext
 
@@ -108,7 +108,7 @@ def _source(config: Any) -> str:
 
 def _warnings(cells: pd.DataFrame) -> list[str]:
     said = []
-    failed = int((cells["status"] == "failed").sum())
+    failed = int(cells["status"].isin((FAILED, BROKEN)).sum())
     if failed:
         said.append(f"{_count(failed, 'cell')} failed{_reasons(cells)}; earlier generations are included.")
     stopped = int((cells["status"] == STOPPED).sum())
@@ -124,7 +124,7 @@ def _reasons(cells: pd.DataFrame) -> str:
     """Why, where that is known: the most frequent reasons first."""
     if "reason" not in cells:
         return ""
-    known = cells.loc[cells["status"].eq("failed") & cells["reason"].astype(bool), "reason"].value_counts()
+    known = cells.loc[cells["status"].isin((FAILED, BROKEN)) & cells["reason"].astype(bool), "reason"].value_counts()
     told = [f"{reason} ({count})" if len(known) > 1 else str(reason) for reason, count in known.head(3).items()]
     return f": {'; '.join(told)}" if told else ""
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from analysis.data import CellRun, Points, tidy
 from analysis.stats import by_policy, curves_of, first, last, late_excess, ratio, slope
 from tests.support import simulated
 
@@ -150,3 +152,26 @@ def test_generations_that_end_early_have_no_value() -> None:
     found = curves_of(table[(table["seed"] == 0) | (table["generation"] < 3)])
     assert found.lengths.tolist() == [3, 2]
     assert replace(found, values=found.values[:, :2]).lengths.tolist() == [2, 2]
+
+
+def test_a_cell_whose_replicates_end_early_has_not_diverged() -> None:
+    """One is interrupted after two of three generations, of another a replicate is lost."""
+    short = simulated.study({("a", "replace", 0): np.ones(3), ("a", "accumulate", 0): np.ones(2)})
+    cells = short.drop_duplicates("cell").set_index("policy")["cell"]
+    whole = np.ones((2, 3))
+    whole[1, 2] = np.nan
+    held = curves_of(short, replicates={cells["accumulate"]: np.ones((2, 2)), cells["replace"]: whole})
+    found = held.runs.sort_values(["policy", "replicate"])
+    assert found["diverged"].tolist() == [False, False, False, True]
+    assert np.sort(held.lengths).tolist() == [2, 2, 2, 3]
+
+
+def test_a_failure_that_is_tried_again_is_no_divergence() -> None:
+    """Memory that ran out says nothing of a recursion."""
+    found = {}
+    for error in ("diverged", "unexpected"):
+        cell = simulated.cell({"kind": "linear"}, {"kind": "replace"}, 0)
+        tags = simulated.tags("study", cell, "failed") | {"error": error}
+        points = Points(["run"] * 2, ["test_loss"] * 2, [1, 2], [1.0, 1.0])
+        found[error] = curves_of(tidy([CellRun("run", tags, json.dumps(cell))], points)).runs["diverged"].item()
+    assert found == {"diverged": True, "unexpected": False}
