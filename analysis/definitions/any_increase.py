@@ -14,8 +14,11 @@ ALLOWANCE = 0.01
 
 
 def measure(case: Case, threshold: float) -> Measure:
-    """Rise of the held-out loss from first to last generation, as a share of the mean first loss, over seeds."""
+    """Rise of the held-out loss from first to last generation, as a share of the mean first loss, over seeds; met, too,
+    by a loss that went to infinity."""
     loss = case.curves["test_loss"]
+    if loss.runs["diverged"].any():
+        return Measure(np.inf, np.inf, np.inf, threshold, 0.0, len(loss.values), "test_loss", diverged=True)
     start = first(loss.values)
     scale = abs(float(np.nanmean(start)))
     if scale == 0:

@@ -86,9 +86,10 @@ def paired_differences(studies: Sequence[ReportContext]) -> pd.DataFrame:
     """What each further study has more than the first, taken recursion by recursion at equal seeds.
 
     Returns:
-        One row per study, configuration, metric and policy with seeds in common: pairs (recursions), growth,
-        growth_low, growth_high (difference of least-squares slopes per generation, over the generations that both
-        reached), last, last_low, last_high (difference at the last of these). Intervals are Student's over pairs.
+        One row per study, configuration, metric and policy with seeds in common: pairs (recursions), diverged (of
+        them, on either side), growth, growth_low, growth_high (difference of least-squares slopes per generation, over
+        the generations that both reached; NaN where a recursion diverged), last, last_low, last_high (difference at the
+        last of these). Intervals are Student's over pairs.
     """
     import pandas as pd
 
@@ -100,31 +101,35 @@ def paired_differences(studies: Sequence[ReportContext]) -> pd.DataFrame:
             if shared:
                 found = _difference([(held[run], base[key][run]) for run in shared], other.thresholds.confidence)
                 rows.append({"study": other.title, **dict(zip(KEYS, key, strict=True)), **found})
-    columns = ["study", *KEYS, "pairs", "growth", "growth_low", "growth_high", "last", "last_low", "last_high"]
+    ends = [f"{name}{end}" for name in ("growth", "last") for end in ("", "_low", "_high")]
+    columns = ["study", *KEYS, "pairs", "diverged", *ends]
     return pd.DataFrame(rows, columns=columns)
 
 
 def _recursions(study: ReportContext) -> dict[tuple[str, str, str], dict[tuple[int, int], Any]]:
-    """Curves by configuration, metric and policy, then by seed and replicate."""
+    """Curves, and whether they diverged, by configuration, metric and policy, then by seed and replicate."""
     found: dict[tuple[str, str, str], dict[tuple[int, int], Any]] = {}
     for _, metric, curves in study.judged:
         for place, run in enumerate(curves.runs.itertuples()):
             key = (study.titles[str(run.config)], metric.name, str(run.policy))
-            found.setdefault(key, {})[int(str(run.seed)), int(str(run.replicate))] = curves.values[place]
+            held = curves.values[place], bool(run.diverged)
+            found.setdefault(key, {})[int(str(run.seed)), int(str(run.replicate))] = held
     return found
 
 
 def _difference(pairs: Sequence[tuple[Any, Any]], confidence: float) -> dict[str, Any]:
-    reach = min(len(curve) for pair in pairs for curve in pair)
-    values = np.stack([mine[:reach] - theirs[:reach] for mine, theirs in pairs])
+    reach = min(len(curve) for pair in pairs for curve, _ in pair)
+    values = np.stack([mine[:reach] - theirs[:reach] for (mine, _), (theirs, _) in pairs])
+    gone = sum(any(diverged for _, diverged in pair) for pair in pairs)
     values = values[np.isfinite(values).any(axis=1)]
     if not len(values):
-        return {"pairs": 0}
-    growth = t_interval(slope(values, np.arange(reach)), confidence)
+        return {"pairs": 0, "diverged": gone}
+    slopes = slope(values, np.arange(reach))
+    growth = t_interval(np.full_like(slopes, np.nan) if gone else slopes, confidence)
     end = t_interval(last(values), confidence)
     parts: Mapping[str, Any] = {"growth": growth, "last": end}
     named = {n: {n: p.estimate, f"{n}_low": p.low, f"{n}_high": p.high} for n, p in parts.items()}
-    return {"pairs": len(values)} | named["growth"] | named["last"]
+    return {"pairs": len(values), "diverged": gone} | named["growth"] | named["last"]
 
 
 def _sections(studies: Sequence[ReportContext], settings: pd.DataFrame) -> Iterator[Section]:
@@ -149,7 +154,8 @@ def _shown(found: pd.DataFrame) -> pd.DataFrame:
         name: [tables.interval(row[name], row[f"{name}_low"], row[f"{name}_high"]) for row in rows]
         for name in ("growth", "last")
     }
-    return found[["study", *KEYS, "pairs"]].assign(**parts)
+    some = ["diverged"] if found["diverged"].any() else []
+    return found[["study", *KEYS, "pairs", *some]].assign(**parts)
 
 
 def _pictures(studies: Sequence[ReportContext]) -> list[Picture]:

@@ -1,6 +1,7 @@
 """Time to collapse: in which generation each recursion first collapses, with what has not yet collapsed censored.
 
-Estimates are lifelines' Kaplan–Meier. A recursion that ends early without collapsing enters as censored at its last
+Estimates are lifelines' Kaplan–Meier. A recursion whose loss went to infinity or to no number, or whose cell failed for
+good, has collapsed by then, by either definition. One that ends early without collapsing enters as censored at its last
 generation, never dropped. One that a scheduler stopped because it looked bad is censored too, which makes the curve
 optimistic: the median is given with its bound, as if each of these had collapsed in its next generation.
 """
@@ -33,7 +34,8 @@ EVENTS = {
 
 
 def times(curves: Curves, event: str) -> pd.DataFrame:
-    """One row per recursion: what it is, `generation` (of the event, or the last one seen), `collapsed`, `ended`.
+    """One row per recursion: what it is, `generation` (of the event, or the last one seen), `collapsed`, `ended` (the
+    last one seen; of a recursion that diverged without a value there, the one after it).
 
     Args:
         curves: of held-out loss.
@@ -44,18 +46,33 @@ def times(curves: Curves, event: str) -> pd.DataFrame:
     """
     if event not in EVENTS:
         raise ValueError(f"event: no {event!r} (known: {', '.join(EVENTS)})")
-    values = curves.values
-    start = first(values)[:, None]
+    values, generations = _with_divergence(curves)
+    start = first(curves.values)[:, None]
+    known = ~np.isnan(values)
     if event == "catastrophic_increase":
-        beyond = np.where(start > 0, values > FACTOR * start, False)
+        beyond = np.where(start > 0, values > FACTOR * start, np.isinf(values))
     else:
-        above = np.where(np.isfinite(values), values > start + RISE * np.abs(start), True)
-        beyond = np.logical_and.accumulate(above[:, ::-1], axis=1)[:, ::-1] & np.isfinite(values)
+        above = np.where(known, values > start + RISE * np.abs(start), True)
+        beyond = np.logical_and.accumulate(above[:, ::-1], axis=1)[:, ::-1] & known
     collapsed = np.asarray(beyond.any(axis=1))
-    end = np.isfinite(values).shape[1] - 1 - np.isfinite(values)[:, ::-1].argmax(axis=1)
+    end = known.shape[1] - 1 - known[:, ::-1].argmax(axis=1)
     place = np.where(collapsed, beyond.argmax(axis=1), end)
     table = curves.runs[["config", "policy", "seed", "replicate", "status"]].copy()
-    return table.assign(generation=curves.generations[place], collapsed=collapsed, ended=curves.generations[end])
+    return table.assign(generation=generations[place], collapsed=collapsed, ended=generations[end])
+
+
+def _with_divergence(curves: Curves) -> tuple[Array, npt.NDArray[np.int64]]:
+    """Values with infinity at the generation in which a recursion diverged, and their generations, one more than were
+    seen. That is its first without a value; where it has one everywhere, the one behind its last.
+    """
+    step = int(np.diff(curves.generations).min(initial=1)) if len(curves.generations) > 1 else 1
+    generations = np.append(curves.generations, curves.generations[-1] + step)
+    values = np.column_stack([curves.values, np.full(len(curves.values), np.nan)])
+    known = np.isfinite(values)
+    missing = ~known & np.logical_or.accumulate(known, axis=1)
+    gone = np.flatnonzero(curves.runs["diverged"].to_numpy(dtype=bool))
+    values[gone, missing[gone].argmax(axis=1)] = np.inf
+    return values, generations
 
 
 def kaplan_meier(times: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:

@@ -42,7 +42,7 @@ def summary(
     rows = []
     for policy in order(loss["policy"]):
         own = loss[loss["policy"] == policy].set_index("config")
-        word, growth = own["verdict"], own["growth_relative"]
+        word, growth = own["verdict"], own["growth_relative"].mask(own["diverged"] > 0, np.inf)
         if policy == RIVAL:
             rows.append(_claim(f"{policy} collapses", word.isin(BAD), word.isin(GOOD), growth, +1, word))
             rows.append(
@@ -57,19 +57,24 @@ def summary(
 
 
 def _beats(differences: pd.DataFrame) -> list[dict[str, Any]]:
-    """The claims "… beats replace": its growth is less, by the paired interval."""
+    """The claims "… beats replace": its growth is less, by the paired interval; more where it alone diverged."""
     if differences.empty:
         return []
     loss = differences[(differences["metric"] == "test_loss") & (differences[["policy", "other"]] == RIVAL).any(axis=1)]
     if loss.empty:
         return []
     turned = loss["policy"] == RIVAL
+    swapped = {"policy": "other", "diverged": "other_diverged", "other_diverged": "diverged"}
     loss = loss.assign(
-        policy=loss["other"].where(turned, loss["policy"]),
+        **{name: loss[there].where(turned, loss[name]) for name, there in swapped.items()},
         growth=loss["growth"].where(~turned, -loss["growth"]),
         growth_low=loss["growth_low"].where(~turned, -loss["growth_high"]),
         growth_high=loss["growth_high"].where(~turned, -loss["growth_low"]),
     )
+    alone, rival_alone = loss["other_diverged"].eq(0), loss["diverged"].eq(0)
+    for name in ("growth", "growth_low", "growth_high"):
+        value = loss[name].mask(loss["diverged"].gt(0) & alone, np.inf)
+        loss[name] = value.mask(loss["other_diverged"].gt(0) & rival_alone, -np.inf)
     rows = []
     for policy in order(loss["policy"]):
         pair = loss[loss["policy"] == policy].set_index("config")
@@ -112,11 +117,14 @@ def _shares(table: pd.DataFrame, confidence: float) -> pd.DataFrame:
 
 
 def effects(curves: Curves) -> dict[str, dict[str, Array]]:
-    """Relative growth of every recursion, by policy and configuration: slope over the configuration's first loss."""
+    """Relative growth of every recursion, by policy and configuration: slope over the configuration's first loss.
+
+    Configurations in which a recursion diverged are left out: their mean has no growth.
+    """
     found: dict[str, dict[str, Array]] = {}
     for (config, policy), group in by_policy(curves):
         scale = abs(float(np.nanmean(first(group.values))))
-        if scale > 0:
+        if scale > 0 and not group.runs["diverged"].any():
             found.setdefault(policy, {})[config] = slope(group.values, group.generations) / scale
     return found
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Array = npt.NDArray[np.float64]
+Places = npt.NDArray[np.int64]
 
 
 def differences(
@@ -29,9 +30,10 @@ def differences(
     the generations that both reached.
 
     Returns:
-        Columns: `config`, family, architecture, size, hyperparameters, metric, policy, other; pairs; growth,
-        growth_low, growth_high (difference of slopes per generation); last, last_low, last_high (difference at the
-        last common generation); p (two-sided, of growth), p_holm.
+        Columns: `config`, family, architecture, size, hyperparameters, metric, policy, other; pairs; diverged,
+        other_diverged (pairs in which the policy, the other one, did); growth, growth_low, growth_high (difference of
+        slopes per generation); last, last_low, last_high (difference at the last common generation); p (two-sided, of
+        growth), p_holm. Where a recursion diverged the mean has no growth: it and its p are NaN there.
     """
     import pandas as pd
 
@@ -57,10 +59,18 @@ def _pairs(group: Curves, limits: Thresholds) -> list[dict[str, Any]]:
     for policy, other in combinations(sorted(found), 2):
         shared = [k for k in found[policy] if k in found[other]]
         if shared:
-            left = group.values[[found[policy][k] for k in shared]]
-            right = group.values[[found[other][k] for k in shared]]
-            rows.append({"policy": policy, "other": other} | _difference(left - right, group.generations, limits))
+            left, right = (np.array([found[one][k] for k in shared]) for one in (policy, other))
+            row = _difference(group.values[left] - group.values[right], group.generations, limits)
+            rows.append({"policy": policy, "other": other} | _of_finite(row, group, left, right))
     return rows
+
+
+def _of_finite(row: dict[str, Any], group: Curves, left: Places, right: Places) -> dict[str, Any]:
+    """The row with how many recursions of either side diverged; without growth where any did."""
+    gone = group.runs["diverged"].to_numpy(dtype=bool)
+    counts = {"diverged": int(gone[left].sum()), "other_diverged": int(gone[right].sum())}
+    lost = dict.fromkeys(("growth", "growth_low", "growth_high", "p"), np.nan) if any(counts.values()) else {}
+    return {"pairs": row["pairs"]} | counts | row | lost
 
 
 def _difference(values: Array, generations: npt.NDArray[np.int64], limits: Thresholds) -> dict[str, Any]:

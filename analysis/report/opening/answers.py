@@ -135,8 +135,8 @@ def _open(count: int, of: str, more: bool) -> str:
 
 
 def _by(grew: pd.DataFrame) -> str:
-    """How fast, as a share of the first loss."""
-    share = grew["growth_relative"].dropna()
+    """How fast, as a share of the first loss; what diverged has no rate."""
+    share = grew.loc[grew["verdict"] != DIVERGED, "growth_relative"].dropna()
     if share.empty:
         return ""
     middle = f", by {tables.percent(share.median())} of the first loss a generation"

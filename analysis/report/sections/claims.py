@@ -50,7 +50,8 @@ def _claims(found: pd.DataFrame) -> Exhibit:
         "Share of configurations in which each claim holds, with Wilson's interval; where some are undecided, from "
         "what is shown to what may yet be, and no interval: more generations or seeds would decide them. The weakest "
         "configuration is the one nearest to the contrary: its effect is growth per generation as "
-        "a share of the first loss, or for “beats” the difference of growth."
+        "a share of the first loss, or for “beats” the difference of growth; inf where it, and of a pair it alone, "
+        "diverged."
     )
     return Exhibit("claims", caption, found, shown)
 
@@ -67,7 +68,8 @@ def _between(found: pd.DataFrame) -> Exhibit:
         "Growth per generation as a share of the first loss, over configurations. Mean growth: hierarchical bootstrap "
         "(configurations, then seeds), no interval below 4 configurations. Random effects: inverse-variance weights, "
         "Paule–Mandel τ², Hartung–Knapp interval. τ is the standard deviation of true growth between configurations, "
-        "I² the share of the variation that is not seed noise."
+        "I² the share of the variation that is not seed noise. Configurations in which a recursion diverged have no "
+        "growth and are left out."
     )
     return Exhibit("heterogeneity", caption, found, shown)
 

@@ -20,7 +20,7 @@ def build(study: ReportContext) -> Section | None:
     text = [
         "First policy minus second, within a seed: both start from the very same generation 1, so what seeds have in "
         "common cancels. `growth` is the difference of slopes per generation, `last` the difference at the last "
-        "generation that both reached."
+        "generation that both reached. Where a recursion diverged, the mean has no growth, and nothing is tested."
     ]
     exhibit = Exhibit("paired", "Paired differences with intervals and Holm-adjusted p-values.", found, shown(found))
     return Section("pairs", "Paired differences", text, (), [exhibit])
@@ -34,5 +34,10 @@ def shown(found: pd.DataFrame) -> pd.DataFrame:
     for name in ("growth", "last"):
         columns = found[[name, f"{name}_low", f"{name}_high"]].itertuples(index=False, name=None)
         table[name] = [tables.interval(*values) for values in columns]
+    sides = (("policy", "diverged"), ("other", "other_diverged"))
+    table["diverged"] = [
+        ", ".join(f"{row[count]} of {row[policy]}" for policy, count in sides if row[count])
+        for row in found.to_dict("records")
+    ]
     table["p (Holm)"] = found["p_holm"].map(tables.probability)
     return table[[c for c in table.columns if table[c].astype(str).str.len().gt(0).any()]]

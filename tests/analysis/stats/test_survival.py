@@ -6,7 +6,9 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from lifelines import KaplanMeierFitter
+from scipy.stats import chi2
 
+from analysis.data import BROKEN
 from analysis.stats import curves_of, times
 from analysis.stats.survival import compare, kaplan_meier, medians
 from tests.support import simulated
@@ -98,3 +100,32 @@ def test_policies_are_compared_by_log_rank() -> None:
     assert np.isnan(compare(times(study({"replace": [(3, 10)]}), "catastrophic_increase")))
     with pytest.raises(ValueError, match=r"event: no 'x' \(known: catastrophic_increase"):
         times(held, "x")
+
+
+@pytest.mark.parametrize("event", ["catastrophic_increase", "any_increase"])
+def test_a_recursion_that_diverged_has_collapsed_by_then(event: str) -> None:
+    """Four of eight have no number from generation 5 on: 2 events above the 2 expected, of variance 0.8; χ² = 5."""
+    lost = np.where(np.arange(1, 11) >= 5, np.inf, 1.0)
+    values = {("a", "accumulate", seed): np.ones(10) for seed in range(8)}
+    values |= {("a", "replace", seed): lost if seed < 4 else np.ones(10) for seed in range(8)}
+    found = times(curves_of(simulated.study(values, "toy")), event)
+    own = found[found["policy"] == "replace"].sort_values("seed")
+    assert own["collapsed"].tolist() == [True] * 4 + [False] * 4
+    assert own["generation"].tolist() == [5] * 4 + [10] * 4
+    assert found["collapsed"].sum() == 4
+    table = kaplan_meier(found).set_index(["policy", "generation"])
+    assert table.loc[("replace", 5.0), "surviving"] == pytest.approx(0.5)
+    assert compare(found) == pytest.approx(chi2.sf(5, 1))
+
+
+def test_a_loss_that_went_to_infinity_and_came_back_was_there() -> None:
+    held = curves_of(simulated.study({("a", "replace", 0): np.where(np.arange(8) == 5, np.inf, 1.0)}, "toy"))
+    assert times(held, "catastrophic_increase")[["generation", "collapsed"]].to_numpy().tolist() == [[6, True]]
+    assert times(held, "any_increase")[["generation", "collapsed"]].to_numpy().tolist() == [[8, False]]
+
+
+def test_a_cell_that_failed_for_good_has_collapsed_where_its_next_value_would_be() -> None:
+    frame = simulated.study({("a", "replace", seed): np.ones(4) for seed in range(3)}, "toy")
+    status = frame["seed"].map({0: "failed", 1: "done", 2: BROKEN})
+    held = times(curves_of(frame.assign(status=status)), "any_increase").sort_values("seed")
+    assert held[["generation", "collapsed"]].to_numpy().tolist() == [[5, True], [4, False], [4, False]]

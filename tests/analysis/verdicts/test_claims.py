@@ -95,6 +95,23 @@ def test_claims_count_what_holds_and_name_the_weakest() -> None:
     assert beats["weakest_effect"] > 0
 
 
+def test_what_diverged_beats_nobody_and_is_the_weakest() -> None:
+    """Before they went to infinity two of its recursions grew less than the rival's."""
+    values = simulated.noisy(np.random.default_rng(0), sizes=("a", "b", "c", "d"), noise=0.01)
+    for seed in range(2):
+        for size, policy in (("c", "accumulate"), ("d", "replace")):
+            values[size, policy, seed] = np.where(np.arange(20) > 10, np.inf, values[size, policy, seed])
+    study = ReportContext(simulated.study(values), "x")
+    found = study.claims.set_index("claim")
+    safe = found.loc["accumulate does not collapse"]
+    assert (safe["weakest"], safe["weakest_effect"], safe["weakest_verdict"]) == ("linear · c", np.inf, "diverged")
+    beats = found.loc["accumulate beats replace"]
+    assert (beats["holds"], beats["refuted"], beats["undecided"]) == (3, 1, 0)
+    assert (beats["weakest"], beats["weakest_effect"], beats["weakest_verdict"]) == ("linear · c", np.inf, "worse")
+    overall = claims.overall(claims.effects(curves_of(study.frame)), 0, 0.95).set_index("policy")
+    assert overall["configurations"].to_dict() == {"replace": 3, "accumulate": 3}
+
+
 def test_a_study_without_the_rival_makes_no_claim_beside_it() -> None:
     values = simulated.noisy(np.random.default_rng(0), policies=("accumulate",))
     values |= {(size, "ratio_mix", seed): 1.1 * curve for (size, _, seed), curve in values.items()}

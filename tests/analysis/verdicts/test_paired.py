@@ -63,3 +63,16 @@ def test_replicates_are_paired_by_their_number() -> None:
     held = {cells["replace"]: {"test_loss": base}, cells["accumulate"]: {"test_loss": base + steps * N}}
     row = paired.differences(table, replicates=held).iloc[0]
     assert (row["pairs"], row["growth"]) == (3, pytest.approx(7 / 3))
+
+
+def test_what_diverged_has_no_growth_to_be_tested() -> None:
+    """Of recursions that went to infinity only the calm beginning is seen, which grows less than the other policy."""
+    rng = np.random.default_rng(0)
+    noise = 0.01 * rng.standard_normal((2, 4, 5))
+    curves = {("accumulate", seed): 1 + 0.1 * N + noise[0, seed] for seed in range(4)}
+    curves |= {("replace", seed): 1 + noise[1, seed] for seed in range(4)}
+    for seed in range(2):
+        curves["replace", seed] = np.where(N > 3, np.inf, curves["replace", seed])
+    row = paired.differences(frame(curves)).iloc[0]
+    assert (row["policy"], row["pairs"], row["diverged"], row["other_diverged"]) == ("accumulate", 4, 0, 2)
+    assert row[["growth", "growth_low", "growth_high", "p", "p_holm"]].isna().all()

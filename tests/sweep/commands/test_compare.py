@@ -45,6 +45,15 @@ def test_over_the_generations_that_both_reached() -> None:
     assert paired_differences([curves(0.1, (0, 1)), curves(0.3, (2, 3))]).empty, "no seed in common, no pair"
 
 
+def test_a_study_in_which_a_recursion_diverged_has_no_difference_of_growth() -> None:
+    other = curves(0.3, (0, 1))
+    lost = (other.frame["seed"] == 1) & (other.frame["generation"] > 3)
+    other = ReportContext(other.frame.assign(test_loss=other.frame["test_loss"].mask(lost, np.inf)), "other")
+    (row,) = paired_differences([curves(0.1, (0, 1)), other]).to_dict("records")
+    assert (row["pairs"], row["diverged"]) == (2, 1)
+    assert np.isnan([row["growth"], row["growth_low"], row["growth_high"]]).all()
+
+
 def test_each_study_has_a_column_and_what_it_lacks_is_empty() -> None:
     one, two = curves(0.1, (0, 1, 2)), curves(0.3, (0, 1, 2))
     frame = two.frame.copy()
