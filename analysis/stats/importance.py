@@ -10,7 +10,8 @@ hyperparameter are spread otherwise than all configurations', by the Pearson div
 single hyperparameters only, permutation sees interactions too.
 
 A configuration that diverged grows without bound: for PED-ANOVA it is among the worst, where Optuna 5.0.0's evaluators
-drop it (`findings/importance_of_divergence.sh`). The forest, which needs numbers, is fitted to the others.
+drop it (`findings/importance_of_divergence.sh`). The forest, which needs numbers, is fitted to the others, and says
+nothing where these are too few; PED-ANOVA still does.
 """
 
 from __future__ import annotations
@@ -58,7 +59,8 @@ def importances(effects: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     Returns:
         Columns: policy ("between policies" for the effect on how far policies lie apart), parameter, importance,
         low, high (over folds and shuffles: mean ± 1.96 standard errors), ped_anova (shares that sum to 1), r2
-        (cross-validated), configurations, diverged (of them).
+        (cross-validated), configurations, diverged (of them). The forest's are NaN where fewer than `CONFIGURATIONS`
+        are finite.
     """
     import pandas as pd
 
@@ -75,16 +77,31 @@ def importances(effects: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
 
 
 def _of(own: pd.DataFrame, target: Array, policy: str, seed: int) -> list[dict[str, Any]]:
-    from sklearn.ensemble import RandomForestRegressor
-    from sklearn.inspection import permutation_importance
-    from sklearn.model_selection import KFold
+    import pandas as pd
 
     known = ~np.isnan(target)
     every, grown = features(own)[known], target[known]
     usable = np.isfinite(grown)
-    table, target = every[usable], grown[usable]
-    if len(table) < CONFIGURATIONS or table.shape[1] == 0 or target.std() == 0:
+    if len(every) < CONFIGURATIONS or every.shape[1] == 0 or usable.sum() < 2 or len(np.unique(grown)) == 1:
         return []
+    forest = _forest(every[usable], grown[usable], seed)
+    found = pd.DataFrame({"parameter": every.columns}).assign(**forest)
+    found["parameter"] = found["parameter"].astype(str).str.removeprefix("family.")
+    found["ped_anova"] = ped_anova(every.to_numpy(), grown)
+    found["r2"] = found.pop("r2")
+    found.insert(0, "policy", policy)
+    found = found.assign(configurations=len(grown), diverged=int((~usable).sum()))
+    return [{str(name): value for name, value in row.items()} for row in found.to_dict("records")]
+
+
+def _forest(table: pd.DataFrame, target: Array, seed: int) -> dict[str, Array | float]:
+    """Permutation importances with bounds, [parameters], and R²; NaN where configurations are too few or alike."""
+    from sklearn.ensemble import RandomForestRegressor
+    from sklearn.inspection import permutation_importance
+    from sklearn.model_selection import KFold
+
+    if len(table) < CONFIGURATIONS or target.std() == 0:
+        return dict.fromkeys(("importance", "low", "high", "r2"), np.nan)
     costs, predicted = [], np.empty(len(target))
     for train, test in KFold(_FOLDS, shuffle=True, random_state=seed).split(table):
         forest = RandomForestRegressor(_TREES, min_samples_leaf=2, random_state=seed)
@@ -99,24 +116,10 @@ def _of(own: pd.DataFrame, target: Array, policy: str, seed: int) -> list[dict[s
             scoring="neg_mean_squared_error",
         )
         costs.append(found.importances / target.var())
-    r2 = 1 - float(((target - predicted) ** 2).mean() / target.var())
     folds = np.stack([c.mean(axis=1) for c in costs])
-    error = folds.std(axis=0, ddof=1) / np.sqrt(_FOLDS)
-    apart = ped_anova(every.to_numpy(), grown)
-    return [
-        {
-            "policy": policy,
-            "parameter": str(name).removeprefix("family."),
-            "importance": float(mean),
-            "low": float(mean - 1.96 * e),
-            "high": float(mean + 1.96 * e),
-            "ped_anova": float(share),
-            "r2": r2,
-            "configurations": len(grown),
-            "diverged": len(grown) - len(target),
-        }
-        for name, mean, e, share in zip(table.columns, folds.mean(axis=0), error, apart, strict=True)
-    ]
+    mean, error = folds.mean(axis=0), folds.std(axis=0, ddof=1) / np.sqrt(_FOLDS)
+    r2 = 1 - float(((target - predicted) ** 2).mean() / target.var())
+    return {"importance": mean, "low": mean - 1.96 * error, "high": mean + 1.96 * error, "r2": r2}
 
 
 def ped_anova(values: Array, target: Array, best: float = BEST) -> Array:
@@ -125,9 +128,10 @@ def ped_anova(values: Array, target: Array, best: float = BEST) -> Array:
     Args:
         values: [configurations, parameters], codes for words.
         target: [configurations], inf where one diverged.
-        best: share of configurations that counts as such.
+        best: share of configurations that counts as such; where more diverged, those that did not.
     """
-    chosen = np.argsort(target, kind="stable")[: max(2, round(best * len(target)))]
+    finite = int(np.isfinite(target).sum()) or len(target)
+    chosen = np.argsort(target, kind="stable")[: min(max(2, round(best * len(target))), finite)]
     found = np.array([divergence(column[chosen], column) for column in values.T])
     total = found.sum()
     return found / total if total > 0 else found

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def build(study: ReportContext) -> Section | None:
-    """Permutation importances per family; nothing below twelve configurations."""
+    """Importances per family; nothing below twelve configurations."""
     import pandas as pd
 
     loss = study.assessment[study.assessment["metric"] == "test_loss"]
@@ -40,10 +40,11 @@ def build(study: ReportContext) -> Section | None:
         "on. Where R² is near or below 0 the forest predicts nothing, and the importances say nothing. PED-ANOVA fits "
         "no model: it compares the quarter of configurations that grow least with all, one hyperparameter at a time; "
         "its shares sum to 100 %. Configurations in which a recursion diverged are among all there; the forest leaves "
-        "them out.",
+        "them out, and says nothing where fewer than twelve others are left.",
     ]
     exhibit = Exhibit("importance", "Permutation importance with standard errors over folds.", found, _shown(found))
-    pictures = [_picture(str(family), own) for family, own in found.groupby("family", sort=True)]
+    known = found[found["importance"].notna()]
+    pictures = [_picture(str(family), own) for family, own in known.groupby("family", sort=True)]
     return Section("importance", "What growth depends on", text, pictures, [exhibit])
 
 
@@ -52,7 +53,7 @@ def _shown(found: pd.DataFrame) -> pd.DataFrame:
     columns = found[["importance", "low", "high"]].itertuples(index=False, name=None)
     shown["importance"] = [tables.interval(*values) for values in columns]
     shown["PED-ANOVA"] = found["ped_anova"].map("{:.0%}".format)
-    shown["R²"] = found["r2"].map(lambda v: f"{v:.2f}")
+    shown["R²"] = found["r2"].map(lambda v: f"{v:.2f}" if v == v else "")
     shown["configurations"] = found["configurations"]
     shown["diverged"] = found["diverged"]
     return shown

@@ -37,7 +37,7 @@ def build(study: ReportContext) -> Section | None:
     for (family, policy), own in loss.groupby(["family", "policy"], sort=False):
         held = own[own["growth_relative"].notna()]
         columns = _columns(study, str(family))
-        if np.isfinite(held["growth_relative"]).sum() >= importance.CONFIGURATIONS and columns.shape[1] >= 2:
+        if len(held) >= importance.CONFIGURATIONS and _spread(held["growth_relative"]) and columns.shape[1] >= 2:
             pictures.append(_picture(study, str(family), str(policy), held, columns))
     if not pictures:
         return None
@@ -47,6 +47,11 @@ def build(study: ReportContext) -> Section | None:
         "in which a recursion diverged end above all others."
     ]
     return Section("parallel", "Parallel coordinates of the search", text, pictures)
+
+
+def _spread(growth: pd.Series[float]) -> bool:
+    """Whether there is a range of numbers."""
+    return bool(growth[np.isfinite(growth)].nunique() > 1)
 
 
 def _columns(study: ReportContext, family: str) -> pd.DataFrame:
@@ -69,7 +74,7 @@ def _paint(figure: Figure, data: pd.DataFrame) -> None:
 
     axes = figure.subplots()
     heights = np.stack([_heights(axes, place, data[name]) for place, name in enumerate(data.columns)], axis=1)
-    share = data["growth"].rank(pct=True).to_numpy()
+    share = data["growth"].rank(pct=True, method="max").to_numpy()  # all that diverged are among the most
     for low, high, look in ((0.25, 0.75, _REST), (0.0, 0.25, _LEAST), (0.75, 1.0, _MOST)):
         lines = [list(enumerate(line)) for line in heights[(share > low) & (share <= high)]]
         axes.add_collection(LineCollection(lines, **look))

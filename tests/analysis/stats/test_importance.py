@@ -71,6 +71,27 @@ def test_what_decides_over_divergence_matters() -> None:
     assert found.loc["temperature", "importance"] == dropped.loc["temperature", "importance"]
 
 
+def test_where_most_diverge_the_table_still_says_by_what() -> None:
+    """Of twenty configurations five have a growth, those of the least rates; no forest is fitted to so few."""
+    data = effects(np.random.default_rng(0), 20)
+    own = data[data["policy"] == "replace"]
+    gone = own["family.learning_rate"].rank() > 5
+    found = importances(own.assign(growth=own["growth"].mask(gone, np.inf))).set_index("parameter")
+    assert found[["importance", "low", "high", "r2"]].isna().all(axis=None)
+    assert set(found["configurations"]) == {20}
+    assert set(found["diverged"]) == {15}
+    assert found.loc["learning_rate", "ped_anova"] > 0.8
+    assert importances(own.assign(growth=np.inf)).empty
+
+
+def test_ped_anova_takes_nothing_that_diverged_for_the_best() -> None:
+    """Three of sixteen are finite, where a quarter would be four: order of rows among the others must not matter."""
+    values = np.random.default_rng(0).uniform(size=(16, 2))
+    target = np.where(np.arange(16) < 3, 1.0, np.inf)
+    turned = np.r_[0:3, 15:2:-1]
+    np.testing.assert_allclose(ped_anova(values, target), ped_anova(values[turned], target[turned]))
+
+
 def test_policies_that_all_diverge_lie_no_distance_apart() -> None:
     """Ten configurations diverge under both policies, ten under one."""
     data = effects(np.random.default_rng(0), 40)
@@ -144,6 +165,29 @@ def test_the_report_counts_configurations_that_diverged() -> None:
     counts = section.exhibits[0].table.drop_duplicates("policy").set_index("policy")[["configurations", "diverged"]]
     assert counts.loc["replace"].tolist() == [15, 1]
     assert counts.loc["accumulate"].tolist() == [15, 0]
+
+
+def test_a_study_of_which_most_diverged_has_both_sections() -> None:
+    from analysis.report.sections import importance, parallel
+    from tests.support import simulated
+
+    values = simulated.noisy(
+        np.random.default_rng(0), ("replace",), tuple(f"dim {d}" for d in range(15)), seeds=3, generations=4, noise=0.05
+    )
+    for size in range(5, 15):
+        values[f"dim {size}", "replace", 1][2:] = np.inf
+    frame = simulated.study(values)
+    rates = {config: float(i) for i, config in enumerate(sorted(frame["config"].unique()))}
+    study = ReportContext(frame.assign(**{"family.rate": frame["config"].map(rates)}), "x")
+    section = importance.build(study)
+    assert section is not None
+    assert not section.pictures
+    shown = section.exhibits[0].shown
+    assert set(shown["importance"]) == set(shown["R²"]) == {""}
+    assert set(shown["diverged"]) == {10}
+    drawn = parallel.build(study)
+    assert drawn is not None
+    assert np.isinf(drawn.pictures[0].data["growth"]).sum() == 10
 
 
 def test_parallel_coordinates_show_what_diverged_above_the_rest() -> None:
