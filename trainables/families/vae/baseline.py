@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from trainables.families.vae.likelihood import reconstruction
-from trainables.families.vae.rows import scaled
+from trainables.families.vae.rows import scaled, spread
 from trainables.sources.images import Pixels
 
 if TYPE_CHECKING:
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 MOST_ROWS = 5_000
 """Training images that the mean is taken over, at most."""
+
+MOST_SHOWN = 500
+"""Of these, images that a scale is tried on, at most."""
 
 LOG_SCALES = np.linspace(-7, 1, 81)
 """Scales tried for a `logistic` observation."""
@@ -28,8 +31,8 @@ def constant_loss(config: VaeConfig, train: Pixels, test: Pixels) -> float:
     Means count half an image of mid-grey more, so that no pixel is taken for certain; the scale of a `logistic`
     observation is the best on training images, one for each channel.
     """
-    rows = min(train.rows, MOST_ROWS)
-    x = _load(train.gather(np.arange(rows)))
+    chosen = spread(MOST_ROWS, train.rows)
+    rows, x = len(chosen), _load(train.gather(chosen))
     mean = (x.sum(0, keepdim=True) + 0.25) / (rows + 0.5)
     logits, scale = torch.logit(mean), None
     if config.observation == "logistic":
@@ -41,7 +44,7 @@ def constant_loss(config: VaeConfig, train: Pixels, test: Pixels) -> float:
 
 
 def _best_scale(config: VaeConfig, logits: Tensor, x: Tensor, channel: int) -> float:
-    only, shown = logits[:, channel : channel + 1], x[:500, channel : channel + 1]
+    only, shown = logits[:, channel : channel + 1], x[spread(MOST_SHOWN, len(x)), channel : channel + 1]
     losses = [
         float(reconstruction(config, torch.tensor([scale]), only.expand_as(shown), shown).mean())
         for scale in LOG_SCALES.astype(np.float32)

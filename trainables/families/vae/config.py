@@ -63,7 +63,8 @@ class VaeConfig(StartConfig):
         pixels: what a sampled image holds: the decoder's `mean`, as in Gerstgrasser et al. 2024, or a `draw` from
             p(x|z). Either is rounded to whole bytes (an error of at most 1/510).
         elbo_draws: latents drawn a held-out image for the reported loss.
-        judged: sampled images that metrics are taken on; real images for them are as many at most.
+        judged: sampled images that metrics are taken on; real images for them are as many at most, evenly spread over
+            the held-out ones.
         neighbours: k of precision and recall.
         feature_steps: updates of the classifier that gives the feature space.
     """
@@ -171,6 +172,12 @@ class VaeConfig(StartConfig):
 
     def data_identity(self) -> dict[str, Any]:
         return super().data_identity() | {"source": self.source.identity()}
+
+    def evaluation_identity(self) -> dict[str, Any]:
+        """Where not all held-out images are judged, or not all training images told the baseline, these were the first
+        ones before 2."""
+        whole = self.source.most_held_out() <= self.judged and self.observation != "logistic"
+        return super().evaluation_identity() | ({} if whole else {"real": 2})
 
     def available_rows(self) -> int:
         known = self.source.known_rows()

@@ -10,6 +10,7 @@ import numpy as np
 from trainables.families.vae import classifier
 from trainables.families.vae.classifier import FEATURES, features_and_log_probabilities
 from trainables.families.vae.metrics import between_classes, coverage, frechet, pixel_variance, precision_recall
+from trainables.families.vae.rows import spread
 from trainables.lineage import Stream, make_key
 from trainables.sources.images import Images, Pixels
 from trainables.store import Payload, Store
@@ -66,7 +67,8 @@ def see(space: Payload, images: Pixels) -> Seen:
 
 
 def compare(config: VaeConfig, images: Images, space: Payload, sampled: Pixels) -> dict[str, float]:
-    """Metrics of sampled images against held-out real ones, an equal number of each.
+    """Metrics of sampled images against held-out real ones, an equal number of each, the real ones from all over the
+    source.
 
     `frechet_distance`, `precision`, `recall`; `pixel_variance` and its ratio to that of the real images;
     `class_coverage`, `class_entropy` and `class_kl` against the training images' classes, and `mode_overlap`, the share
@@ -74,7 +76,7 @@ def compare(config: VaeConfig, images: Images, space: Payload, sampled: Pixels) 
     """
     held_out = Pixels.join([images.test.pixels, images.validation.pixels])
     rows = min(held_out.rows, sampled.rows)
-    real, fake = held_out.take(np.arange(rows)), sampled.take(np.arange(rows))
+    real, fake = held_out.take(spread(rows, held_out.rows)), sampled.take(np.arange(rows))
     seen_real, seen_fake = see(space, real), see(space, fake)
     precision, recall = precision_recall(seen_real.features, seen_fake.features, config.neighbours)
     variance = pixel_variance(fake.array())

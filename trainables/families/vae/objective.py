@@ -11,7 +11,7 @@ from torch import Tensor
 
 from trainables.families.vae.likelihood import divergence, pixels, reconstruction
 from trainables.families.vae.network import Network, arithmetic, create, load
-from trainables.families.vae.rows import Feed, scaled, to_bytes
+from trainables.families.vae.rows import Feed, scaled, spread, to_bytes
 from trainables.families.vae.training import Schedule, require_finite, train
 from trainables.lineage import Stream
 from trainables.runtime import pick_device, seeded
@@ -69,8 +69,7 @@ def fit(
 
 def mean_pixel(images: Pixels) -> np.ndarray:
     """Mean of each channel in [0, 1], [channels], over rows spread evenly through the corpus."""
-    rows = np.linspace(0, images.rows - 1, min(images.rows, COUNTED)).astype(np.int64)
-    mean: np.ndarray = images.gather(rows).mean(axis=(0, 1, 2), dtype=np.float64) / 255
+    mean: np.ndarray = images.gather(spread(COUNTED, images.rows)).mean(axis=(0, 1, 2), dtype=np.float64) / 255
     return mean
 
 

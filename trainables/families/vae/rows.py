@@ -91,6 +91,12 @@ class Feed:
         return scaled(found)
 
 
+def spread(count: int, rows: int) -> np.ndarray:
+    """`count` of `rows` row numbers, evenly spread: sources hold images in the order of folders, class by class."""
+    found: np.ndarray = np.linspace(0, rows - 1, min(count, rows)).astype(np.int64)
+    return found
+
+
 def scaled(bytes_: Tensor) -> Tensor:
     """Bytes [k, height, width, channels] as numbers in [0, 1], [k, channels, height, width]."""
     return bytes_.permute(0, 3, 1, 2).float().div_(255)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -81,6 +82,10 @@ class ImageSource(Source, ABC):
         Raises:
             ValueError: the data can't be read; one line says which and why.
         """
+
+    def most_held_out(self) -> float:
+        """Images that are held out at most, from the config alone; inf where that is not known."""
+        return math.inf
 
     def known_rows(self) -> int | None:
         """Training rows where these are known without reading anything."""

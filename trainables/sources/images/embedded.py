@@ -20,6 +20,11 @@ class Embedded(ImageSource):
     """Base of sources whose content is known beforehand, so that their identity needs no reading."""
 
     content: ClassVar[str]
+    images: ClassVar[int]
+
+    def most_held_out(self) -> float:
+        """The share, and by how much the hashes of a few hundred images may exceed it."""
+        return 1.3 * (self.test + self.validation) * self.images
 
     def digest(self) -> str:
         return self.content
@@ -47,6 +52,7 @@ class Digits(Embedded):
     size: int = Field(default=8, ge=8, le=256)
     channels: Literal[1, 3] = 1
     content: ClassVar[str] = "a19cb3d96bba7deace8ee5a513a6eb7b"
+    images: ClassVar[int] = 1797
 
     def arrays(self) -> tuple[np.ndarray, np.ndarray]:
         from sklearn.datasets import load_digits
@@ -62,6 +68,7 @@ class Mnist5k(Embedded):
     size: int = Field(default=28, ge=8, le=256)
     channels: Literal[1, 3] = 1
     content: ClassVar[str] = "809ec085d551285cf9efad12c42a6aea"
+    images: ClassVar[int] = 5000
 
     def arrays(self) -> tuple[np.ndarray, np.ndarray]:
         with required_by("source: mnist5k"):

@@ -1,17 +1,20 @@
 """Distances between sets of images, against cases whose answer is known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.linalg import sqrtm
 
 from trainables.families import World
-from trainables.families.vae import judges
+from trainables.families.vae import baseline, judges
 from trainables.families.vae.config import VaeConfig
 from trainables.families.vae.features import compare, see, space
 from trainables.families.vae.metrics import coverage, frechet, pixel_variance, precision_recall
 from trainables.families.vae.picture import grid
 from trainables.lineage import Stream
 from trainables.sources.images import Pixels, load
+from trainables.sources.images.splits import Split
 from trainables.store import MemoryStore
 
 CONFIG = VaeConfig(width=4, epochs=5, judged=200)
@@ -35,6 +38,46 @@ def test_frechet_is_that_of_the_fitted_gaussians():
     assert frechet(a, b) == pytest.approx(expected)
     assert frechet(a, a) == pytest.approx(0, abs=1e-9)
     assert frechet(a, a + 2) == pytest.approx(5 * 4)
+
+
+def test_real_images_are_compared_from_all_over_a_sorted_source(digits, fitted):
+    """Folders are read class by class: the first hundred held-out images have no 6 to 9, and lie far from digits."""
+    order = {name: np.argsort(getattr(digits, name).labels, kind="stable") for name in ("test", "validation")}
+    parts = {
+        name: Split(getattr(digits, name).pixels.take(index), getattr(digits, name).labels[index])
+        for name, index in order.items()
+    }
+    by_class = replace(digits, **parts)
+    sampled = digits.train.pixels.take(np.random.default_rng(0).permutation(digits.train.rows)[:100])
+    found = compare(CONFIG, by_class, fitted, sampled)
+    held_out = Pixels.join([by_class.test.pixels, by_class.validation.pixels])
+    each = np.linspace(0, held_out.rows - 1, 100).astype(int)
+    expected = frechet(see(fitted, held_out.take(each)).features, see(fitted, sampled).features)
+    assert found["frechet_distance"] == pytest.approx(expected)
+    first = frechet(see(fitted, held_out.take(np.arange(100))).features, see(fitted, sampled).features)
+    assert first > 1.5 * expected
+
+
+def test_all_held_out_images_are_compared_where_they_are_fewer(digits, fitted):
+    held_out = Pixels.join([digits.test.pixels, digits.validation.pixels])
+    sampled = digits.train.pixels.take(np.arange(1000))
+    expected = frechet(see(fitted, held_out).features, see(fitted, sampled.take(np.arange(held_out.rows))).features)
+    assert compare(CONFIG, digits, fitted, sampled)["frechet_distance"] == pytest.approx(expected)
+
+
+def test_the_baseline_knows_the_mean_of_a_sorted_source(monkeypatch):
+    """Of black and then white images half are taken: grey, not black."""
+    shades = Pixels.of(np.repeat([0, 255], 20)[:, None, None, None] * np.ones((1, 8, 8, 1), np.uint8))
+    monkeypatch.setattr(baseline, "MOST_ROWS", 20)
+    grey = 0.5 * (0.5 / 0.1) ** 2 + np.log(0.1 * np.sqrt(2 * np.pi))
+    assert baseline.constant_loss(VaeConfig(), shades, shades) == pytest.approx(64 * grey, rel=1e-3)
+
+
+def test_only_records_that_may_differ_have_other_keys():
+    small = VaeConfig(judged=100)
+    assert "real" not in VaeConfig().evaluation_identity()
+    for other in (small, VaeConfig(observation="logistic"), VaeConfig(source={"kind": "folder", "path": "x"})):
+        assert other.evaluation_identity()["real"] == 2
 
 
 def test_frechet_survives_features_that_do_not_vary():
