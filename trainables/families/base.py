@@ -17,9 +17,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import numpy as np
 
@@ -78,6 +79,8 @@ class Family(ABC):
 
     judges_together: ClassVar[bool] = False
     """Whether `evaluate_each` costs less than its evaluations one by one."""
+    origin = 0
+    """Where batch 0 starts in the seed's own order of real rows."""
 
     def __init__(self, config: FamilyConfig, world: World) -> None:
         self.config = config
@@ -89,10 +92,18 @@ class Family(ABC):
 
     @abstractmethod
     def real(self, start: int, rows: int) -> Payload:
-        """Real training rows `start` to `start + rows` in the seed's own order; batch 0 starts at 0.
+        """Real training rows `start` to `start + rows` in the seed's own order; batch 0 starts at `origin`.
 
         Disjoint ranges give disjoint rows, so the reserve is what lies behind batch 0.
         """
+
+    def begun_at(self, origin: int) -> Self:
+        """This family for a lineage whose batch 0 starts at `origin`, where samples have anything of its rows."""
+        if origin == self.origin or not self.config.conditioned:
+            return self
+        found = copy(self)
+        found.origin = origin
+        return found
 
     def held_out(self) -> Payload | None:
         """The held-out real rows in the form of `real`, or None where held-out risk has a closed form.

@@ -139,6 +139,11 @@ class FamilyConfig(Config, ABC):
         """Whether samples continue rows of batch 0."""
         return False
 
+    @property
+    def conditioned(self) -> bool:
+        """Whether samples have anything of rows of batch 0: beginnings, graphs, inputs."""
+        return self.prompted
+
     def sampling_identity(self) -> dict[str, Any]:
         """What, besides the model, decides a batch."""
         return self._part(self.sampling_fields)

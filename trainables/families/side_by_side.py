@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Generic, Self, TypeVar
 
 import numpy as np
 
@@ -39,6 +39,12 @@ class SideBySide(Family, Generic[One]):
     def rows_of_all(self, batches: Sequence[Payload]) -> Payload:
         """The replicates' batches as one."""
         return joined(batches)
+
+    def begun_at(self, origin: int) -> Self:
+        found = super().begun_at(origin)
+        if found is not self:
+            found.replicates = [one.begun_at(origin) for one in self.replicates]
+        return found
 
     def real(self, start: int, rows: int) -> Payload:
         return self.rows_of_all([one.real(start, rows) for one in self.replicates])

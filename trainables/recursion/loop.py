@@ -127,7 +127,7 @@ class Recursion:
         """Built when something has to be computed, so that a finished recursion never loads torch."""
         cell = self.cell
         if self._first is not None:
-            return self._first.family
+            return self._first.family.begun_at(self.cell.origin(self.steps.member))
         lineages = len(cell.members)
         world = World(rows=cell.rows, replicates=cell.replicates, seed=cell.seed, store=self.store, lineages=lineages)
         return cell.family.build(world)

@@ -177,10 +177,16 @@ class Steps:
             resolved = [self._resolved(draw) for draw in draws]
             model = make_key("model", draws=resolved, fit=self._fit, seed=self.cell.seed, **self._start(generation))
             judged: dict[str, Any] = {"evaluation": self.cell.family.evaluation_identity(), "model": model}
+            if self.cell.family.prompted:  # what is judged by its samples
+                judged |= self._placed()
             if self.cell.family.compares:
                 judged["first"] = self._make(1).model if generation > 1 else model
             self._steps[generation] = Step(generation, recipe, draws, model, make_key("record", **judged))
         return self._steps[generation]
+
+    def _placed(self) -> dict[str, int]:
+        """Where batch 0 lies, where that is not the start and samples have anything of its rows."""
+        return {"origin": self.origin} if self.origin and self.cell.family.conditioned else {}
 
     def _start(self, generation: int) -> dict[str, str]:
         """What a generation's fit starts from, by key; nothing where it starts fresh."""
@@ -216,6 +222,7 @@ class Steps:
             parts["corrector"] = self.judge_key("corrector")
         if self.member > 1:  # equal models of two members sample apart
             parts["member"] = self.member
+        parts |= self._placed()
         if selection is not None:
             parts |= {"scoring": self.scoring_key(selection.judge, number), "selection": selection.canonical()}
         return BatchStep(number, make_key("batch", **parts), recipe.kept_rows, recipe=recipe, member=self.member)
@@ -238,7 +245,7 @@ class Steps:
         first = self._make(1).model
         if judge == "first":
             return first
-        against = {"model": first, "bias": self.bias} if judge == "detector" else None
+        against = {"model": first, "bias": self.bias} | self._placed() if judge == "detector" else None
         family = self.cell.family.judge_identity()
         return make_key("judge", against=against, family=family, judge=judge, real=self.batch(0).key)
 

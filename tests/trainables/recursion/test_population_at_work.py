@@ -235,3 +235,50 @@ def test_a_killed_population_goes_on_where_it_was(crew: Crew, place: str):
     status, records, _ = crew.run(cells)
     assert (status, records) == (0, undisturbed(cells))
     assert crew.repeated == 1
+
+
+OWN = {"models": 2, "graph": "alone", "real": "own"}
+PROMPTED = {"width": 16, "layers": 1, "heads": 2, "context": 16, "vocabulary": 300, "steps": 1, "test_rows": 16}
+PROMPTED |= {"kind": "language", "sample_rows": 4, "prompts": "prefix", "prompt_tokens": 5}
+DENOISER = {"width": 8, "messages": 4, "layers": 1, "steps": 1, "timesteps": 20, "sampling_steps": 2, "beta_end": 0.5}
+DENOISER |= {"kind": "diffusion", "noise_levels": 2, "judged_molecules": 2}
+TABLE = {"kind": "glm", "source": {"kind": "breast_cancer"}, "penalty": 1.0}
+
+
+def beginnings(batch) -> list:
+    return [ids[:5] for ids in batch.table["input_ids"]]
+
+
+def molecules(batch) -> list:
+    return batch.table["molecule"]
+
+
+def inputs(batch) -> list:
+    return batch.meta["inputs"]
+
+
+SLOW = pytest.mark.slow
+GIVEN = [
+    pytest.param(PROMPTED, beginnings, 1, id="language", marks=SLOW),
+    pytest.param(PROMPTED, beginnings, 2, id="languages", marks=SLOW),
+    pytest.param(DENOISER, molecules, 1, id="diffusion", marks=SLOW),
+    pytest.param(DENOISER, molecules, 2, id="diffusions", marks=SLOW),
+    pytest.param(TABLE, inputs, 2, id="glm"),
+]
+
+
+@pytest.mark.parametrize(("family", "given", "replicates"), GIVEN)
+def test_samples_take_what_is_given_from_their_own_members_real_rows(family, given, replicates):
+    """Beginnings, graphs and inputs of a member were member 1's, whose rows it has never seen."""
+    fields = {"family": family, "rows": 60 if family is TABLE else 12, "replicates": replicates}
+    first, second = Recursion(cell("replace", OWN, 2, **fields), MemoryStore()).members
+    real, other = (given(one.batch(one.steps.batch(0))) for one in (second, first))
+    sampled = given(second.batch(second.steps.batch(1)))
+    assert list(sampled) == list(real) != list(other)
+    assert second.family.real(0, 4).meta["rows"] == 4
+
+
+def test_where_real_rows_are_shared_so_is_what_is_given():
+    one, two = Recursion(cell("replace", OWN | {"real": "shared"}, 2, family=TABLE, rows=60), MemoryStore()).members
+    assert two.family is one.family
+    assert inputs(two.batch(two.steps.batch(1))) == ["base"]

@@ -156,6 +156,10 @@ class DiffusionConfig(StartConfig):
             check_weights(self, self.checkpoint.folder())
 
     @property
+    def conditioned(self) -> bool:
+        return True
+
+    @property
     def parameters(self) -> int:
         """Parameters of the denoiser."""
         w, m = self.width, self.messages

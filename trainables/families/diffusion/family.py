@@ -87,7 +87,7 @@ class Diffusion(Family):
 
     def sample(self, model: Payload, rows: int, stream: Stream, bias: float = 1.0) -> Payload:
         """Row i has the graph of row i mod N of batch 0."""
-        graphs = self._rows(0, self.world.rows).take(np.arange(rows) % self.world.rows)
+        graphs = self._rows(self.origin, self.world.rows).take(np.arange(rows) % self.world.rows)
         return sample(self.config, load(self.config, model.tensors), graphs, stream, bias).payload()
 
     def correct(self, corrector: Payload, model: Payload, batch: Payload, strength: float, stream: Stream) -> Payload:

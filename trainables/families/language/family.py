@@ -171,7 +171,7 @@ class Language(Family):
         """Rows of batch 0 that give prompts to so many rows, where rows are prompted."""
         if not self.config.prompted:
             return None
-        return self.text.train.take(self._order[np.arange(rows) % self.world.rows])
+        return self.text.train.take(self._order[self.origin + np.arange(rows) % self.world.rows])
 
     def edit(self, model: Payload, real: Payload, threshold: float, stream: Stream) -> Payload:
         edited, share = edit_rows(self.config, self._load(model), read(real), threshold, stream)

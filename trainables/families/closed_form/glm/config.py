@@ -70,6 +70,11 @@ class GlmConfig(FamilyConfig):
     data_fields: ClassVar[frozenset[str]] = frozenset({"source", "link", "design"})
     evaluation_fields: ClassVar[frozenset[str]] = frozenset({"held_out"})
 
+    @property
+    def conditioned(self) -> bool:
+        """Simulated inputs of a fixed design are everybody's, those of a table its rows."""
+        return not isinstance(self.source, Simulated)
+
     def check(self, rows: int, replicates: int) -> None:
         """Simulated inputs alone can be drawn anew; without a penalty there are rows for every coefficient."""
         super().check(rows, replicates)

@@ -155,7 +155,9 @@ class Glm(Family):
 
     def _label(self, coefficients: np.ndarray, rows: int, stream: Stream, bias: float) -> Payload:
         """Labels of the design's first rows."""
-        name = ["base"] if self.config.design == "fixed" else [rows, stream.key, *stream.path]
+        name = [rows, stream.key, *stream.path]
+        if self.config.design == "fixed":
+            name = [self.origin, self.world.rows] if self.origin else ["base"]
         inputs = self._named(name)
         eta = inputs.predict(coefficients)
         if not np.isfinite(eta).all() or (self.config.link == "poisson" and eta.max() > np.log(label.LARGEST)):
