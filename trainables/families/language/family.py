@@ -18,7 +18,7 @@ from trainables.families.language import model as architecture
 from trainables.families.language.adapters import adapted, adapter_weights, merged, write_adapters
 from trainables.families.language.config import LanguageConfig
 from trainables.families.language.data import NAMES, prepare
-from trainables.families.language.evaluate import cross_entropy, row_losses
+from trainables.families.language.evaluate import counts, cross_entropy, row_losses
 from trainables.families.language.fit import fit, train
 from trainables.families.language.metrics import each, statistics, tail
 from trainables.families.language.sampling import edit_rows, sample_rows
@@ -148,9 +148,10 @@ class Language(Family):
         return _first(self.text.validation, self.config.test_rows)
 
     def disagree(self, models: Sequence[Payload], stream: Stream) -> Mapping[str, np.ndarray]:
-        """Mean squared difference of held-out rows' losses, each row's in nats per token, a mean over pairs."""
+        """Mean squared difference of held-out rows' losses, each in nats per token that counts, a mean over pairs."""
         test = self.judged_rows
-        losses = [row_losses(self.config, self._load(model), test) / test.lengths for model in models]
+        counted = np.maximum(counts(self.config, test), 1)
+        losses = [row_losses(self.config, self._load(model), test) / counted for model in models]
         apart = 2 * np.var(losses, axis=0, ddof=1).mean()
         return {"disagreement": np.array([apart])}
 

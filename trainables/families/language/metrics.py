@@ -69,7 +69,7 @@ def self_bleu(rows: Sequence[np.ndarray]) -> float:
     """Mean BLEU-4 of each row against all others (Zhu et al. 2018, arXiv 1802.01886); 1 is one text repeated.
 
     Modified precisions with one added to both counts of n > 1 (Lin and Och 2004), brevity against the
-    reference of nearest length.
+    reference of nearest length, of two as near against the shorter (as sacrebleu and NLTK do).
     """
     if len(rows) < 2:
         return 0.0
@@ -106,7 +106,7 @@ def _brevity(lengths: np.ndarray) -> np.ndarray:
     """BLEU's penalty of rows shorter than the nearest other row, [rows]."""
     gaps = np.abs(lengths[:, None] - lengths[None, :]).astype(float)
     np.fill_diagonal(gaps, np.inf)
-    nearest = lengths[gaps.argmin(axis=1)]
+    nearest = np.where(gaps == gaps.min(axis=1, keepdims=True), lengths, lengths.max()).min(axis=1)
     penalty: np.ndarray = np.exp(np.minimum(0.0, 1.0 - nearest / np.maximum(lengths, 1)))
     return penalty
 

@@ -37,6 +37,14 @@ def test_self_bleu_equals_the_definition() -> None:
     assert metrics.self_bleu(rows) == pytest.approx(np.mean([direct_bleu(rows, i) for i in range(4)]))
 
 
+def test_self_bleu_is_the_same_in_any_order_of_rows() -> None:
+    """Of a shorter and a longer row as near as each other the shorter counts: no penalty for the row between them."""
+    rows = arrays([1, 2, 3, 4, 5, 6], [1, 2, 3, 4, 5], [1, 2, 3, 4])
+    alone = [direct_bleu(rows, i) for i in range(3)]
+    assert alone[1] == pytest.approx(1.0)
+    assert metrics.self_bleu(rows) == metrics.self_bleu(rows[::-1]) == pytest.approx(np.mean(alone))
+
+
 def direct_bleu(rows: list[np.ndarray], which: int) -> float:
     others = [row for i, row in enumerate(rows) if i != which]
     total = 0.0
@@ -44,7 +52,7 @@ def direct_bleu(rows: list[np.ndarray], which: int) -> float:
         own, add = metrics.grams(rows[which], n), int(n > 1)
         hits = sum(min(own.count(g), max(metrics.grams(o, n).count(g) for o in others)) for g in set(own))
         total += np.log((hits + add) / (len(own) + add)) / 4
-    nearest = min((abs(len(o) - len(rows[which])), k, len(o)) for k, o in enumerate(others))[2]
+    nearest = min((abs(len(o) - len(rows[which])), len(o)) for o in others)[1]
     return float(np.exp(total + min(0.0, 1 - nearest / len(rows[which]))))
 
 

@@ -10,6 +10,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from trainables import Cell, run
+from trainables.families import World
 from trainables.families.language.config import LanguageConfig
 from trainables.families.language.data import prepare
 from trainables.families.language.evaluate import row_losses
@@ -19,7 +20,7 @@ from trainables.families.language.model import create, weights
 from trainables.families.language.token_rows import Rows, join, read
 from trainables.lineage import Stream
 from trainables.recursion import Recursion
-from trainables.store import MemoryStore
+from trainables.store import MemoryStore, Payload
 
 SHAPE: dict[str, Any] = {"width": 16, "layers": 1, "heads": 2, "context": 24, "vocabulary": 300, "batch": 8}
 SHAPE |= {"epochs": 1, "test_rows": 16, "sample_rows": 4, "precision": "float32"}
@@ -71,6 +72,18 @@ def test_a_short_document_counts_whole() -> None:
     given = config(loss={"on": "last", "tokens": 6})
     rows = join([Rows(np.full(n, 9, np.uint16), np.array([0, n])) for n in (3, 20)])
     assert rows.counted(np.arange(2), given.loss).sum(dim=1).tolist() == [3, 6]
+
+
+def test_models_disagree_by_the_tokens_that_count() -> None:
+    """A quarter of a row's tokens count; by all of them the squared difference would be a sixteenth."""
+    given = config(loss={"on": "last", "tokens": 6})
+    family = given.build(World(rows=8, replicates=1, seed=0, store=MemoryStore()))
+    models = [create(given, seed).eval() for seed in (0, 1)]
+    test = family.judged_rows
+    one, other = (row_losses(given, model, test) / 6 for model in models)
+    held = [Payload(tensors=weights(model)) for model in models]
+    found = family.disagree(held, Stream("s"))["disagreement"]
+    assert found == pytest.approx(((one - other) ** 2).mean(), rel=1e-5)
 
 
 @pytest.fixture
