@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analysis.data import NAMES, configurations, in_order, judged
-from analysis.stats import Curves, curves_of, holm, last, slope, t_interval
+from analysis.stats import Curves, Interval, curves_of, holm, last, slope, t_interval
 from analysis.verdicts.robustness import Replicates
 from analysis.verdicts.rules import Thresholds
 
@@ -78,7 +78,6 @@ def _difference(values: Array, generations: npt.NDArray[np.int64], limits: Thres
     values = values[np.isfinite(values).sum(axis=1) > 0]
     growth = t_interval(slope(values, generations), limits.confidence)
     end = t_interval(last(values), limits.confidence)
-    p = 2 * min(growth.p_rise, 1 - growth.p_rise) if np.isfinite(growth.p_rise) else np.nan
     return {
         "pairs": len(values),
         "growth": growth.estimate,
@@ -87,8 +86,15 @@ def _difference(values: Array, generations: npt.NDArray[np.int64], limits: Thres
         "last": end.estimate,
         "last_low": end.low,
         "last_high": end.high,
-        "p": p,
+        "p": _two_sided(growth),
     }
+
+
+def _two_sided(growth: Interval) -> float:
+    """p-value of no difference; 1 where all pairs are equal, as of policies that come to the same corpora."""
+    if growth.estimate == growth.error == 0:
+        return 1.0
+    return 2 * min(growth.p_rise, 1 - growth.p_rise) if np.isfinite(growth.p_rise) else np.nan
 
 
 def _adjust(table: pd.DataFrame) -> pd.DataFrame:

@@ -76,3 +76,16 @@ def test_what_diverged_has_no_growth_to_be_tested() -> None:
     row = paired.differences(frame(curves)).iloc[0]
     assert (row["policy"], row["pairs"], row["diverged"], row["other_diverged"]) == ("accumulate", 4, 0, 2)
     assert row[["growth", "growth_low", "growth_high", "p", "p_holm"]].isna().all()
+
+
+def test_policies_that_come_to_the_same_do_not_differ() -> None:
+    """Every pair is equal to the last digit: no evidence of anything, and none that Holm's method counts first."""
+    rng = np.random.default_rng(0)
+    own = 1 + 0.01 * rng.standard_normal((2, 4, 5))
+    curves = {(policy, seed): own[0, seed] for policy in ("accumulate", "sliding_window") for seed in range(4)}
+    table = paired.differences(frame(curves | {("replace", seed): own[1, seed] for seed in range(4)}))
+    row = table.set_index(["policy", "other"]).loc[("accumulate", "sliding_window")]
+    assert row[["growth", "growth_low", "growth_high", "p", "p_holm"]].tolist() == [0, 0, 0, 1, 1]
+    two = table[table["p"] < 1]["p"].to_numpy()
+    assert two[0] == pytest.approx(two[1])
+    np.testing.assert_allclose(table[table["p"] < 1]["p_holm"], np.minimum(3 * two, 1))
