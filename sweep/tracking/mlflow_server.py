@@ -68,6 +68,7 @@ def reach(uri: str) -> MlflowClient:
 
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # prints a traceback of what it raises
     if not uri.startswith(("sqlite:", "http:", "https:")):
         _try_database(uri)
     with _quickly_made(uri):

@@ -136,6 +136,23 @@ def test_a_failed_cell_is_shown_with_generation_and_reason(workspace: Workspace)
     assert rows(workspace, f"select status from runs where run_uuid = '{run}'") == [("FAILED",)]
 
 
+def test_a_database_that_another_process_writes_is_told_without_a_traceback(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """MLflow prints one of what it raises, which is told in a line."""
+    from sweep.tracking.mlflow_server import mlflow_reported, reach
+
+    uri = f"sqlite:///{tmp_path / 'mlflow.db'}?timeout=0.1"
+    client = reach(uri)
+    run = client.create_run("0").info.run_id
+    capfd.readouterr()
+    with contextlib.closing(sqlite3.connect(tmp_path / "mlflow.db", isolation_level=None)) as held:
+        held.execute("BEGIN IMMEDIATE")
+        with pytest.raises(TrackingError, match="database is locked"), mlflow_reported(uri):
+            client.set_tag(run, "study", "toy")
+    assert capfd.readouterr() == ("", "")
+
+
 def test_a_server_that_cannot_be_used_is_told_in_one_line(tmp_path: Path) -> None:
     from sweep.tracking.mlflow import MlflowTracker
 
