@@ -38,6 +38,12 @@ class Workspace:
     tracking_uri: str
 
     @property
+    def named(self) -> str:
+        """The folder as a command names it: from the working folder where it lies below it."""
+        here = Path.cwd()
+        return str(self.root.relative_to(here) if self.root.is_relative_to(here) else self.root)
+
+    @property
     def tracking_uris(self) -> tuple[str, ...]:
         """Each tracker's."""
         own = sqlite_uri(self.root / _DATABASE)

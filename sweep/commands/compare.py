@@ -62,7 +62,7 @@ def compare(references: Sequence[str], workspace: Workspace, out: Path | None, j
     folder = out or workspace.report("compared/" + "-and-".join(_safe(side.label) for side in sides))
     rows = [[one.path, *map(shown, one.values)] for one in settings]
     table = pd.DataFrame(rows, columns=["setting", *(side.label for side in sides)])
-    command = shlex.join(["collapse-sweep", "compare", *references, "--workspace", str(workspace.root)])
+    command = shlex.join(["collapse-sweep", "compare", *references, "--workspace", workspace.named])
     files = compare_studies(studies, folder, table, command)
     if json:
         held = {"verdicts": side_by_side(studies), "differences": paired_differences(studies)}

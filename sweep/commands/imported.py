@@ -48,7 +48,7 @@ def report(path: str, columns: Sequence[str], worse: str, workspace: Workspace, 
         folder = _folder(workspace, name, Path(path).absolute())
         words = [part for pair in columns for part in ("--column", pair)]
         words += ["--worse", worse] if worse != "higher" else []
-        command = shlex.join(["collapse-sweep", "report", path, *words, "--workspace", str(workspace.root)])
+        command = shlex.join(["collapse-sweep", "report", path, *words, "--workspace", workspace.named])
         with replacing(folder) as fresh:
             (fresh / SOURCE).write_text(f"{Path(path).absolute()}\n", encoding="utf-8")
             files = {name: folder / name for name in build_report(frame, fresh, name, command=command)}

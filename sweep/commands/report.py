@@ -103,7 +103,7 @@ def _untold(trouble: str) -> None:
 def options(overrides: Sequence[str], workspace: Workspace) -> list[str]:
     """The options that repeat a command on the same study and workspace; they are shown, so passwords are masked."""
     given = [part for text in overrides for part in ("-o", text)]
-    given += ["--workspace", str(workspace.root)]
+    given += ["--workspace", workspace.named]
     if not workspace.default_tracking:
         given += ["--tracking-uri", redact_urls(workspace.tracking_uri)]
     if not workspace.local_storage:

@@ -80,7 +80,7 @@ def _tell(study: Study, outcome: Outcome, workspace: Workspace, again: str) -> N
         word = "stopped" if outcome.stopped else "not finished"
         say(f"{word}: {done} of {len(outcome.board.jobs)} cells are done and kept; go on with: {again}")
     elif workspace.local_tracking:
-        say(f"MLflow: {shlex.join(['collapse-sweep', 'ui', '--workspace', str(workspace.root)])}")
+        say(f"MLflow: {shlex.join(['collapse-sweep', 'ui', '--workspace', workspace.named])}")
     if not outcome.ran and not outcome.failed:
         what = "everything that the budget allows" if outcome.over_budget else "everything"
         say(f"{study.name}: {what} was done already; nothing was trained")

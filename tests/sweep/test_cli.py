@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from sweep.workspace import open_workspace
 from tests.support.commands import start
 
 HEAVY = "{'ray', 'torch', 'mlflow', 'pandas', 'transformers', 'optuna', 'matplotlib', 'datasets'}"
@@ -146,7 +147,14 @@ def test_an_unreachable_tracking_server_is_refused_before_anything_is_trained(st
 def test_a_report_of_nothing_is_refused(study: Path) -> None:
     said = refused(study.parent, "report", "toy.yaml", "-o", "generations=2")
     assert "no generation is done in" in said
-    assert "; first: collapse-sweep run toy.yaml -o generations=2 --workspace" in said
+    assert said.rstrip().endswith("; first: collapse-sweep run toy.yaml -o generations=2 --workspace collapse-runs")
+
+
+def test_a_command_names_a_workspace_from_where_it_was_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    for given in ("runs", ".", "../other", "/elsewhere"):
+        assert open_workspace(Path(given)).named == given
 
 
 def test_status_of_a_study_that_never_ran(study: Path) -> None:
