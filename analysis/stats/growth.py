@@ -114,7 +114,8 @@ def fit(values: Array, generations: npt.NDArray[np.int64], confidence: float = 0
 
 
 def table(curves: Curves, confidence: float = 0.95) -> pd.DataFrame:
-    """One row per configuration and policy whose curves are long enough.
+    """One row per configuration and policy whose curves are long enough, and none of whose recursions diverged: what is
+    seen of these before follows no law of theirs.
 
     Returns:
         Columns: config, policy, kind, law, form, support, p_bounded, p_diverging, excluded, horizon, extrapolated,
@@ -124,6 +125,8 @@ def table(curves: Curves, confidence: float = 0.95) -> pd.DataFrame:
 
     rows: list[dict[str, Any]] = []
     for (config, policy), group in by_policy(curves):
+        if group.runs["diverged"].any():
+            continue
         whole = group.lengths == group.lengths.max()
         reached = np.isfinite(group.values[whole]).all(axis=0)
         found = fit(group.values[whole][:, reached], group.generations[reached], confidence)

@@ -33,7 +33,8 @@ def build(study: ReportContext) -> Section | None:
         "with p ≥ ½, Σ1/i² and lines that end by 75 % of the run; diverging ones ln n, Σ1/i, n^p, lines, exponentials "
         "and lines that start late. `law` is the one that describes the curve best for its number of parameters, "
         "`support` the likelihood's weight on its name. `extrapolated` is the loss at twice the generations over every "
-        "law that is not excluded: where the class is open, it is wide.",
+        "law that is not excluded: where the class is open, it is wide. Configurations in which a recursion diverged "
+        "are left out.",
     ]
     exhibit = Exhibit("growth", "Growth laws with parameters, scores and extrapolation.", found, _shown(study, found))
     return Section("growth", "Growth laws", text, [_picture(found)], [exhibit])

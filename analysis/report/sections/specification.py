@@ -70,6 +70,7 @@ def _banded(values: pd.Series[Any]) -> pd.Series[str]:
 
 def _picture(study: ReportContext, family: str, own: pd.DataFrame) -> Picture:
     policies = order(own["policy"])
+    own = own.assign(growth_relative=own["growth_relative"].mask(own["diverged"] > 0))  # seen before, of no growth
     by = own[own["policy"] == policies[0]].set_index("config")["growth_relative"]
     ranked = [str(c) for c in by.sort_values(kind="stable").index]
     table = choices(study, family, ranked)
@@ -83,7 +84,7 @@ def _picture(study: ReportContext, family: str, own: pd.DataFrame) -> Picture:
     rows = sum(table[c].nunique() for c in table.columns)
     caption = (
         f"{family}: growth per generation as a share of the first loss, "
-        f"configurations sorted by growth under {policies[0]}."
+        f"configurations sorted by growth under {policies[0]}; what diverged has none, and comes last."
     )
     height = 2.6 + 0.17 * rows + 0.12 * table.shape[1]
     return Picture(f"specification-{family}", caption, data, lambda f: _paint(f, data, table), 7.2, height)

@@ -90,6 +90,15 @@ def test_table_states_support_and_foresight() -> None:
     assert found.loc["replace", "extrapolated"] == pytest.approx(40, rel=0.02)
 
 
+def test_what_diverged_is_given_no_law() -> None:
+    """Before two of five recursions went to infinity the curve was flat."""
+    values = simulated.noisy(np.random.default_rng(0), sizes=("a", "b"), generations=12, noise=0.01)
+    for seed in range(2):
+        values["b", "replace", seed] = np.where(np.arange(12) > 6, np.inf, 1.0)
+    found = table(curves_of(simulated.study(values)))
+    assert found.groupby("policy").size().to_dict() == {"accumulate": 2, "replace": 1}
+
+
 def test_too_few_generations_have_no_law() -> None:
     assert fit(np.ones((3, 4)), np.arange(1, 5)) is None
     assert table(curves_of(simulated.study(simulated.noisy(np.random.default_rng(0), generations=4)))).empty

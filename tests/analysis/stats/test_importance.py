@@ -236,3 +236,19 @@ def test_specification_curve_names_the_choices() -> None:
     assert (own["low"] < own["growth_relative"]).all()
     table = specification.choices(study, "linear", own["config"].tolist())
     assert list(table.columns) == ["size"]  # the rate tells nothing that the size does not
+
+
+def test_specification_curve_shows_no_growth_of_what_diverged() -> None:
+    from analysis.report.sections import specification
+    from tests.support import simulated
+
+    values = simulated.noisy(
+        np.random.default_rng(0), ("replace",), tuple(f"dim {d}" for d in (5, 10, 20)), seeds=3, noise=0.05
+    )
+    values["dim 5", "replace", 0][3:] = np.inf
+    section = specification.build(ReportContext(simulated.study(values), "x"))
+    assert section is not None
+    data = section.pictures[0].data.sort_values("rank")
+    assert data["size"].tolist()[-1] == "dim 5"
+    assert data["growth_relative"].isna().tolist() == [False, False, True]
+    assert data[["low", "high"]].isna().all(axis=1).tolist() == [False, False, True]
