@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from analysis.definitions.base import Case, Definition, Measure, unsupported
 from analysis.stats import SIZES
 
@@ -11,10 +13,14 @@ def measure(case: Case, threshold: float) -> Measure:
 
     The figures come from the ladder (`analysis.stats.size_ladders`) that the configuration stands on. `low` is the
     larger distance of the two intervals from 0 (below 0 where both hold it), `high` the larger bound: so the definition
-    is met exactly if one interval excludes 0, and not met exactly if both lie within the tolerance.
+    is met exactly if one interval excludes 0, and not met exactly if both lie within the tolerance. A configuration of
+    which a recursion diverged is on no law: met.
     """
     if not case.scaling:
         return unsupported(f"needs {SIZES} sizes that differ in nothing else")
+    if case.curves["test_loss"].runs["diverged"].any():
+        cells = int(case.scaling["cells"])
+        return Measure(math.inf, math.inf, math.inf, 0.0, threshold, cells, "test_loss", diverged=True)
     return Measure(
         estimate=float(case.scaling["estimate"]),
         low=float(case.scaling["low"]),

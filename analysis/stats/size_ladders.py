@@ -61,7 +61,8 @@ def laws(curves: Curves, family: str, seed: int = 0, confidence: float = 0.95) -
     Returns:
         Columns: ladder, family, architecture, policy, further hyperparameters in common, configs (ids, by spaces);
         generation, sizes, cells; alpha, floor (and beta where rows vary), alpha_change and floor_change against
-        generation 1, each with _low and _high; factor; verdict on definition 5.
+        generation 1, each with _low and _high; factor; verdict on definition 5, which never says that a law does not
+        change where a recursion diverged.
     """
     import pandas as pd
 
@@ -90,6 +91,8 @@ def _ladder(part: Curves, sizes: Array, common: dict[str, Any], seed: int, confi
         return []
     table = pd.DataFrame(_rows(law)).assign(**common, sizes=len(np.unique(sizes[complete])), cells=int(complete.sum()))
     table.insert(0, "generation", part.generations[reached])
+    if part.runs["diverged"].any():  # the law is of the others
+        table["verdict"] = table["verdict"].replace(UNCHANGED, UNCLEAR)
     names = [*common, "generation", "sizes", "cells"]
     return [table[[*names, *(c for c in table.columns if c not in names)]]]
 

@@ -103,7 +103,7 @@ def sure(rows: pd.DataFrame, limits: Thresholds) -> str:
         f"How sure: {limits.confidence:.0%} intervals over "
         f"{tables.between(f'{rows.runs.min():,}', f'{rows.runs.max():,}')} independent recursions"
     ]
-    grew = rows[rows["verdict"].isin(_GREW)]
+    grew = rows[rows["verdict"].isin(_GREW) & (rows["verdict"] != DIVERGED)]
     if len(grew):
         firm = int((grew["p_holm"] < level).sum())
         said.append(f"growth is above 0 in {firm} of {len(grew)} even with all entries taken together (Holm)")

@@ -93,6 +93,13 @@ def test_scaling_law_that_changes() -> None:
     data = simulated.study(values, "language")
     data = data.assign(parameters=data["size"].astype(float))
     assert words(data, definition("changed_scaling")) == {"replace": MET, "accumulate": NOT_MET}
+    gone = (
+        (data["policy"] == "accumulate") & (data["generation"] == 2) & (data["size"] == "100000") & (data["seed"] == 1)
+    )
+    lost = data.assign(test_loss=data["test_loss"].mask(gone, np.inf))
+    found = findings(cases(lost, Thresholds()), [definition("changed_scaling")])
+    own = found[found["config"].isin(lost.loc[gone, "config"]) & (found["policy"] == "accumulate")]
+    assert own["word"].tolist() == [MET], "what went to infinity is on no law"
 
 
 def test_what_a_family_does_not_record_is_not_supported() -> None:

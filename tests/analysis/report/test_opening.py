@@ -170,6 +170,7 @@ def test_how_sure_it_is_rests_on_the_table() -> None:
     assert "growth is above 0 in 0 of 1" in sure(entries([RISES], p_holm=0.2), limits)
     assert "any rise over the whole run is below 1 % of the first loss" in sure(entries([STABLE]), limits)
     assert "growth of 5 % of the first loss a generation would have been seen" in sure(entries([UNDECIDED]), limits)
+    assert "growth is above 0" not in sure(entries([DIVERGED]), limits), "it has none"
     few = entries([UNDECIDED], runs=2)
     assert "nothing is decided below 3" in sure(few, limits)
     assert "would have been seen" not in sure(few, limits)

@@ -7,7 +7,7 @@ from scipy.optimize import curve_fit
 
 from analysis.stats import curves_of, laws
 from analysis.stats.scaling import bootstrap, fit
-from analysis.stats.size_ladders import CHANGED, UNCHANGED
+from analysis.stats.size_ladders import CHANGED, UNCHANGED, UNCLEAR
 from tests.support import simulated
 
 SIZES = np.repeat(np.geomspace(1e5, 1e8, 6), 4)
@@ -98,6 +98,16 @@ def test_table_by_policy_and_generation() -> None:
     assert found.loc[("replace", 2), "alpha"] == pytest.approx(0.3, rel=0.05)
     assert found.loc[("replace", 2), "floor_change"] == pytest.approx(0.4, rel=0.2)
     assert (found["sizes"] == 6).all()
+
+
+def test_a_law_of_what_did_not_diverge_is_not_called_unchanged() -> None:
+    frame = ladder(np.random.default_rng(0), (2.2, 200.0, 0.3))
+    gone = (frame["policy"] == "accumulate") & (frame["seed"] == 1) & (frame["generation"] == 2)
+    lost = frame.assign(test_loss=frame["test_loss"].mask(gone & (frame["parameters"] > 1e7), np.inf))
+    found = laws(curves_of(lost), "language").set_index(["policy", "generation"])
+    assert found.loc[("accumulate", 2), "verdict"] == UNCLEAR
+    assert found.loc[("accumulate", 2), "cells"] == 22
+    assert found.loc[("replace", 2), "verdict"] == CHANGED
 
 
 def test_other_hyperparameters_part_the_ladders() -> None:
