@@ -1,7 +1,8 @@
 """Time to collapse: in which generation each recursion first collapses, with what has not yet collapsed censored.
 
 Estimates are lifelines' Kaplan–Meier. A recursion whose loss went to infinity or to no number, or whose cell failed for
-good, has collapsed by then, by either definition. One that ends early without collapsing enters as censored at its last
+good, has collapsed by then, by either definition; of recursions side by side in one cell, which fails with the first of
+them, one has, and the others are censored. One that ends early without collapsing enters as censored at its last
 generation, never dropped. One that a scheduler stopped because it looked bad is censored too, which makes the curve
 optimistic: the median is given with its bound, as if each of these had collapsed in its next generation.
 """
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from analysis.data import STOPPED
+from analysis.data import FAILED, STOPPED
 from analysis.stats.curves import Curves, first
 
 if TYPE_CHECKING:
@@ -70,7 +71,8 @@ def _with_divergence(curves: Curves) -> tuple[Array, npt.NDArray[np.int64]]:
     values = np.column_stack([curves.values, np.full(len(curves.values), np.nan)])
     known = np.isfinite(values)
     missing = ~known & np.logical_or.accumulate(known, axis=1)
-    gone = np.flatnonzero(curves.runs["diverged"].to_numpy(dtype=bool))
+    beside = (curves.runs["status"] == FAILED) & (curves.runs["replicate"] > 0)
+    gone = np.flatnonzero((curves.runs["diverged"] & ~beside).to_numpy(dtype=bool))
     values[gone, missing[gone].argmax(axis=1)] = np.inf
     return values, generations
 

@@ -129,3 +129,9 @@ def test_a_cell_that_failed_for_good_has_collapsed_where_its_next_value_would_be
     status = frame["seed"].map({0: "failed", 1: "done", 2: BROKEN})
     held = times(curves_of(frame.assign(status=status)), "any_increase").sort_values("seed")
     assert held[["generation", "collapsed"]].to_numpy().tolist() == [[5, True], [4, False], [4, False]]
+
+
+def test_of_recursions_side_by_side_one_has_ended_all() -> None:
+    frame = simulated.study({("a", "replace", 0): np.ones(4)}, "toy").assign(status="failed")
+    held = times(curves_of(frame, replicates={frame["cell"].iloc[0]: np.ones((3, 4))}), "any_increase")
+    assert held[["generation", "collapsed"]].to_numpy().tolist() == [[5, True], [4, False], [4, False]]
