@@ -81,12 +81,17 @@ def entry(row: Any) -> str:
     return text
 
 
+LARGE = 1e7
+"""Numbers from here on are shown with a power of ten."""
+
+
 def interval(estimate: float, low: float, high: float, sign: str = "+") -> str:
-    """Estimate and bounds with digits that fit the interval's width; `sign` "-" leaves plus signs out."""
+    """Estimate and bounds with digits that fit the width, of large numbers three; `sign` "-" leaves plus signs out."""
     if not math.isfinite(low):
         return number(estimate)
     digits = _digits(high - low)
-    form = f"{sign}.{digits}f" if digits <= 5 else f"{sign}.2e"
+    plain = digits <= 5 and max(abs(low), abs(high)) < LARGE
+    form = f"{sign}.{digits}f" if plain else f"{sign}.2e"
     shown = [format(value, form).replace("-", "−") for value in (estimate, low, high)]
     return f"{shown[0]} [{shown[1]}, {shown[2]}]"
 

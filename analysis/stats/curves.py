@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 Array = npt.NDArray[np.float64]
 Index = npt.NDArray[np.integer[Any]]
+HUGE = 1e100
+"""From here on a number counts as infinite: its square, and with it every variance, is none soon after."""
 _PER_GENERATION = ("generation", "test_loss", "corpus_rows", "real_fraction")
 
 
@@ -31,8 +33,8 @@ class Curves:
         metric: its name.
         runs: one row per recursion: study, cell, family, config, policy, seed, replicate, hyperparameters; `heavy`
             where the family says (metric `infinite_mean`) that its mean over recursions is infinite, `diverged` where
-            its loss went to infinity or to no number, or the cell failed for good; `separated`, the share of its
-            recursions whose last labels are fitted perfectly (metric `separated`).
+            its loss went to infinity (`HUGE`) or to no number, or the cell failed for good; `separated`, the share of
+            its recursions whose last labels are fitted perfectly (metric `separated`).
         generations: [generations], ascending.
         values: [runs, generations], NaN where a recursion has no value.
         errors: like `values`, standard error of a mean over replicates; NaN where a row is one recursion.
@@ -180,7 +182,7 @@ def _items(places: Any) -> list[tuple[Any, Any]]:
 
 def _diverged(frame: pd.DataFrame, metric: str) -> list[str]:
     """Cells whose metric or loss was infinite, or whose loss was no number from some generation on."""
-    infinite = np.isinf(frame[[metric, "test_loss"]].to_numpy(dtype=float)).any(axis=1)
+    infinite = (np.abs(frame[[metric, "test_loss"]].to_numpy(dtype=float)) >= HUGE).any(axis=1)
     loss = frame["test_loss"].where(np.isfinite(frame["test_loss"]))
     ended = frame["generation"].where(loss.notna()).groupby(frame["cell"]).transform("max")
     lost = loss.isna() & ~(frame["generation"] < ended)
@@ -202,8 +204,13 @@ def _matrix(frame: pd.DataFrame, column: str, row: Index, place: Index, shape: t
     matrix = np.full(shape, np.nan)
     if column in frame:
         values = frame[column].to_numpy(dtype=float)
-        matrix[row, place] = np.where(np.isfinite(values), values, np.nan)
+        matrix[row, place] = _numbers(values)
     return matrix
+
+
+def _numbers(values: Array) -> Array:
+    """The values, NaN where they are infinite."""
+    return np.where(np.abs(values) < HUGE, values, np.nan)
 
 
 def _expand(held: Curves, replicates: Mapping[str, Array]) -> Curves:
@@ -217,7 +224,7 @@ def _expand(held: Curves, replicates: Mapping[str, Array]) -> Curves:
         if cell in replicates:
             block = np.full((len(replicates[cell]), len(held.generations)), np.nan)
             wanted = held.generations <= replicates[cell].shape[1]
-            block[:, wanted] = replicates[cell][:, held.generations[wanted] - 1]
+            block[:, wanted] = _numbers(replicates[cell][:, held.generations[wanted] - 1])
             lost = lost | ~np.isfinite(block[:, wanted]).all(axis=1)  # behind them the cell has no generation
         values.append(block)
         position += [i] * len(block)

@@ -218,6 +218,7 @@ def test_intervals_are_printed_with_fitting_digits() -> None:
     assert tables.interval(-12.3456, -20.0, -5.0) == "−12 [−20, −5]"
     assert tables.interval(1e-7, 0.5e-7, 1.5e-7) == "+1.00e−07 [+5.00e−08, +1.50e−07]"
     assert tables.interval(0.5, float("nan"), float("nan")) == "0.5"
+    assert tables.interval(2.5e90, -8e89, 1.3e91) == "+2.50e+90 [−8.00e+89, +1.30e+91]"
     assert tables.number(1234567.0) == "1.23e+06"
 
 

@@ -175,3 +175,14 @@ def test_a_failure_that_is_tried_again_is_no_divergence() -> None:
         points = Points(["run"] * 2, ["test_loss"] * 2, [1, 2], [1.0, 1.0])
         found[error] = curves_of(tidy([CellRun("run", tags, json.dumps(cell))], points)).runs["diverged"].item()
     assert found == {"diverged": True, "unexpected": False}
+
+
+def test_a_loss_whose_square_is_no_number_has_gone_to_infinity() -> None:
+    """Gradient descent with too large a rate gets to 1e187 in twelve generations, of which no variance can be taken."""
+    values = {("a", "replace", seed): np.array([1.0, 1e90, 1e90 if seed else 1e187]) for seed in range(2)}
+    held = curves_of(simulated.study(values))
+    assert held.runs.sort_values("seed")["diverged"].tolist() == [True, False]
+    assert np.isfinite(held.values).sum() == 5
+    frame = simulated.study({("a", "replace", 0): np.ones(3)})
+    each = curves_of(frame, replicates={frame["cell"].iloc[0]: np.array([[1.0, 1.0, 1.0], [1.0, 1.0, 1e187]])})
+    assert each.runs["diverged"].tolist() == [False, True]
