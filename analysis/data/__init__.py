@@ -4,7 +4,7 @@ from analysis.data import censoring, metrics, replicates
 from analysis.data.artifact_places import is_own
 from analysis.data.censoring import STOPPED
 from analysis.data.external import parse_columns, renumbered, spacing, suspicion
-from analysis.data.frame import IDENTITY, is_parameter, parameters, short, tidy
+from analysis.data.frame import IDENTITY, is_parameter, parameters, short, tidy, told_apart
 from analysis.data.labels import NAMES, configurations, in_order, title, titles
 from analysis.data.loading import load, read_runs
 from analysis.data.metrics import judged
@@ -50,4 +50,5 @@ __all__ = [
     "tidy",
     "title",
     "titles",
+    "told_apart",
 ]

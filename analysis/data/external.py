@@ -332,10 +332,16 @@ def _named(table: pd.DataFrame, columns: list[str]) -> pd.Series[str]:
     number = table.groupby(columns, sort=False, dropna=False).ngroup().to_numpy()
     first = table[columns].iloc[np.unique(number, return_index=True)[1]]
     names = [
-        hashlib.sha256(repr([frames.short(v) for v in row]).encode()).hexdigest()[:10]
+        hashlib.sha256(repr([_exact(v) for v in row]).encode()).hexdigest()[:10]
         for row in first.itertuples(index=False, name=None)
     ]
     return pd.Series(np.array(names, dtype=object)[number], index=table.index)
+
+
+def _exact(value: Any) -> str:
+    """A value in few characters, or in as many as name this one alone."""
+    text = frames.short(value)
+    return text if not text or not isinstance(value, float) or float(text) == value else repr(value)
 
 
 def _refuse_repeats(table: pd.DataFrame) -> None:

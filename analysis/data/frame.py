@@ -79,7 +79,8 @@ def parameters(frame: pd.DataFrame) -> list[str]:
 
 
 def policy_labels(frame: pd.DataFrame) -> pd.Series[str]:
-    """Names of policies: the kind, and in brackets those parameters that differ among its uses in this frame."""
+    """Names of policies, each its own: the kind, and in brackets those parameters that differ among its uses in this
+    frame."""
     import pandas as pd
 
     columns = [c for c in frame.columns if c.startswith(("policy.", "fork.")) and c != "policy.kind"]
@@ -88,18 +89,34 @@ def policy_labels(frame: pd.DataFrame) -> pd.Series[str]:
     labels = pd.Series("", index=uses.index, dtype=object)
     for kind, group in uses.groupby("policy", sort=False):
         varying = [c for c in columns if group[c].nunique(dropna=False) > 1]
-        for place, row in zip(group.index, group[varying].itertuples(index=False, name=None), strict=True):
-            named = [f"{c.removeprefix('policy.')}={short(v)}" for c, v in zip(varying, row, strict=True) if short(v)]
+        texts = pd.DataFrame({c: told_apart(group[c]) for c in varying}, index=group.index)
+        for place, row in zip(group.index, texts.itertuples(index=False, name=None), strict=True):
+            named = [f"{c.removeprefix('policy.')}={v}" for c, v in zip(varying, row, strict=True) if v]
             labels[place] = f"{kind}({', '.join(named)})" if named else str(kind)
     return pd.Series(labels.to_numpy()[number], index=frame.index, dtype=object)
 
 
-def short(value: Any) -> str:
-    """A hyperparameter's value in few characters; empty for a missing one."""
+_DIGITS = range(3, 18)
+"""Of numbers in labels; seventeen tell any two apart."""
+
+
+def told_apart(values: pd.Series[Any]) -> pd.Series[Any]:
+    """Each value in few characters, with as many digits as tell every two different ones apart; empty for a missing
+    one."""
+    distinct = {value: "" for value in values if value is not None and value == value}
+    for digits in _DIGITS:
+        texts = {value: short(value, digits) for value in distinct}
+        if len(set(texts.values())) == len(distinct):
+            break
+    return values.map(lambda value: texts.get(value, ""))
+
+
+def short(value: Any, digits: int = 3) -> str:
+    """A hyperparameter's value in few characters, so many significant digits; empty for a missing one."""
     if value is None or value != value:
         return ""
     if isinstance(value, float):
-        return f"{int(value)}" if value.is_integer() and abs(value) < 1e6 else f"{value:.3g}"
+        return f"{int(value)}" if value.is_integer() and abs(value) < 1e6 else f"{value:.{digits}g}"
     return str(value)
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from analysis.data.frame import parameters, short
+from analysis.data.frame import parameters, told_apart
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,7 +32,7 @@ def configurations(frame: pd.DataFrame) -> pd.DataFrame:
         for column in columns:
             if len(named.drop_duplicates()) == len(named):
                 break
-            refined = named.assign(**{column: group[column].map(short)})
+            refined = named.assign(**{column: told_apart(group[column])})
             if len(refined.drop_duplicates()) > len(named.drop_duplicates()):
                 named, shown = refined, [*shown, column]
         text = [

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from analysis.data import order, short
+from analysis.data import order, told_apart
 from analysis.report import style, tables
 from analysis.report.context import Picture, ReportContext, Section
 from analysis.stats import importance
@@ -94,8 +94,9 @@ def _heights(axes: Axes, place: int, values: pd.Series[Any]) -> Any:
     import pandas as pd
 
     if not pd.api.types.is_numeric_dtype(values):
-        words = sorted(values.map(short).unique())
-        found = values.map(short).map({word: i for i, word in enumerate(words)}).to_numpy(dtype=float)
+        texts = told_apart(values)
+        words = sorted(texts.unique())
+        found = texts.map({word: i for i, word in enumerate(words)}).to_numpy(dtype=float)
         marks = [(float(i), word) for i, word in enumerate(words)]
         marks = marks if len(words) <= _WORDS else [marks[0], marks[-1]]
     else:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from analysis.data import NAMES, order, short
+from analysis.data import NAMES, order, told_apart
 from analysis.report import style
 from analysis.report.context import Picture, ReportContext, Section
 
@@ -61,7 +61,7 @@ def _banded(values: pd.Series[Any]) -> pd.Series[str]:
     import pandas as pd
 
     if values.nunique() <= _VALUES or not pd.api.types.is_numeric_dtype(values):
-        return values.map(short)
+        return told_apart(values)
     edges = np.unique(np.quantile(values.astype(float), np.linspace(0, 1, 5)))
     names = [f"{low:.2g} to {high:.2g}" for low, high in pairwise(edges)]
     place = np.clip(np.searchsorted(edges, values.astype(float).to_numpy(), side="left") - 1, 0, len(names) - 1)

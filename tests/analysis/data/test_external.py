@@ -279,3 +279,13 @@ def test_a_loss_that_is_no_number_is_divergence_and_an_empty_place_is_not(tmp_pa
     assert "diverged" in words["replace"]
     assert "diverged" not in words["accumulate"]
     assert np.isinf(frame.loc[frame["policy"] == "replace", "test_loss"]).sum() == 6
+
+
+def test_close_hyperparameters_are_two_configurations(tmp_path: Path) -> None:
+    """They differ in the fifth digit; as one configuration, runs of one were those of the other's seeds."""
+    rows = [(p, s, rate, g, 1.0) for p in "ab" for s in range(2) for rate in (0.0010001, 0.0010002) for g in (1, 2)]
+    path = tmp_path / "close.csv"
+    pd.DataFrame(rows, columns=["policy", "seed", "family.rate", "generation", "test_loss"]).to_csv(path, index=False)
+    frame = analysis.load(path)
+    assert frame.groupby("config")["family.rate"].nunique().tolist() == [1, 1]
+    assert assess(frame)["hyperparameters"].unique().tolist() == ["rate=0.0010001", "rate=0.0010002"]

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from analysis.data import CellRun, Points, configurations, in_order, order, tidy, title, titles
+from analysis.data import CellRun, Points, configurations, in_order, order, short, tidy, title, titles
 from analysis.data.labels import natural
 from tests.support import simulated
 from trainables import Cell
@@ -25,6 +25,31 @@ def test_only_what_tells_configurations_apart_is_named() -> None:
     assert found["hyperparameters"].tolist() == ["noise=0.3", "noise=1"]
     sizes = [{"size": size, "family.noise": noise} for size, noise in (("dim 10", 1.0), ("dim 5", 2.0))]
     assert configurations(frame(*sizes))["hyperparameters"].tolist() == ["", ""]
+
+
+def test_close_numbers_have_as_many_digits_as_tell_them_apart() -> None:
+    """As a search draws them; three digits would name the first two alike."""
+    found = configurations(frame(*({"family.noise": noise} for noise in (1.0001, 1.0002, 2.0, 0.1 + 0.2, 0.3))))
+    told = found["hyperparameters"].loc[[f"c{n}" for n in range(5)]].tolist()
+    assert told[:3] == ["noise=1.0001", "noise=1.0002", "noise=2"]
+    assert len(set(told)) == 5
+
+
+@pytest.mark.parametrize(
+    ("value", "digits", "text"), [(1.0, 3, "1"), (0.30005, 4, "0.3"), (None, 3, ""), (True, 3, "True")]
+)
+def test_a_value_in_few_characters(value: object, digits: int, text: str) -> None:
+    assert short(value, digits) == text
+
+
+def test_close_policies_are_not_one() -> None:
+    """Of 50 shares drawn between 0.1 and 1, two are the same in three digits three times of four."""
+    runs, points = [], Points()
+    for ratio in (0.3001, 0.3002, 0.5):
+        cell = simulated.cell({"kind": "linear"}, {"kind": "ratio_mix", "ratio": ratio}, 0)
+        runs.append(CellRun(str(ratio), simulated.tags("s", cell), json.dumps(cell)))
+        points.add(str(ratio), "test_loss", 1, 1.0)
+    assert set(tidy(runs, points)["policy"]) == {f"ratio_mix(ratio={ratio})" for ratio in (0.3001, 0.3002, 0.5)}
 
 
 def test_a_family_is_told_apart_from_itself_alone() -> None:
