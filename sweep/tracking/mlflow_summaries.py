@@ -55,13 +55,18 @@ def _show_study(client: MlflowClient, parent: str, study: Study, summaries: Sequ
     run = client.get_run(parent)
     counts = dict.fromkeys((name for name in run.data.metrics if name.startswith("verdicts/")), 0.0)
     for one in summaries:
-        name = f"verdicts/{one.tags['policy']}/{_NAME.sub('-', one.tags['verdict'])}"
+        name = f"verdicts/{_named(one.tags['policy'])}/{_named(one.tags['verdict'])}"
         counts[name] = counts.get(name, 0.0) + 1.0
     counts["configurations"] = float(len({one.tags["configuration"] for one in summaries}))
     counts["recursions"] = sum(one.statistics.get("runs", 0.0) for one in summaries)
     changed = {name: value for name, value in counts.items() if run.data.metrics.get(name) != value}
     note = (description(study) + verdicts(summaries))[:TAG]
     client.log_batch(parent, points(changed, 0), _new_params(study, run), run_tags({"mlflow.note.content": note}))
+
+
+def _named(label: str) -> str:
+    """A label as a part of a metric's name: `ratio_mix(ratio=0.3)` is `ratio_mix-ratio-0.3`."""
+    return _NAME.sub("-", label).strip("-")
 
 
 def _new_params(study: Study, run: Run) -> list[Any]:
