@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -80,7 +80,7 @@ def parameters(frame: pd.DataFrame) -> list[str]:
 
 def policy_labels(frame: pd.DataFrame) -> pd.Series[str]:
     """Names of policies, each its own: the kind, and in brackets those parameters that differ among its uses in this
-    frame."""
+    frame; where these are many, as few as tell the uses apart."""
     import pandas as pd
 
     columns = [c for c in frame.columns if c.startswith(("policy.", "fork.")) and c != "policy.kind"]
@@ -88,12 +88,57 @@ def policy_labels(frame: pd.DataFrame) -> pd.Series[str]:
     uses = frame.iloc[np.unique(number, return_index=True)[1]]
     labels = pd.Series("", index=uses.index, dtype=object)
     for kind, group in uses.groupby("policy", sort=False):
-        varying = [c for c in columns if group[c].nunique(dropna=False) > 1]
-        texts = pd.DataFrame({c: told_apart(group[c]) for c in varying}, index=group.index)
-        for place, row in zip(group.index, texts.itertuples(index=False, name=None), strict=True):
-            named = [f"{c.removeprefix('policy.')}={v}" for c, v in zip(varying, row, strict=True) if v]
-            labels[place] = f"{kind}({', '.join(named)})" if named else str(kind)
+        settings = _settings(group[columns])
+        varying = [c for c in settings if settings[c].nunique(dropna=False) > 1]
+        texts = pd.DataFrame({c: told_apart(settings[c]) for c in varying}, index=group.index)
+        named = _bracketed(str(kind), texts)
+        if named.map(len).max() > LONG:
+            named = _bracketed(str(kind), texts[_telling(texts)])
+        labels[group.index] = named
     return pd.Series(labels.to_numpy()[number], index=frame.index, dtype=object)
+
+
+LONG = 60
+"""Characters of a policy's name beyond which it says no more than it must."""
+
+
+def _settings(uses: pd.DataFrame) -> pd.DataFrame:
+    """Parameters of policies, one use a row; a list of parts, as `compose` has, by the parts' own parameters."""
+    import pandas as pd
+
+    rows = [dict(_leaves(row)) for row in uses.to_dict("records")]
+    found = pd.DataFrame(rows, index=uses.index, dtype=object)
+    return found.where(found.notna(), np.nan)
+
+
+def _leaves(row: Mapping[Any, Any]) -> Iterator[tuple[str, Any]]:
+    for name, value in row.items():
+        if isinstance(value, str) and value.startswith("[{"):
+            for number, part in enumerate(json.loads(value)):
+                yield from flatten(part, f"{name}.{number}.").items()
+        else:
+            yield str(name), value
+
+
+def _bracketed(kind: str, texts: pd.DataFrame) -> pd.Series[Any]:
+    """The kind and, in brackets, what is said of each use."""
+    import pandas as pd
+
+    names = [str(name).removeprefix("policy.") for name in texts]
+    said = [
+        ", ".join(f"{name}={text}" for name, text in zip(names, row, strict=True) if text) for row in texts.to_numpy()
+    ]
+    return pd.Series([f"{kind}({one})" if one else kind for one in said], index=texts.index, dtype=object)
+
+
+def _telling(texts: pd.DataFrame) -> list[str]:
+    """Of the columns, in order, those that tell rows apart which the ones before do not."""
+    chosen: list[str] = []
+    for name in texts:
+        apart = len(texts[chosen].drop_duplicates()) if chosen else 1
+        if apart < len(texts) and len(texts[[*chosen, name]].drop_duplicates()) > apart:
+            chosen.append(str(name))
+    return chosen
 
 
 _DIGITS = range(3, 18)

@@ -235,4 +235,4 @@ def _summaries(verdict: str) -> list[Summary]:
             f"key of {policy}", f"dim 1 / {policy}", tags | {"verdict.test_loss": word}, curves, {"growth": 0.1}
         )
 
-    return [one("replace", verdict), one("ratio_mix(ratio=0.3, fresh=True)", "stable")]
+    return [one("replace", verdict), one(f"compose({'corpus.0.times=0.3, ' * 20})", "stable")]

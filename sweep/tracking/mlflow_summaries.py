@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _SUMMARY, _TOLD = "collapse_sweep.summary", "collapse_sweep.told"
 _NAME = re.compile(r"[^A-Za-z0-9_./ -]+")  # what names of metrics and params may not hold
-_METRICS, _PARAMS, _PARAM = 900, 100, 6000
+_METRICS, _PARAMS, _PARAM, _LABEL = 900, 100, 6000, 100
 
 
 def show_summaries(
@@ -65,8 +65,9 @@ def _show_study(client: MlflowClient, parent: str, study: Study, summaries: Sequ
 
 
 def _named(label: str) -> str:
-    """A label as a part of a metric's name: `ratio_mix(ratio=0.3)` is `ratio_mix-ratio-0.3`."""
-    return _NAME.sub("-", label).strip("-")
+    """A label as a part of a metric's name, which is of 250 characters at most: `ratio_mix-ratio-0.3`."""
+    plain = _NAME.sub("-", label).strip("-")
+    return plain if len(plain) <= _LABEL else f"{plain[:_LABEL]}-{make_key('label', label=label)[:8]}"
 
 
 def _new_params(study: Study, run: Run) -> list[Any]:

@@ -52,6 +52,36 @@ def test_close_policies_are_not_one() -> None:
     assert set(tidy(runs, points)["policy"]) == {f"ratio_mix(ratio={ratio})" for ratio in (0.3001, 0.3002, 0.5)}
 
 
+def labels(*policies: dict[str, Any]) -> list[str]:
+    runs, points = [], Points()
+    for number, policy in enumerate(policies):
+        cell = simulated.cell({"kind": "linear"}, policy, number)
+        runs.append(CellRun(str(number), simulated.tags("s", cell), json.dumps(cell)))
+        points.add(str(number), "test_loss", 1, 1.0)
+    return tidy(runs, points).sort_values("seed")["policy"].tolist()
+
+
+def test_composed_policies_are_named_by_the_parts_that_differ() -> None:
+    """The whole lists, of 600 characters, left no room for a picture, and MLflow refused them."""
+    pool = {"source": "pool", "how": "subsample", "times": 0.5, "rows": None, "weight": 1.0}
+    latest = {"source": "latest", "how": "first", "times": 0.5, "rows": None, "weight": 2.0}
+    one, other = ({"kind": "compose", "corpus": [pool | {"times": times}, latest]} for times in (0.5, 0.25))
+    assert labels(one, other) == ["compose(corpus.0.times=0.5)", "compose(corpus.0.times=0.25)"]
+    shorter = {"kind": "compose", "corpus": [pool]}
+    assert labels(one, shorter)[1] == "compose"
+    assert len(set(labels(one, other, shorter))) == 3
+
+
+def test_where_much_differs_a_name_says_as_little_as_tells_policies_apart() -> None:
+    base = {"kind": "compose", "sample": {"times": 1.0, "power": 0.0, "decay": 1.0, "edit": None}}
+    kept = {"rule": "top", "judge": "first", "candidates": 2.0, "temperature": 1.0, "level": 0.1}
+    assert labels(base, base | {"keep": kept}) == ["compose", "compose(keep.rule=top)"]
+    assert labels(base | {"keep": kept}, base | {"keep": kept | {"judge": "own"}}) == [
+        "compose(keep.judge=first)",
+        "compose(keep.judge=own)",
+    ]
+
+
 def test_a_family_is_told_apart_from_itself_alone() -> None:
     rows = [{"family.noise": 1.0}, {"family": "gaussian", "family.noise": 2.0}]
     assert configurations(frame(*rows))["hyperparameters"].tolist() == ["", ""]
