@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -16,6 +17,7 @@ import numpy as np
 
 from trainables.config import canonical_json
 from trainables.families.language.config import SPECIAL, LanguageConfig
+from trainables.families.language.metrics import each
 from trainables.families.language.token_rows import Rows
 from trainables.sources.text import Pair
 
@@ -46,8 +48,9 @@ class Text:
     Attributes:
         tokenizer: trained on the training documents alone, or a checkpoint's.
         train, validation, test: rows of each split.
-        skipped: documents left out (`empty`, `repeated`), rows cut short (`truncated`), and pairs
-            whose prompt leaves no room for a response (`crowded`).
+        skipped: documents left out (`empty`, `repeated`), rows cut short (`truncated`), pairs whose prompt leaves no
+            room for a response (`crowded`), and, where there are any, held-out rows that equal a training row, as
+            documents that begin alike do once they are cut (`seen`).
     """
 
     tokenizer: Tokenizer
@@ -147,6 +150,12 @@ def prepare(config: LanguageConfig) -> Text:
     return _prepared(canonical_json(config.data_identity()), _Unhashed(config))
 
 
+def _seen(train: Rows, held_out: Iterable[Rows]) -> int:
+    """Held-out rows that equal a training row."""
+    held = Counter(row.tobytes() for part in held_out for row in each(part))
+    return sum(held[mark] for mark in {row.tobytes() for row in each(train)} & held.keys())
+
+
 @dataclass(frozen=True)
 class _Unhashed:
     """Carries a config through a cache whose key is the identity of its data alone."""
@@ -172,6 +181,13 @@ def _prepared(identity: str, carried: _Unhashed) -> Text:
         )
     skipped = {"empty": splits.empty, "repeated": splits.repeated, "truncated": cut}
     skipped |= {"crowded": crowded} if config.source.paired else {}
+    if seen := _seen(train, (validation, test)) if cut else 0:
+        skipped["seen"] = seen
+        logging.getLogger(__name__).warning(
+            "%s: %d of %d held-out documents equal a training document once cut to %d tokens; a longer context tells "
+            "them apart",
+            *(config.source.kind, seen, validation.rows + test.rows, config.context),
+        )
     if splits.empty or splits.repeated:
         logging.getLogger(__name__).warning(
             "%s: %d empty and %d repeated documents are left out", config.source.kind, splits.empty, splits.repeated

@@ -9,6 +9,7 @@ import pytest
 from trainables.corpus import Batch, Corpus, RealisedDraw
 from trainables.families.language.config import EOS, LanguageConfig
 from trainables.families.language.data import prepare, split, train_tokenizer
+from trainables.families.language.metrics import each
 from trainables.families.language.token_rows import Rows, gather, read
 from trainables.sources.text.files import TextFile
 from trainables.store import Payload, open_store
@@ -90,6 +91,20 @@ def test_document_rows_end_with_eos_or_are_cut(source: Callable[[list[str]], Tex
         row = text.train.take(np.array([number])).tokens.tolist()
         assert row == [*text.tokenizer.encode(document).ids, EOS][:6]
     assert text.skipped["truncated"] == sum(len(text.tokenizer.encode(d).ids) >= 6 for d in documents) > 0
+
+
+def test_held_out_documents_that_begin_as_others_do_are_counted(
+    source: Callable[[list[str]], TextFile], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Split by the whole of them, ten tokens of every other one are the same on both sides."""
+    begun = [f"{'the same beginning' if n % 2 else f'number {n}'} of a text that ends with {n}" for n in range(200)]
+    config = LanguageConfig(source=source(begun), context=10, vocabulary=300, sequences="documents")
+    text = prepare(config)
+    train = {tuple(row) for row in each(text.train)}
+    seen = sum(tuple(row) in train for part in (text.validation, text.test) for row in each(part))
+    assert text.skipped["seen"] == seen >= 10
+    assert f"{seen} of {text.validation.rows + text.test.rows} held-out documents equal a training" in caplog.text
+    assert "seen" not in prepare(config.model_copy(update={"context": 64})).skipped
 
 
 def test_too_little_text_is_refused(source: Callable[[list[str]], TextFile]) -> None:
