@@ -2,7 +2,18 @@
 
 from analysis.stats import exclusion, growth, importance, intervals, law_set, noise, outlook, size_ladders, survival
 from analysis.stats.bootstrap import hierarchical
-from analysis.stats.curves import Curves, by_policy, curves_of, first, last, late_excess, places, ratio, slope
+from analysis.stats.curves import (
+    Curves,
+    by_policy,
+    curves_of,
+    first,
+    known_to_diverge,
+    last,
+    late_excess,
+    places,
+    ratio,
+    slope,
+)
 from analysis.stats.growth import LAWS, MINIMUM, Fit, fit
 from analysis.stats.intervals import Interval, detectable, power_of, runs_needed, t_interval
 from analysis.stats.multiplicity import holm
@@ -29,6 +40,7 @@ __all__ = [
     "holm",
     "importance",
     "intervals",
+    "known_to_diverge",
     "last",
     "late_excess",
     "law_set",

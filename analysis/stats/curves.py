@@ -119,6 +119,13 @@ def _separated(once: pd.DataFrame, cells: pd.Series[str]) -> Array:
     return cells.map(found).fillna(0.0).to_numpy(dtype=float)
 
 
+def known_to_diverge(runs: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    """Which of `Curves.runs` diverged for certain: of recursions side by side in a cell that failed, which it does with
+    the first of them, one."""
+    beside = (runs["status"] == FAILED) & (runs["replicate"] > 0)
+    return np.asarray(runs["diverged"] & ~beside, dtype=bool)
+
+
 def by_policy(whole: Curves) -> list[tuple[tuple[str, str], Curves]]:
     """The curves of each (configuration, policy)."""
     return whole.groups

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from analysis.data import FAILED, STOPPED
-from analysis.stats.curves import Curves, first
+from analysis.data import STOPPED
+from analysis.stats.curves import Curves, first, known_to_diverge
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -71,8 +71,7 @@ def _with_divergence(curves: Curves) -> tuple[Array, npt.NDArray[np.int64]]:
     values = np.column_stack([curves.values, np.full(len(curves.values), np.nan)])
     known = np.isfinite(values)
     missing = ~known & np.logical_or.accumulate(known, axis=1)
-    beside = (curves.runs["status"] == FAILED) & (curves.runs["replicate"] > 0)
-    gone = np.flatnonzero((curves.runs["diverged"] & ~beside).to_numpy(dtype=bool))
+    gone = np.flatnonzero(known_to_diverge(curves.runs))
     values[gone, missing[gone].argmax(axis=1)] = np.inf
     return values, generations
 

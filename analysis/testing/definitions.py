@@ -25,6 +25,7 @@ def make_case(curves: dict[str, Array], policy: str = "replace") -> Case:
 def _curves(metric: str, values: Array) -> Curves:
     runs, generations = values.shape
     table = pd.DataFrame({"seed": range(runs), "replicate": 0, "policy": "replace", "heavy": False, "separated": 0.0})
+    table["status"] = "done"
     table["diverged"] = np.asarray(np.isinf(values).any(axis=1))
     none = np.full(values.shape, np.nan)
     return Curves(metric, table, np.arange(1, generations + 1), values, none, none)

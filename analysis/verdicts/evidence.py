@@ -15,6 +15,7 @@ from analysis.stats import (
     exclusion,
     first,
     intervals,
+    known_to_diverge,
     last,
     ratio,
     slope,
@@ -59,7 +60,7 @@ def gather(group: Curves, worse: int, limits: Thresholds) -> tuple[Evidence, str
         margin=limits.margin * _movement(whole) if limits.absolute is None else limits.absolute,
         scale=abs(mean_of(first(group.values))),
         generations=whole.shape[1],
-        diverged=int(group.runs["diverged"].to_numpy().sum()),
+        diverged=int(known_to_diverge(group.runs).sum()),
         separated=float(group.runs["separated"].to_numpy().mean()),
     )
     if growth.runs < limits.min_runs and not heavy and np.isfinite(group.errors).any():

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from analysis.data import CellRun, Points, tidy
-from analysis.stats import by_policy, curves_of, first, last, late_excess, ratio, slope
+from analysis.stats import by_policy, curves_of, first, known_to_diverge, last, late_excess, ratio, slope
 from tests.support import simulated
 
 HOLED = np.array([[np.nan, 1.0, 3.0, np.nan, 9.0], [2.0, np.nan, np.nan, 4.0, np.nan], [np.nan, 5.0, *[np.nan] * 3]])
@@ -186,3 +186,16 @@ def test_a_loss_whose_square_is_no_number_has_gone_to_infinity() -> None:
     frame = simulated.study({("a", "replace", 0): np.ones(3)})
     each = curves_of(frame, replicates={frame["cell"].iloc[0]: np.array([[1.0, 1.0, 1.0], [1.0, 1.0, 1e187]])})
     assert each.runs["diverged"].tolist() == [False, True]
+
+
+def test_of_recursions_side_by_side_one_is_known_to_have_diverged() -> None:
+    """A cell fails with the first of them, and keeps no word of which."""
+    frame = simulated.study({("a", "replace", seed): np.ones(4) for seed in range(2)})
+    frame = frame.assign(status=frame["seed"].map({0: "failed", 1: "done"}))
+    cells = frame.drop_duplicates("cell").set_index("seed")["cell"]
+    lost = np.ones((3, 4))
+    lost[1:, 3] = np.inf
+    found = curves_of(frame, replicates={cells[0]: np.ones((3, 4)), cells[1]: lost}).runs
+    known = found.assign(known=known_to_diverge(found)).sort_values(["seed", "replicate"])
+    assert known["diverged"].tolist() == [True, True, True, False, True, True]
+    assert known["known"].tolist() == [True, False, False, False, True, True]
