@@ -30,7 +30,8 @@ class Foreseen:
         needed: recursions that give the asked power; None where more of them do not.
         power: the chance of the word.
         detectable: the rise that gets the word with the asked power; NaN where none does.
-        longer: generations that give the asked power; None where that is not known, or not needed.
+        longer: generations that give the asked power; None where that is not known, as from one alone, along which
+            nothing rises, or not needed.
     """
 
     deviation: float
@@ -77,7 +78,7 @@ def foresee(
         needed=needed,
         power=power,
         detectable=foresight.smallest(question.power, lambda rise: chance(rise, runs, generations), question.effect),
-        longer=None if enough else foresight.shortest(question.power, generations, goes_on),
+        longer=None if enough or generations < 2 else foresight.shortest(question.power, generations, goes_on),
     )
 
 

@@ -19,6 +19,9 @@ from trainables.recursion import Step, check_data, planned_reserve
 from trainables.runtime import NotAsked
 from trainables.store import MemoryStore, Store
 
+Steps = Sequence[tuple[Step, Sequence[Work]]]
+"""A cell's generations, and what each computes."""
+
 
 @dataclass
 class Totals:
@@ -89,7 +92,7 @@ class Plan:
         missing: why data can't be read here, which `run` will refuse.
         notes: what is wrong with the first rows of data that can be read.
         makes: a cell of each make that has work left, for a calibration.
-        asked: the cells.
+        asked: the cells, without fits that tune first.
         left: what is still to be computed.
         tuning: of the cells, fits of generation 1 that tune hyperparameters first; while there are any, a first
             setting stands for what they will choose.
@@ -149,8 +152,10 @@ class _Count:
 
     def plan(self) -> Plan:
         points = expand(self._study, self._declared.key) + expected(self._study)
-        points += [Point(0, {}, point.cell) for point in self._tuning]
         left_out = [title(point.cell) for point in points if not self._take(point)]
+        asked = list(self._cells)
+        for point in self._tuning:  # a budget is of the study's own cells
+            self._count(point.cell, *self._work(point))
         lines = list(self._lines.values())
         estimated = any(is_open(block) for block in self._study.blocks)
         missing = list(dict.fromkeys(self._declared.missing.values()))
@@ -163,7 +168,7 @@ class _Count:
             left_out,
             missing,
             self._makes,
-            self._cells,
+            asked,
             self._left,
             len(self._tuning),
             self._declared.notes,
@@ -173,19 +178,25 @@ class _Count:
         """Count a cell; whether the budget allows it."""
         if self._spending.closed:
             return False
-        cell = point.cell
-        if self._declared.readable(cell):
-            self._refuse(point)
-        work = list(cell_work(cell, self._declared.data(cell.family)))
-        stages = [stage(*part) for part in work]
+        work, stages = self._work(point)
         if not self._spending.take(stages):
             return False
-        self._cells.append(cell)
+        self._cells.append(point.cell)
+        self._count(point.cell, work, stages)
+        return True
+
+    def _work(self, point: Point) -> tuple[Steps, list[Stage]]:
+        """What a cell computes."""
+        if self._declared.readable(point.cell):
+            self._refuse(point)
+        work = list(cell_work(point.cell, self._declared.data(point.cell.family)))
+        return work, [stage(*part) for part in work]
+
+    def _count(self, cell: Cell, work: Steps, stages: list[Stage]) -> None:
         totals = self._line(cell).totals
         totals.cells += 1
         totals.generations += cell.generations * len(cell.members)
         self._add(totals, cell, work, stages)
-        return True
 
     def _refuse(self, point: Point) -> None:
         try:
@@ -203,9 +214,7 @@ class _Count:
             self._lines[name] = Line(*name, parameters=family.cost(cell.rows).parameters)
         return self._lines[name]
 
-    def _add(
-        self, totals: Totals, cell: Cell, work: Sequence[tuple[Step, Sequence[Work]]], stages: list[Stage]
-    ) -> None:
+    def _add(self, totals: Totals, cell: Cell, work: Steps, stages: list[Stage]) -> None:
         make = make_of(cell)
         shared, alone = self._left.efforts.setdefault(make, Effort()), Effort()
         for (step, parts), one in zip(work, stages, strict=True):

@@ -23,6 +23,8 @@ from trainables.store import Store
 
 FEW = 3
 """Seeds below which no verdict is given."""
+COUNTED = 10_000
+"""Recursions up to which it is counted how many would do."""
 
 
 @dataclass(frozen=True)
@@ -31,11 +33,12 @@ class Design:
 
     Attributes:
         name: family and size.
-        seeds: of the configuration that has fewest.
-        replicates: recursions of a seed.
+        seeds: of the configuration that has fewest recursions.
+        replicates: recursions of a seed of it.
+        generations: of the shortest recursion.
         deviation: of one recursion's statistic between seeds; None where nothing was asked of it.
         freedom: degrees of freedom it rests on, 0 where it is assumed.
-        needed: recursions of a policy that the question needs.
+        needed: recursions of a policy that the question needs; None where no number that is counted would do.
         power: with which the effect is found.
         detectable: the effect that is found with the asked power.
         rows: of the table whose words are corrected, where a word was asked for.
@@ -45,6 +48,7 @@ class Design:
     name: str
     seeds: int
     replicates: int
+    generations: int
     deviation: float | None = None
     freedom: int = 0
     needed: int | None = None
@@ -66,8 +70,9 @@ class Design:
         return self.needed is None or self.runs < self.needed
 
     def as_json(self) -> dict[str, Any]:
-        """Plain data."""
-        return asdict(self) | {"underpowered": self.underpowered}
+        """Plain data, None for what is not known."""
+        known = {name: None if value != value else value for name, value in asdict(self).items()}
+        return known | {"underpowered": self.underpowered}
 
     def line(self, question: PowerRequirement | None) -> str:
         """What people are told."""
@@ -76,7 +81,7 @@ class Design:
         detectable = "nothing" if self.detectable is None or math.isnan(self.detectable) else f"{self.detectable:.3g}"
         return (
             f"{'warning: underpowered: ' if self.underpowered else ''}{self.name}: {_effect(question)} is found with "
-            f"power {self.power:.2f} by {self.runs:,} recursions a policy, and {self._wanted()} give "
+            f"power {self.power:.2f} by {self.runs:,} recursions a policy, and {self._wanted(question)} give "
             f"{question.power:.2f}; these find {detectable} so ({self._basis(question)})"
         )
 
@@ -84,16 +89,25 @@ class Design:
         """Why the study is refused."""
         if question is None or self.power is None:
             return f"seed: {self.name} has {self.seeds} seeds a configuration; at least {FEW} are needed for a verdict"
-        seeds = "more generations" if self.needed is None else str(math.ceil(self.needed / self.replicates))
+        seeds = self._beyond(question) if self.needed is None else str(math.ceil(self.needed / self.replicates))
         return (
             f"seed: {self.name} has {self.seeds} seeds a configuration and needs {seeds} to find {_effect(question)} "
             f"with power {question.power:.2f} ({self._basis(question)})"
         )
 
-    def _wanted(self) -> str:
+    def _wanted(self, question: PowerRequirement) -> str:
         ways = [] if self.needed is None else [f"{self.needed:,}"]
         ways += [f"{self.longer} generations"] if self.longer else []
-        return " or ".join(ways) or "only far more generations"
+        return " or ".join(ways) or f"only {self._beyond(question)}"
+
+    def _beyond(self, question: PowerRequirement) -> str:
+        if question.on == "verdict" or self.flat(question):
+            return "more generations"
+        return f"more than {COUNTED // self.replicates:,}"
+
+    def flat(self, question: PowerRequirement) -> bool:
+        """Whether a recursion has no growth to be found."""
+        return question.on == "growth" and self.generations < 2
 
     def _basis(self, question: PowerRequirement) -> str:
         table = f", in a table of {self.rows} rows" if self.rows is not None else ""
@@ -126,8 +140,7 @@ def designs(found: Plan, store: Store, question: PowerRequirement | None) -> lis
     if question.on == "verdict":
         pilots = _pilots(found.left.complete, store)
         rows = len({_without(cell, "seed") for cell in found.asked})
-        least = {name: min(cell.generations for cell in cells) for name, cells in by_line.items()}
-        return [_foreseen(one, least[one.name], pilots.get(one.name, []), rows, question) for one in bare]
+        return [_foreseen(one, pilots.get(one.name, []), rows, question) for one in bare]
     spreads = _spreads(found.left.complete, store, question)
     return [_judge(design, spreads.get(design.name), question) for design in bare]
 
@@ -150,10 +163,12 @@ def _line(cell: Cell) -> str:
 
 
 def _bare(name: str, cells: Sequence[Cell]) -> Design:
-    groups: dict[str, set[int]] = {}
+    groups: dict[tuple[str, int], set[int]] = {}
     for cell in cells:
-        groups.setdefault(_without(cell, "seed"), set()).add(cell.seed)
-    return Design(name, min(map(len, groups.values())), min(cell.replicates for cell in cells))
+        groups.setdefault((_without(cell, "seed"), cell.replicates), set()).add(cell.seed)
+    generations = min(cell.generations for cell in cells)
+    every = [Design(name, len(seeds), replicates, generations) for (_, replicates), seeds in groups.items()]
+    return min(every, key=lambda design: (design.runs, design.seeds))
 
 
 def _without(cell: Cell, *fields: str) -> str:
@@ -161,29 +176,32 @@ def _without(cell: Cell, *fields: str) -> str:
 
 
 def _judge(design: Design, spread: tuple[float, int] | None, question: PowerRequirement) -> Design:
-    from analysis.stats import detectable, power_of, runs_needed
-
     deviation, freedom = question.deviation or question.effect, 0
     if question.deviation is None and spread is not None:
         deviation, freedom = spread
-    runs, confidence = design.runs, question.confidence
-    error = deviation / math.sqrt(runs)
-    return Design(
-        design.name,
-        design.seeds,
-        design.replicates,
-        deviation,
-        freedom,
-        runs_needed(question.effect, deviation, confidence, question.power),
-        power_of(question.effect, deviation, runs, confidence),
-        detectable(error, runs, confidence, question.power),
+    judged = replace(design, deviation=deviation, freedom=freedom)
+    return replace(judged, power=0.0) if design.flat(question) else _tested(judged, deviation, question)
+
+
+def _tested(design: Design, deviation: float, question: PowerRequirement) -> Design:
+    """By Student's t."""
+    from analysis.stats import detectable, power_of, runs_needed
+
+    effect, runs, confidence = question.effect, design.runs, question.confidence
+    needed = runs_needed(effect, deviation, confidence, question.power)
+    beyond = needed >= COUNTED and power_of(effect, deviation, COUNTED, confidence) < question.power
+    return replace(
+        design,
+        needed=None if beyond else needed,
+        power=power_of(effect, deviation, runs, confidence),
+        detectable=detectable(deviation / math.sqrt(runs), runs, confidence, question.power),
     )
 
 
 def _foreseen(
-    design: Design, generations: int, pilot: Sequence[Sequence[Sequence[float]]], rows: int, question: PowerRequirement
+    design: Design, pilot: Sequence[Sequence[Sequence[float]]], rows: int, question: PowerRequirement
 ) -> Design:
-    found = foresee(question, pilot, design.runs, generations, rows)
+    found = foresee(question, pilot, design.runs, design.generations, rows)
     return replace(design, **asdict(found), rows=rows)
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import math
 import time
 import timeit
+import warnings
 
 import numpy as np
 import pytest
@@ -13,7 +15,8 @@ from statsmodels.stats.power import TTestPower
 from analysis.stats import detectable, exclusion, noise, power_of, runs_needed
 from analysis.verdicts import Thresholds, judge
 from analysis.verdicts.evidence import evidence_of
-from search_spaces import StudyError
+from search_spaces import Study, StudyError
+from search_spaces.loading.study import study_from
 from search_spaces.study import PowerRequirement
 from sweep.planning import designs, plan_study, require_power
 from sweep.planning.foreseen import foresee
@@ -173,3 +176,67 @@ def test_a_plan_takes_the_verdicts_power_in_a_second_or_two() -> None:
     began = time.process_time()
     foresee(PowerRequirement(effect=0.31, on="verdict"), [], 5, 20, 12)
     assert time.process_time() - began < 120 * unit
+
+
+def tuned(seeds: int, budget: int | None = None) -> Study:
+    """Ridge penalties that are tuned first, then two policies of six generations."""
+    block = {
+        "cell": {"family": {"kind": "linear", "dim": 4, "estimator": "ridge"}, "rows": 20, "generations": 6},
+        "space": {
+            "family.penalty": {"loguniform": [0.01, 10.0]},
+            "policy.kind": {"grid": ["replace", "accumulate"]},
+            "seed": {"grid": list(range(seeds))},
+        },
+        "tune_first": {"params": ["penalty"], "on": "generation 1", "num_samples": 8},
+    }
+    return study_from({"name": "fair", "budget": {"cells": budget}} | block, "fair.yaml")
+
+
+def test_fits_that_tune_first_are_no_recursions_that_a_verdict_rests_on() -> None:
+    question = PowerRequirement(effect=0.5, deviation=0.5)
+    (design,) = designs(plan_study(tuned(10)), MemoryStore(), question)
+    assert (design.seeds, design.generations, design.needed, design.underpowered) == (10, 6, 10, False)
+    assert designs(plan_study(tuned(3)), MemoryStore(), None) == []
+    require_power(tuned(10).model_copy(update={"require_power": question}), MemoryStore())
+    asked = question.model_copy(update={"on": "verdict"})
+    (design,) = designs(plan_study(tuned(3)), MemoryStore(), asked)
+    assert design.rows == 2
+
+
+def test_fits_that_tune_first_are_outside_the_budget_as_in_a_run() -> None:
+    whole, part = plan_study(tuned(5)), plan_study(tuned(5, budget=4))
+    assert len(whole.asked) == 10
+    assert [whole.totals.cells, whole.totals.trained] == [10 + 8, 5 + 2 * 5 * 5 + 7]  # one setting begins seed 0
+    assert [part.totals.cells, part.totals.trained] == [4 + 8, 4 * 6 + 7]
+    assert len(part.left_out) == 6
+
+
+def test_the_weakest_configuration_is_the_one_with_fewest_recursions() -> None:
+    """Not the fewest seeds of one beside the fewest replicates of another."""
+    few, many = toy(seeds=12, replicates=1).blocks[0], toy(seeds=2, replicates=100).blocks[0]
+    blocks = (few.model_copy(update={"name": "few"}), many.model_copy(update={"name": "many"}))
+    (design,) = designs(plan_study(Study(name="two", blocks=blocks)), MemoryStore(), PowerRequirement(effect=0.5))
+    assert (design.seeds, design.replicates, design.underpowered) == (12, 1, False)
+
+
+def test_one_generation_has_no_growth_to_be_found() -> None:
+    study = toy(seeds=12, replicates=1, generations=1)
+    for question in (PowerRequirement(effect=0.5), PowerRequirement(effect=0.5, on="verdict")):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            (design,) = designs(plan_study(study), MemoryStore(), question)
+        assert (design.power, design.needed, design.longer, design.underpowered) == (0.0, None, None, True)
+        assert "only more generations give 0.80; these find nothing so" in design.line(question)
+        assert design.as_json()["detectable"] is None
+    gap = PowerRequirement(effect=0.5, on="gap", deviation=0.5)
+    (design,) = designs(plan_study(study), MemoryStore(), gap)
+    assert not design.underpowered
+
+
+def test_no_number_of_recursions_is_named_that_would_not_do() -> None:
+    question = PowerRequirement(effect=0.5, deviation=1e6)
+    (design,) = designs(plan_study(toy(seeds=4, replicates=1)), MemoryStore(), question)
+    assert design.needed is None
+    assert "and only more than 10,000 give 0.80" in design.line(question)
+    assert "has 4 seeds a configuration and needs more than 10,000 to find" in design.refusal(question)
+    assert json.loads(json.dumps(design.as_json(), allow_nan=False))["needed"] is None
