@@ -55,6 +55,7 @@ BETTER = re.compile(
 )
 """Words in names of figures that are better when they are larger."""
 _TURNED = re.compile(r"(neg(ative)?|minus|-)[_ -]*(log[_ -]*)?(likelihood|prob|elbo|ll|reward|score)", re.IGNORECASE)
+_DATE = re.compile(r"\d{4}([-/.])\d{1,2}\1\d{1,2}(?!\d)|\d{1,2}([-/.])\d{1,2}\2\d{4}(?!\d)")
 _WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[fFrR]\d")
 _TOLERANCE = 0.05
 
@@ -103,6 +104,27 @@ def spacing(frame: pd.DataFrame) -> str:
     return f"generation: numbered {steps}; verdicts do not depend on it, growth is per number and not per fit"
 
 
+ASIDE = "set_aside"
+"""In a frame's `attrs`: columns that are constant within each run and no hyperparameters, and why."""
+
+
+def set_aside(frame: pd.DataFrame) -> str:
+    """Says which columns were taken for no hyperparameters; empty where there is none.
+
+    Args:
+        frame: what was read.
+    """
+    told = [f"{name} {why}" for name, why in frame.attrs.get(ASIDE, {}).items()]
+    if not told:
+        return ""
+    first = next(iter(frame.attrs[ASIDE]))
+    return f"{'; '.join(told)}: no hyperparameter here; to make it one, map it (--column family.{_word(first)}={first})"
+
+
+def _word(name: str) -> str:
+    return re.sub(r"\W+", "_", name).strip("_") or "name"
+
+
 def _falling(name: str, frame: pd.DataFrame) -> str:
     values = frame.loc[np.isfinite(frame["test_loss"]), ["cell", "generation", "test_loss"]].sort_values("generation")
     low, high = values["test_loss"].min(), values["test_loss"].max()
@@ -124,7 +146,9 @@ def read(
 
     Columns that are neither mapped nor named as ours become hyperparameters where they are constant within each run,
     metrics where they are numbers that change; words that change are left out. Generations are renumbered
-    from 1; `attrs["first_generation"]` is what the file calls the first.
+    from 1; `attrs["first_generation"]` is what the file calls the first. A column that follows from the policy, and one
+    of dates, is no hyperparameter, which would keep runs from being compared, unless it is mapped; `attrs["set_aside"]`
+    names them.
 
     Args:
         path: one row per run and generation.
@@ -157,25 +181,33 @@ def read(
         )
     first = int(table["generation"].min())
     table["generation"] = table["generation"].astype(np.int64) - first + 1
-    found = frames.arrange(_complete(table.reset_index(drop=True), study or Path(path).stem))
-    found.attrs[FIRST] = first
+    whole = _complete(table.reset_index(drop=True), study or Path(path).stem)
+    found = frames.arrange(whole)
+    found.attrs |= {FIRST: first, ASIDE: whole.attrs.get(ASIDE, {})}
     return found
 
 
 def _table(path: Path) -> pd.DataFrame:
     """The table of a file, without columns that hold no single values and the index that pandas wrote."""
-    import pandas as pd
 
     if not path.is_file():
         raise ValueError(f"{path}: no such file")
     try:
-        table = pd.read_parquet(path) if path.suffix.lower() == ".parquet" else _separated(path)
+        table = _parquet(path) if path.suffix.lower() == ".parquet" else _separated(path)
     except UnicodeError:
         raise ValueError(f"{path.name}: is not UTF-8 text; save it as UTF-8") from None
     except (ValueError, OSError) as problem:  # pandas' and Arrow's own are ValueErrors
         raise ValueError(f"{path.name}: can't be read as a table ({str(problem).splitlines()[0]})") from None
     table.columns = [str(name).strip() for name in table.columns]
     return table.drop(columns=[name for name in table.columns if _is_index(table, name)])
+
+
+def _parquet(path: Path) -> pd.DataFrame:
+    """A table with what pandas kept as its index among the columns, where that has a name."""
+    import pandas as pd
+
+    table = pd.read_parquet(path)
+    return table.reset_index([name for name in table.index.names if name is not None and name not in table])
 
 
 def _separated(path: Path) -> pd.DataFrame:
@@ -281,6 +313,8 @@ def _complete(table: pd.DataFrame, study: str) -> pd.DataFrame:
     run = table.groupby(keys, sort=False, dropna=False).ngroup()
     _refuse_changes(table, run)
     constant = _constant(table, run, [c for c in table.columns if c not in (*_MAPPABLE, *own)])
+    aside = {name: why for name in constant if (why := _no_hyperparameter(table, name))}
+    constant, table = [c for c in constant if c not in aside], table.drop(columns=list(aside))
     if "seed" not in table:
         table["seed"] = run
     table["seed"] = (
@@ -295,7 +329,9 @@ def _complete(table: pd.DataFrame, study: str) -> pd.DataFrame:
     _refuse_repeats(table)
     words = [c for c in table.columns if c not in (*IDENTITY, *_MAPPABLE) and not c.startswith("family.")]
     words = [c for c in words if not pd.api.types.is_numeric_dtype(table[c])]
-    return table.drop(columns=[*words, RUN], errors="ignore")
+    found = table.drop(columns=[*words, RUN], errors="ignore")
+    found.attrs[ASIDE] = aside
+    return found
 
 
 def _refuse_changes(table: pd.DataFrame, run: pd.Series[int]) -> None:
@@ -321,6 +357,22 @@ def _constant(table: pd.DataFrame, run: pd.Series[int], others: list[str]) -> li
     changes = table[others].groupby(run).nunique(dropna=False).gt(1).any()
     runs = int(run.nunique())
     return [c for c in others if not changes[c] and (runs == 1 or table[c].nunique(dropna=False) < runs)]
+
+
+def _no_hyperparameter(table: pd.DataFrame, name: str) -> str:
+    """Why a column that is constant within every run tells no configurations apart; empty where it does."""
+    import pandas as pd
+
+    column = table[name]
+    if column.nunique(dropna=False) > 1 and table.groupby("policy")[name].nunique(dropna=False).max() == 1:
+        return "follows from the policy"
+    dates = (
+        pd.api.types.is_datetime64_any_dtype(column)
+        or column.map(
+            lambda value: bool(_DATE.match(value)) if isinstance(value, str) else value is None or value != value
+        ).all()
+    )
+    return "holds dates" if dates and column.notna().any() else ""
 
 
 def _named(table: pd.DataFrame, columns: list[str]) -> pd.Series[str]:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import analysis
-from analysis.data import parse_columns, renumbered, spacing, suspicion
+from analysis.data import parse_columns, renumbered, set_aside, spacing, suspicion
 from sweep.commands.outcome import DONE, say
 from sweep.commands.report import print_table
 from sweep.errors import UsageError
@@ -43,7 +43,7 @@ def report(path: str, columns: Sequence[str], worse: str, workspace: Workspace, 
         frame = analysis.load(path, columns=mapping, worse=worse)
         if worse == "higher" and (why := suspicion(mapping, frame)):
             say(f"warning: {why}")
-        for told in filter(None, (renumbered(frame), spacing(frame))):
+        for told in filter(None, (renumbered(frame), spacing(frame), set_aside(frame))):
             say(f"note: {told}")
         folder = _folder(workspace, name, Path(path).absolute())
         words = [part for pair in columns for part in ("--column", pair)]

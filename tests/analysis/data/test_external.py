@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 import analysis
-from analysis.data import IDENTITY, parse_columns, renumbered, spacing, suspicion
+from analysis.data import IDENTITY, parse_columns, renumbered, set_aside, spacing, suspicion
 from analysis.verdicts.paired import differences
 from analysis.verdicts.robustness import assess
 
@@ -289,3 +289,50 @@ def test_close_hyperparameters_are_two_configurations(tmp_path: Path) -> None:
     frame = analysis.load(path)
     assert frame.groupby("config")["family.rate"].nunique().tolist() == [1, 1]
     assert assess(frame)["hyperparameters"].unique().tolist() == ["rate=0.0010001", "rate=0.0010002"]
+
+
+def test_what_follows_from_the_policy_does_not_keep_policies_apart(tmp_path: Path) -> None:
+    """A second name of the policy, or a share that one policy alone has, would be a configuration for each policy."""
+    real = {"Replace": 0.0, "Accumulate": 0.5}
+    table = few().assign(method=lambda t: t["policy"].str.upper(), real_share=lambda t: t["policy"].map(real), lr=0.1)
+    table.to_csv(tmp_path / "runs.csv", index=False)
+    frame = analysis.load(tmp_path / "runs.csv", columns=LOSS)
+    assert frame["config"].nunique() == 1
+    assert not {"method", "real_share", "family.real_share"} & set(frame.columns)
+    assert "family.lr" in frame
+    assert (differences(frame)["pairs"] == 3).all()
+    assert set_aside(frame).startswith("method follows from the policy; real_share follows from the policy: no hyper")
+    frame = analysis.load(tmp_path / "runs.csv", columns=LOSS | {"family.share": "real_share"})
+    assert frame["config"].nunique() == 2
+
+
+@pytest.mark.parametrize(
+    "day", ["2026-03-{:02d}", "2026-03-01 10:{:02d}:00", "{:02d}/03/2026", "2026-03-{:02d}T10:00Z"]
+)
+def test_dates_of_seeds_are_no_hyperparameter(tmp_path: Path, day: str) -> None:
+    table = few().assign(started=lambda t: [day.format(seed + 1) for seed in t["seed"]])
+    table.to_csv(tmp_path / "runs.csv", index=False)
+    frame = analysis.load(tmp_path / "runs.csv", columns=LOSS)
+    assert (assess(frame)["runs"] == 3).all()
+    assert set_aside(frame) == (
+        "started holds dates: no hyperparameter here; to make it one, map it (--column family.started=started)"
+    )
+    frame = analysis.load(tmp_path / "runs.csv", columns=LOSS | {"family.started": "started"})
+    assert frame["config"].nunique() == 3
+
+
+def test_words_and_numbers_of_seeds_are_hyperparameters_as_before(tmp_path: Path) -> None:
+    table = few().assign(lr=lambda t: 0.1 * (t["seed"] + 1), version=lambda t: [f"v1.{seed}" for seed in t["seed"]])
+    table.to_csv(tmp_path / "runs.csv", index=False)
+    frame = analysis.load(tmp_path / "runs.csv", columns=LOSS)
+    assert {"family.lr", "family.version"} <= set(frame.columns)
+    assert set_aside(frame) == ""
+
+
+@pytest.mark.parametrize("index", [["policy", "seed", "generation"], ["generation"]])
+def test_an_index_that_parquet_keeps_is_among_the_columns(tmp_path: Path, index: list[str]) -> None:
+    plain, kept = few(), few().set_index(index)
+    plain.to_parquet(tmp_path / "plain.parquet")
+    kept.to_parquet(tmp_path / "kept.parquet")
+    one, other = (assess(analysis.load(tmp_path / f"{n}.parquet", columns=LOSS)) for n in ("plain", "kept"))
+    pd.testing.assert_frame_equal(one.drop(columns="config"), other.drop(columns="config"))
