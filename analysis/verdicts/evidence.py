@@ -32,6 +32,8 @@ MEDIAN = ", median"
 """Added to the basis where a family flags its mean as infinite: medians are judged there."""
 JUMPED = "it jumped, and grows on by more than any approach to a bound; more generations would tell"
 """Where diverging laws are excluded, and bounded ones miss the curve."""
+LEAST, UNBROKEN = 3, 0.75
+"""Recursions, and share of the values, that a block without gaps keeps to be preferred to one without a generation."""
 BATCHES, BATCH = 20, 11
 """Batches whose medians stand for recursions there, at most, and the recursions of each, at least."""
 
@@ -72,7 +74,19 @@ def gather(group: Curves, worse: int, limits: Thresholds) -> tuple[Evidence, str
 
 def whole_block(values: Array, lengths: npt.NDArray[np.int64]) -> Array:
     """The block of recursions and first generations that holds most values; a few recursions that went further than the
-    others cost no more than what they have beyond these."""
+    others cost no more than what they have beyond these.
+
+    A recursion that lacks a generation which others have counts up to there: without that generation all curves would
+    jump at it. Where so much would be lost, it is left out of all.
+    """
+    held = values[:, np.isfinite(values).any(axis=0)]
+    reaches = np.where(np.isfinite(held).all(axis=1), held.shape[1], np.isfinite(held).argmin(axis=1))
+    unbroken, most = _block(held, reaches), _block(values, lengths)
+    enough = len(unbroken) >= min(LEAST, len(most)) and unbroken.size >= UNBROKEN * most.size
+    return unbroken if enough else most
+
+
+def _block(values: Array, lengths: npt.NDArray[np.int64]) -> Array:
     reaches = np.unique(lengths)
     held = [(lengths >= reach).sum() * reach for reach in reaches]
     reach = reaches[::-1][int(np.argmax(held[::-1]))]  # of equal blocks the longest

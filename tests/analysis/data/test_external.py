@@ -336,3 +336,14 @@ def test_an_index_that_parquet_keeps_is_among_the_columns(tmp_path: Path, index:
     kept.to_parquet(tmp_path / "kept.parquet")
     one, other = (assess(analysis.load(tmp_path / f"{n}.parquet", columns=LOSS)) for n in ("plain", "kept"))
     pd.testing.assert_frame_equal(one.drop(columns="config"), other.drop(columns="config"))
+
+
+def test_a_line_that_is_missed_once_is_a_line(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    rows = [("replace", seed, n, 1 + n / 2 + 0.05 * rng.standard_normal()) for seed in range(5) for n in range(1, 11)]
+    table = pd.DataFrame(rows, columns=["policy", "seed", "generation", "test_loss"])
+    table[(table["seed"] != 1) | (table["generation"] != 4)].to_csv(tmp_path / "runs.csv", index=False)
+    (found,) = assess(analysis.load(tmp_path / "runs.csv")).itertuples()
+    assert (found.verdict, found.runs) == ("collapses", 5)
+    assert "jumped" not in found.reason
+    assert "share" not in found.reason

@@ -108,3 +108,27 @@ def test_words_of_many_studies_are_those_of_each(rows: int, levels: int) -> None
         evidence = evidence_of(one, found, number, LIMITS)
         slow = judge(evidence, LIMITS, rows * evidence.p_collapses, rows * evidence.p_levels).word
         assert quick[number] == {"stable": "undecided", "grows slowly": "rises"}.get(slow, slow)
+
+
+def reach_of(values):
+    return np.isfinite(values).sum(axis=1)
+
+
+def test_a_generation_that_one_recursion_lacks_makes_no_curve_jump():
+    """A line of five recursions, of which one has no value at generation 4: it was said that the mean jumped."""
+    values = 1 + 0.5 * np.arange(10) + 0.05 * np.random.default_rng(0).standard_normal((5, 10))
+    values[1, 3] = np.nan
+    np.testing.assert_array_equal(whole_block(values, reach_of(values)), values[[0, 2, 3, 4]])
+    values[:, 3] = np.nan  # measured by none: nothing can be kept together there
+    assert whole_block(values, reach_of(values)).shape == (5, 9)
+
+
+def test_gaps_that_would_cost_too_much_cost_a_generation_each():
+    values = np.ones((3, 12))
+    values[0, 4] = values[1, 7] = np.nan
+    assert whole_block(values, reach_of(values)).shape == (3, 10)
+    values = np.ones((6, 12))
+    values[[0, 1, 2], 6] = np.nan
+    assert whole_block(values, reach_of(values)).shape == (6, 11)
+    values[[0, 1, 2], 6:] = np.nan  # ended there
+    assert whole_block(values, reach_of(values)).shape == (3, 12)
