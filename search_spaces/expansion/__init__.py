@@ -1,5 +1,6 @@
 """From a study to its cells."""
 
+from search_spaces.expansion.combinations import every_combination
 from search_spaces.expansion.falsify import expected, explored, independent, retest
 from search_spaces.expansion.points import (
     Point,
@@ -21,6 +22,7 @@ __all__ = [
     "Values",
     "build",
     "check",
+    "every_combination",
     "expand",
     "expected",
     "explored",

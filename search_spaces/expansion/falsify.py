@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
+from search_spaces.expansion.combinations import every_combination
 from search_spaces.expansion.points import Point, Values, inner, is_open, random_draws
-from search_spaces.search import FalsifySearch
-from search_spaces.space import Grid
+from search_spaces.search import FalsifySearch, OptunaSearch
+from search_spaces.space import Grid, drawn_words
 from search_spaces.study import Block, Study
 
 
@@ -34,17 +35,24 @@ def retest(points: Sequence[Point], seeds: Sequence[int]) -> list[Point]:
 
 
 def expected(study: Study) -> list[Point]:
-    """Cells that stand for those which depend on results: random draws in place of suggestions, and of hunts the
-    retests of the first of them."""
+    """Cells that stand for those which depend on results: random draws in place of suggestions, but a grid sampler's
+    own, and of hunts the retests of the first of them."""
     found: list[Point] = []
     searched = explored(study)
     for number, block in enumerate(study.blocks):
         if is_open(block):
             search = block.search
-            tried = [inner(searched, number, v) for v in random_draws(block, search.suggestions, search.draw_seed)]
+            tried = [inner(searched, number, values) for values in _suggested(block)]
             again = [retest(points, search.fresh_seeds) for points in tried[: search.retests]]
             found += [point for points in [*tried, *again] for point in points]
     return found
+
+
+def _suggested(block: Block) -> Iterable[Values]:
+    search = block.search
+    if isinstance(search, OptunaSearch) and search.sampler.kind == "grid":
+        return every_combination(search, drawn_words(block.space))[: search.suggestions]
+    return random_draws(block, search.suggestions, search.draw_seed)
 
 
 def _explored(block: Block, search: FalsifySearch) -> Block:

@@ -26,8 +26,9 @@ OF_A_CELL = ("final_loss", "first_loss", "growth", "growth_ratio", "flops")
 """Those that one cell has by itself; a suggestion's worth is their mean."""
 EVENT = "any_increase"
 """What `time_to_collapse` waits for, unless its argument says otherwise."""
-PENALTY = 1e12
-"""What a search is told of a cell that failed, on the bad side: finite, because Optuna refuses NaN for ever."""
+PENALTY = 1e30
+"""What a search is told of a cell that failed, on the bad side, and of whatever is worse: finite, because Optuna
+refuses NaN for ever, and beyond the operations of any recursion, which are an objective too."""
 
 
 @dataclass(frozen=True)
@@ -117,9 +118,11 @@ def worth(search: OptunaSearch, jobs: Sequence[Job], study: str = "") -> Worth:
         own = [job for job in jobs if objective.policy in ("", job.cell.policy.kind)]
         finished = bool(own) and all(job.status == "done" for job in jobs)
         values.append(_measure(objective, own, study) if finished else math.nan)
+    worst = [penalty(search, mode) for mode in search.modes]
     if not all(map(math.isfinite, values)):
-        return Worth(tuple(penalty(search, mode) for mode in search.modes), True)
-    return Worth(tuple(values), False)
+        return Worth(tuple(worst), True)
+    no_worse = {"min": min, "max": max}  # than a failure, which would look better than what nearly failed
+    return Worth(tuple(no_worse[m](v, w) for m, v, w in zip(search.modes, values, worst, strict=True)), False)
 
 
 def penalty(search: OptunaSearch, mode: Mode) -> float:

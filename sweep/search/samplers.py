@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
-import math
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from search_spaces import Choice, OptunaSearch, Range, StudyError
-from search_spaces.search import CmaEs, Gp, NsgaII, NsgaIII, Qmc, Tpe, listed
+from search_spaces import Choice, OptunaSearch, Range
+from search_spaces.expansion import every_combination
+from search_spaces.search import CmaEs, Gp, NsgaII, NsgaIII, Qmc, Tpe
 from trainables.config import canonical_json
 from trainables.lineage import Stream, make_key
 
@@ -17,8 +16,6 @@ if TYPE_CHECKING:
     import optuna
 
 Words = Mapping[str, Choice | Range]
-MOST = 100_000
-"""Combinations of a grid sampler; more are taken for a mistake."""
 
 
 def make_sampler(
@@ -92,13 +89,8 @@ def _build(
 
 
 def grid(search: OptunaSearch, words: Words) -> list[dict[str, Any]]:
-    """What the grid sampler suggests, in its order: the search's points first, then the rest in random order."""
-    values = [[internal(word, value) for value in listed(word) or ()] for word in words.values()]
-    size = math.prod(map(len, values))
-    if size > MOST:
-        raise StudyError(f"search.sampler: the grid has {size:,} combinations; the most is {MOST:,}")
-    every = [dict(zip(words, combination, strict=True)) for combination in itertools.product(*values)]
-    order = Stream(make_key("optuna_grid", seed=search.seed)).numpy().permutation(size)
-    first = [{path: internal(words[path], value) for path, value in point.items()} for point in search.points]
-    shuffled = [every[place] for place in order]
-    return sorted(shuffled, key=lambda found: not any(point.items() <= found.items() for point in first))
+    """What the grid sampler suggests, in its order, as Optuna holds it."""
+    return [
+        {path: internal(words[path], value) for path, value in found.items()}
+        for found in every_combination(search, words)
+    ]

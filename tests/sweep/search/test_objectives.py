@@ -10,7 +10,7 @@ import pytest
 from search_spaces import Block, Grid, OptunaSearch, Range, Study, StudyError
 from sweep.scheduling import Board, Job, make_job
 from sweep.search import OptunaSource
-from sweep.search.objectives import PENALTY, parse, worth
+from sweep.search.objectives import PENALTY, Worth, parse, worth
 from tests.support.toys import points, toy
 from trainables import Record
 from trainables.store import MemoryStore
@@ -90,6 +90,24 @@ def test_a_cell_that_failed_counts_as_bad_in_every_objective_and_a_gaussian_proc
     assert worth(search, made).values == (PENALTY, -PENALTY)
     assert worth(search, made).diverged
     assert worth(OptunaSearch(sampler="gp"), made).values == (math.inf,)  # type: ignore[arg-type]
+
+
+def test_no_cell_that_ended_looks_worse_than_one_that_failed() -> None:
+    """Optuna ranks: a loss of 1e156, or the operations of a large recursion, would come behind every failure."""
+    made = jobs()
+    made[0].records[3] = made[0].records[3].model_copy(update={"test_loss": 1e156})
+    assert worth(OptunaSearch(objective="final_loss", mode="min"), made) == Worth((PENALTY,), False)
+    assert worth(OptunaSearch(objective="final_loss", mode="max"), made).values[0] == pytest.approx(1e156 / 4)
+    made[0].records[3] = made[0].records[3].model_copy(update={"test_loss": -1e156})
+    assert worth(OptunaSearch(objective="growth", mode="max"), made) == Worth((-PENALTY,), False)
+    assert worth(OptunaSearch(objective="growth", mode="max", sampler="gp"), made).values[0] < -1e150  # type: ignore[arg-type]
+
+
+def test_a_failure_is_worse_than_any_number_of_operations() -> None:
+    """Six operations for each of 1e12 parameters and 1e14 tokens: `flops` is an objective, too."""
+    made = jobs()
+    made[0].status = "failed"
+    assert worth(OptunaSearch(objective="flops", mode="min"), made).values[0] > 6 * 1e12 * 1e14
 
 
 @pytest.mark.parametrize(

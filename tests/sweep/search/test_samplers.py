@@ -11,6 +11,7 @@ import pytest
 
 from search_spaces import Block, Choice, Grid, OptunaSearch, Range, Study
 from search_spaces.search.samplers import SAMPLERS
+from sweep.planning import plan_study
 from sweep.scheduling import Board, Failure
 from sweep.search import OptunaSource
 from tests.support.toys import GAUSSIAN, drain, step
@@ -107,6 +108,18 @@ def test_the_grid_sampler_runs_every_combination_once_and_then_ends() -> None:
     assert {(values["policy.bias"], values["rows"]) for values in found} == {
         (bias, rows) for bias in (0.5, 0.6, 0.7, 0.8, 0.9, 1.0) for rows in (5, 20)
     }
+
+
+@pytest.mark.parametrize("samples", [1, 5, 12, 100])
+def test_a_plan_of_the_grid_sampler_is_of_the_cells_it_runs(samples: int) -> None:
+    """Random draws, which stand for other samplers' suggestions, repeat combinations and go on behind the last."""
+    made, store = study("grid", samples=samples, points=({"policy.bias": 0.7},)), MemoryStore()
+    ahead = plan_study(made)
+    board, _ = board_of(made, store, None)
+    drain(board, store, slots=1)
+    assert {cell.key for cell in ahead.asked} == set(board.jobs)
+    assert len(ahead.asked) == ahead.totals.cells == min(samples, 12)
+    assert plan_study(made, store).totals.stored == ahead.totals.trained
 
 
 def test_points_come_first_and_are_not_tried_twice(tmp_path: Path) -> None:
