@@ -25,6 +25,8 @@ _NAN = ("nan", "-nan", "+nan")
 """How programs write a result that is no number; an empty place, or NA, is one that was not written down."""
 _NO_NUMBER = "no_number"
 _TEXT = ("study", "family", "policy", "architecture", "size")
+_CONFIGURES, _OF_POLICY = ("family.", "population."), ("policy.", "fork.")
+"""Beginnings of columns that tables of our own have: of a configuration, and of what becomes the policy's name."""
 _MAPPABLE = (*IDENTITY, RUN, "parameters")
 
 
@@ -308,11 +310,12 @@ def _complete(table: pd.DataFrame, study: str) -> pd.DataFrame:
             table[name] = value
     for name in _TEXT:
         table[name] = table[name].fillna("").astype(str)
-    own = [c for c in table.columns if c.startswith("family.")]
-    keys = [RUN] if RUN in table else [c for c in ("seed", *_TEXT, *_known(table), *own) if c in table]
+    own = [c for c in table.columns if c.startswith(_CONFIGURES)]
+    policies = [c for c in table.columns if c.startswith(_OF_POLICY)]
+    keys = [RUN] if RUN in table else [c for c in ("seed", *_TEXT, *_known(table), *own, *policies) if c in table]
     run = table.groupby(keys, sort=False, dropna=False).ngroup()
     _refuse_changes(table, run)
-    constant = _constant(table, run, [c for c in table.columns if c not in (*_MAPPABLE, *own)])
+    constant = _constant(table, run, [c for c in table.columns if c not in (*_MAPPABLE, *own, *policies)])
     aside = {name: why for name in constant if (why := _no_hyperparameter(table, name))}
     constant, table = [c for c in constant if c not in aside], table.drop(columns=list(aside))
     if "seed" not in table:
@@ -327,7 +330,8 @@ def _complete(table: pd.DataFrame, study: str) -> pd.DataFrame:
     table["config"] = _named(table, held)
     table["cell"] = _named(table.assign(run=run), ["study", "run"])
     _refuse_repeats(table)
-    words = [c for c in table.columns if c not in (*IDENTITY, *_MAPPABLE) and not c.startswith("family.")]
+    named = (*IDENTITY, *_MAPPABLE, *own, *policies, *(f"family.{c}" for c in constant))
+    words = [c for c in table.columns if c not in named]
     words = [c for c in words if not pd.api.types.is_numeric_dtype(table[c])]
     found = table.drop(columns=[*words, RUN], errors="ignore")
     found.attrs[ASIDE] = aside

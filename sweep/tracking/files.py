@@ -17,13 +17,15 @@ from sweep.tracking.summaries import Summary
 from sweep.workspace import Workspace
 
 _CELL = ("study", "cell", "family", "policy", "architecture", "size", "seed")
+_TOLD = ("policy.kind", "family.kind", "family.architecture", "family.size", "seed", "generations")
+"""What a study sets of a cell that a row's other columns tell."""
 CELLS_AFTER = 200
 """Changes of state after which the table of cells is written again, at the latest."""
 
 
 class CsvTracker(Ledger):
-    """A folder for each study: `generations.csv` (a row per cell and generation, which `report` and pandas read),
-    `cells.csv`, `summaries.csv`, `study.json`.
+    """A folder for each study: `generations.csv` (a row per cell and generation, with what the study set of it, which
+    `report` and pandas read), `cells.csv`, `summaries.csv`, `study.json`.
 
     Args:
         uri: `csv://FOLDER`.
@@ -59,7 +61,7 @@ class CsvTracker(Ledger):
     def write_generation(self, job: Job, generation: int, metrics: Mapping[str, float]) -> None:
         """A row; metrics that are new to the table are a new column of it."""
         tags = identity_tags(self._study, job)
-        row = {name: tags[name] for name in _CELL} | {"generation": str(generation)}
+        row = {name: tags[name] for name in _CELL} | _settings(job) | {"generation": str(generation)}
         row |= {name: repr(float(value)) for name, value in metrics.items()}
         fresh = [name for name in row if name not in self._columns]
         if fresh:
@@ -96,11 +98,12 @@ class CsvTracker(Ledger):
         if self._rows is None:
             self._rows = _read(self._table)
         rows = [row for row in self._rows if row["cell"] == job.key]
+        about = {*_CELL, *_settings(job), "generation"}
         return {
             (name, int(row["generation"])): float(text)
             for row in rows
             for name, text in row.items()
-            if text and name not in (*_CELL, "generation")
+            if text and name not in about
         }
 
     def remove(self, job: Job) -> None:
@@ -117,6 +120,12 @@ class CsvTracker(Ledger):
         rows = list(self._states.values())
         _write(self._folder / "cells.csv", rows, list(dict.fromkeys(name for row in rows for name in row)))
         self._unwritten = 0
+
+
+def _settings(job: Job) -> dict[str, str]:
+    """What the study's space set of a cell, by path: cells that differ in nothing else are other configurations."""
+    told = {path: value for path, value in flatten(job.values).items() if path not in _TOLD}
+    return {path: value if isinstance(value, str) else json.dumps(value) for path, value in told.items()}
 
 
 _STATE = ("status", "generations", "config", "reason", "failed_generation", "error")

@@ -16,9 +16,12 @@ import pandas as pd
 import pytest
 
 import analysis
+from analysis.verdicts.paired import differences
+from analysis.verdicts.robustness import assess
 from search_spaces import Study
 from search_spaces.expansion import expand
 from sweep.errors import TrackingError
+from sweep.scheduling import read_records
 from sweep.testing import Seen, TrackerContract
 from sweep.tracking import Tracker, check, connect
 from sweep.tracking.tensorboard import events
@@ -93,6 +96,35 @@ class TestCsv(TrackerContract):
         assert len(frame) == 12
         assert set(frame["policy"]) == {"replace", "accumulate"}
         assert frame["seed"].nunique() == 2
+
+    def test_report_tells_configurations_of_the_table_apart(self, tmp_path: Path) -> None:
+        """By what the study set of each cell: with seeds alone, cells of several settings were refused as repeats."""
+        from sweep.testing.trackers import _run
+        from trainables.store import MemoryStore
+
+        space = {
+            "policy": {"grid": [{"kind": "replace"}, *({"kind": "fresh_mix", "real": part} for part in (0.2, 0.5))]},
+            "family.dim": {"grid": [1, 2]},
+            "rows": {"grid": [10, 20]},
+            "seed": {"grid": [0, 1, 2]},
+        }
+        cell = {"family": {"kind": "gaussian"}, "generations": 3}
+        study = Study.model_validate({"name": "s", "cell": cell, "space": space})
+        tracker, store = self.make(tmp_path, study), MemoryStore()
+        board = _run(study, store, tracker)
+        tracker.close("done")
+        frame = analysis.load(tmp_path / "runs" / "s" / "generations.csv")
+        records = {job.key: read_records(job, store) for job in board.jobs.values()}
+        assert sorted(frame["test_loss"]) == sorted(one.test_loss for held in records.values() for one in held)
+        table = assess(frame)
+        assert (table["runs"] == 3).all()
+        assert set(table["policy"]) == {"replace", "fresh_mix(real=0.2)", "fresh_mix(real=0.5)"}
+        assert {tuple(row) for row in frame[["family.dim", "rows"]].to_numpy()} == {(1, 10), (1, 20), (2, 10), (2, 20)}
+        assert frame["config"].nunique() == 4
+        assert (differences(frame)["pairs"] == 3).all()
+        again = self.make(tmp_path, study)
+        for job in board.jobs.values():
+            assert again.mend(job, records[job.key]) == []  # type: ignore[attr-defined]
 
 
 class TestJsonLines(TrackerContract):
