@@ -74,6 +74,12 @@ class Curves:
         """Generations with a value, [runs]."""
         return np.asarray(np.isfinite(self.values).sum(axis=1), dtype=np.int64)
 
+    @property
+    def reaches(self) -> npt.NDArray[np.int64]:
+        """Generations up to the last one with a value, [runs]; one that is missing before does not end a recursion."""
+        known = np.isfinite(self.values)
+        return np.where(known.any(axis=1), known.shape[1] - known[:, ::-1].argmax(axis=1), 0)
+
 
 def curves_of(frame: pd.DataFrame, metric: str = "test_loss", replicates: Mapping[str, Array] | None = None) -> Curves:
     """The curves of a tidy frame. A cell that several studies share counts once.

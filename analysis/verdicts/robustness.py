@@ -87,7 +87,7 @@ def _cells(whole: Curves) -> dict[tuple[str, str], Mapping[Any, Any]]:
     """Seeds, generations, and cells that ended early, failed or were stopped, of each (configuration, policy); counted
     for all at once."""
     keys = ["config", "policy"]
-    once = whole.runs.assign(reach=whole.lengths).drop_duplicates("cell")
+    once = whole.runs.assign(reach=whole.reaches).drop_duplicates("cell")
     furthest = once.groupby(keys)["reach"].transform("max")
     once = once.assign(
         short=once["reach"] < furthest, failed=once["status"].isin((FAILED, BROKEN)), stopped=once["status"] == STOPPED

@@ -344,6 +344,6 @@ def test_a_line_that_is_missed_once_is_a_line(tmp_path: Path) -> None:
     table = pd.DataFrame(rows, columns=["policy", "seed", "generation", "test_loss"])
     table[(table["seed"] != 1) | (table["generation"] != 4)].to_csv(tmp_path / "runs.csv", index=False)
     (found,) = assess(analysis.load(tmp_path / "runs.csv")).itertuples()
-    assert (found.verdict, found.runs) == ("collapses", 5)
+    assert (found.verdict, found.runs, found.generations, found.short) == ("collapses", 5, 10, 0)
     assert "jumped" not in found.reason
     assert "share" not in found.reason
