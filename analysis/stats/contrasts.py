@@ -29,6 +29,8 @@ class Design:
         approaches: bounded laws on finer grids.
         growing: orthonormal bases of each of the few with each rival that diverges, whose own part is second.
         jumps: diverging laws after a jump.
+        quickening: orthonormal bases of each jump with each growth that does not slow down, whose own part is second.
+        leaning: how much of the jump a unit of each second part takes with it, [pairs].
         against_jumps: contrasts of these against bounded laws.
     """
 
@@ -39,6 +41,8 @@ class Design:
     approaches: Array
     growing: Array
     jumps: Array
+    quickening: Array
+    leaning: Array
     against_jumps: Array
 
 
@@ -51,14 +55,14 @@ def design_of(model: int, generations: int) -> Design:
     against_bounded = _contrasts(bounded, _unit(law_set.rivals(DIVERGING, generations), white))
     against_diverging = _contrasts(diverging, _unit(law_set.rivals(BOUNDED, generations), white))
     few = bounded[[0, 4, 7, 10, 13, 14, 17, 20, 22, 25, 28]]
-    growing = _beside(few, _unit(law_set.rivals(DIVERGING, generations), white))
+    growing, _ = _beside(few, _unit(law_set.rivals(DIVERGING, generations), white))
+    quickening, leaning = _beside(*(_unit(part, white) for part in law_set.quickening(generations)))
     jumps = _unit(law_set.jumps(generations), white)
     against_jumps = _contrasts(bounded, jumps) @ white
     pairs = _pairs(few)
     finer = _unit(law_set.approaches(generations), white)
-    return Design(
-        against_bounded @ white, against_diverging @ white, diverging, pairs, finer, growing, jumps, against_jumps
-    )
+    against = against_bounded @ white, against_diverging @ white
+    return Design(*against, diverging, pairs, finer, growing, jumps, quickening, leaning, against_jumps)
 
 
 def _unit(laws: tuple[Law, ...], white: Array) -> Array:
@@ -81,8 +85,11 @@ def _pairs(laws: Array) -> Array:
     return np.stack([laws[one], rest / np.linalg.norm(rest, axis=1, keepdims=True)])
 
 
-def _beside(laws: Array, others: Array) -> Array:
-    """Orthonormal bases of every law with every one of some others, whose own part is second, [2, pairs, G − 1]."""
+def _beside(laws: Array, others: Array) -> tuple[Array, Array]:
+    """Orthonormal bases of every law with every one of some others, whose own part is second, [2, pairs, G − 1]; how
+    much of the law a unit of that part takes with it, [pairs]."""
     one, two = (part.ravel() for part in np.indices((len(laws), len(others))))
-    rest = others[two] - (laws[one] * others[two]).sum(axis=1, keepdims=True) * laws[one]
-    return np.stack([laws[one], rest / np.maximum(np.linalg.norm(rest, axis=1, keepdims=True), 1e-12)])
+    along = (laws[one] * others[two]).sum(axis=1)
+    rest = others[two] - along[:, None] * laws[one]
+    length = np.maximum(np.linalg.norm(rest, axis=1), 1e-12)
+    return np.stack([laws[one], rest / length[:, None]]), along / length

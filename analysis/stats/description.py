@@ -46,6 +46,14 @@ def jumped(white: Array, variance: Array, design: Design) -> npt.NDArray[np.bool
     return np.asarray(_explains(left, white, variance) & (_mixed(white, design) - left > MISFIT * variance))
 
 
+def grown(white: Array, variance: Array, design: Design) -> npt.NDArray[np.bool_]:
+    """Whether a jump and growth that does not slow down describe the mean curve, better than every two bounded laws."""
+    jump, growth = (white @ part.T for part in design.quickening)
+    held = np.where((growth > 0) & (jump > growth * design.leaning), jump**2 + growth**2, 0.0)
+    left = _total(white) - held.max(axis=1)
+    return np.asarray(_explains(left, white, variance) & (_mixed(white, design) - left > MISFIT * variance))
+
+
 def _total(white: Array) -> Array:
     return np.asarray((white**2).sum(axis=1))
 

@@ -21,7 +21,7 @@ from scipy import special, stats
 
 from analysis.stats import law_set, noise
 from analysis.stats.contrasts import design_of
-from analysis.stats.description import bounded_described, diverging_described, jumped
+from analysis.stats.description import bounded_described, diverging_described, grown, jumped
 from analysis.stats.law_set import BOUNDED, DIVERGING
 
 Array = npt.NDArray[np.float64]
@@ -48,7 +48,7 @@ class Exclusion:
         p_each_diverging: of each diverging one.
         strength_bounded: the statistic behind `p_bounded`, in standard errors.
         strength_diverging: that behind `p_diverging`.
-        described: whether a diverging law describes the curve.
+        described: whether a diverging law describes the curve, or a jump and growth after it do.
         bounded_described: whether a bounded law does, or growth beside one does no better.
         noise: model and variance.
         freedom: degrees of freedom of the tests, [studies].
@@ -120,8 +120,8 @@ def _strengths(mean: Array, covariance: Array, variance: Array, runs: int, model
     )
     each, whole = bounded.max(axis=1), bounded.min(axis=2).max(axis=1)
     white, error = mean @ noise.whitener(model, generations).T, variance / runs
-    described, after_jump = diverging_described(white, error, design), jumped(white, error, design)
-    whole[after_jump & ~described] = -np.inf
+    described = diverging_described(white, error, design) | grown(white, error, design)
+    after_jump = jumped(white, error, design)
     for row in np.flatnonzero(after_jump):
         one = slice(row, row + 1)
         after = _statistics(design.against_jumps, mean[one], covariance[one], variance[one], runs, prior)
@@ -129,7 +129,7 @@ def _strengths(mean: Array, covariance: Array, variance: Array, runs: int, model
         each[row], whole[row] = np.maximum(each[row], after.max(axis=0)), max(whole[row], after.min(axis=1).max())
     kept = bounded_described(white, error, design)
     freedom = np.full(len(mean), prior + runs - 1)
-    return each, diverging.max(axis=1), whole, diverging.min(axis=2).max(axis=1), described | after_jump, kept, freedom
+    return each, diverging.max(axis=1), whole, diverging.min(axis=2).max(axis=1), described, kept, freedom
 
 
 def model_freedom(model: int, runs: int, generations: int) -> float:

@@ -135,3 +135,11 @@ def jumps(generations: int) -> tuple[Law, ...]:
     return tuple(
         jump(n, generations, share, constant) for share in (0.25, 0.4, 0.55, 0.7) for constant in (0.5, 1.0, 2.0)
     )
+
+
+@lru_cache(maxsize=64)
+def quickening(generations: int) -> tuple[tuple[Law, ...], tuple[Law, ...]]:
+    """Jumps, within a generation or two, and growth that does not slow down after them, to be weighed freely."""
+    n = np.arange(1, generations + 1, dtype=float)
+    sudden = tuple(approach(n, constant) for constant in (0.5, 1.0, 2.0))
+    return sudden, tuple(power(n, exponent) for exponent in (1.0, 1.25, 1.5, 2.0))

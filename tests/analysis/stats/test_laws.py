@@ -8,7 +8,7 @@ from scipy import stats
 
 from analysis.stats import law_set, noise
 from analysis.stats.contrasts import design_of
-from analysis.stats.description import bounded_described, diverging_described, jumped
+from analysis.stats.description import bounded_described, diverging_described, grown, jumped
 from analysis.stats.exclusion import _cost as cost
 from analysis.stats.exclusion import bounds, exclude, excluded, model_freedom, needed
 from analysis.stats.law_set import BOUNDED, DIVERGING
@@ -139,7 +139,7 @@ def test_a_contrast_sees_its_rival_and_neither_its_law_nor_a_level(model: int) -
 
 def test_pairs_and_growth_beside_a_law_are_bases() -> None:
     design = design_of(0, G)
-    for one, two in (design.pairs, design.growing):
+    for one, two in (design.pairs, design.growing, design.quickening):
         np.testing.assert_allclose((one**2).sum(axis=1), 1)
         np.testing.assert_allclose((two**2).sum(axis=1), 1)
         np.testing.assert_allclose((one * two).sum(axis=1), 0, atol=1e-9)
@@ -147,17 +147,30 @@ def test_pairs_and_growth_beside_a_law_are_bases() -> None:
     assert len(design.growing[0]) == 11 * len(law_set.rivals(DIVERGING, G))
 
 
-def described(curve: np.ndarray, variance: float) -> tuple[bool, bool, bool]:
-    """By a diverging law, by a bounded one, by a jump and a line."""
+TESTS = (diverging_described, bounded_described, jumped, grown)
+
+
+def described(curve: np.ndarray, variance: float) -> tuple[bool, ...]:
+    """By a diverging law, by a bounded one, by a jump and a line, by a jump and growth that does not slow down."""
     white, error, design = curve[None] @ noise.whitener(0, G).T, np.array([variance]), design_of(0, G)
-    return tuple(bool(test(white, error, design)[0]) for test in (diverging_described, bounded_described, jumped))
+    return tuple(bool(test(white, error, design)[0]) for test in TESTS)
 
 
 def test_what_describes_a_precise_curve() -> None:
-    assert described(LINE, 1e-6) == (True, False, False)
-    assert described(SUMS, 1e-6)[:2] == (False, True)
-    assert described(law_set.jump(N, G, 0.4, 1.0).shape, 1e-6) == (False, False, True)
-    assert described(np.sin(N), 1e-6) == (False, True, False), "no growth does better"
+    assert described(LINE, 1e-6)[:3] == (True, False, False)
+    assert described(SUMS, 1e-6) == (False, True, False, False)
+    assert described(law_set.jump(N, G, 0.4, 1.0).shape, 1e-6) == (False, False, True, True)
+    assert described(np.sin(N), 1e-6) == (False, True, False, False), "no growth does better"
+    quickened = 1 - np.exp(1 - N) + 2 * (N / G) ** 1.5
+    assert described(quickened, 1e-6)[::3] == (False, True)
+    assert described(quickened - 4 * np.exp(-N), 1e-6)[3], "whatever the jump's size"
+    assert not described((N / G) ** 1.5 - (1 - np.exp(1 - N)), 1e-6)[3], "a fall is no jump"
+
+
+@pytest.mark.parametrize("curve", [1 / (1 + np.exp((G / 2 - N) / 3)), -np.exp(-N) - np.exp(-N / 7) - np.exp(-N / 4)])
+def test_what_slows_down_is_no_growth_after_a_jump(curve: np.ndarray) -> None:
+    """A sigmoid, and three approaches: bounded, and like no law of one term."""
+    assert not described(curve, 1e-6)[3]
 
 
 def test_what_is_lost_in_noise_is_described_by_anything() -> None:
