@@ -30,9 +30,9 @@ space:
   family.data: {grid: [moons, blobs]}
   family.bandwidth: {loguniform: [0.01, 2.0]}
   policy.kind: {grid: [replace, accumulate]}
-tune_first: {params: [bandwidth], num_samples: 16}
+tune_first: {params: [bandwidth], num_samples: 8}
 """
-FITS = 32
+FITS = 16
 
 
 def start(folder: Path, *more: str) -> Command:
