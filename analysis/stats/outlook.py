@@ -28,7 +28,7 @@ FINER = 6
 """Points between two laws of a grid."""
 ALLOWED = 1.0
 """Factor on the excess of misfit that a kept law may have."""
-WALKING, LONG, GROWS = 2.2, 20, 0.4
+WALKING, LONG, GROWS = 2.2, 10, 0.27
 """The factor where errors accumulate, whose model is known less well; beyond so many generations it grows as this power
 of their number, as the oscillations do that such errors look like."""
 LARGER = 0.75
