@@ -191,7 +191,6 @@ def read(
 
 def _table(path: Path) -> pd.DataFrame:
     """The table of a file, without columns that hold no single values and the index that pandas wrote."""
-
     if not path.is_file():
         raise ValueError(f"{path}: no such file")
     try:
@@ -205,11 +204,21 @@ def _table(path: Path) -> pd.DataFrame:
 
 
 def _parquet(path: Path) -> pd.DataFrame:
-    """A table with what pandas kept as its index among the columns, where that has a name."""
+    """A table with what pandas kept as its index among the columns, where that has a name; NaN for what is missing."""
     import pandas as pd
 
     table = pd.read_parquet(path)
-    return table.reset_index([name for name in table.index.names if name is not None and name not in table])
+    table = table.reset_index([name for name in table.index.names if name is not None and name not in table])
+    return table.apply(_without_na)
+
+
+def _without_na(column: pd.Series[Any]) -> pd.Series[Any]:
+    """A column as text files give it: `pd.NA`, which nullable types have, is neither true nor false in comparisons."""
+    import pandas as pd
+
+    if getattr(column.dtype, "na_value", None) is not pd.NA:
+        return column
+    return column.astype(object).where(column.notna(), np.nan).infer_objects()
 
 
 def _separated(path: Path) -> pd.DataFrame:

@@ -338,6 +338,21 @@ def test_an_index_that_parquet_keeps_is_among_the_columns(tmp_path: Path, index:
     pd.testing.assert_frame_equal(one.drop(columns="config"), other.drop(columns="config"))
 
 
+@pytest.mark.parametrize("kind", ["Int64", "Float64", "boolean", "string", "int64[pyarrow]"])
+def test_what_nullable_types_miss_is_missing(tmp_path: Path, kind: str) -> None:
+    """`pd.NA` ended a report with a traceback: "boolean value of NA is ambiguous"."""
+    half = few()
+    half["run"] = half["policy"] + half["seed"].astype(str)
+    half["lr"] = pd.Series("1" if kind == "string" else 1, half.index).astype(kind)
+    table = pd.concat([half, half.assign(run=half["run"] + " without", lr=half["lr"].mask(half["lr"].notna()))])
+    assert table["lr"].isna().sum() == len(half)
+    table.to_parquet(tmp_path / "runs.parquet", index=False)
+    frame = analysis.load(tmp_path / "runs.parquet", columns=LOSS)
+    assert frame.groupby(frame["family.lr"].isna())["config"].nunique().tolist() == [1, 1]
+    assert frame["config"].nunique() == 2
+    assert (assess(frame)["runs"] == 3).all()
+
+
 def test_a_line_that_is_missed_once_is_a_line(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     rows = [("replace", seed, n, 1 + n / 2 + 0.05 * rng.standard_normal()) for seed in range(5) for n in range(1, 11)]
