@@ -89,7 +89,8 @@ class Design:
         """Why the study is refused."""
         if question is None or self.power is None:
             return f"seed: {self.name} has {self.seeds} seeds a configuration; at least {FEW} are needed for a verdict"
-        seeds = self._beyond(question) if self.needed is None else str(math.ceil(self.needed / self.replicates))
+        beyond = self._beyond(question, COUNTED // self.replicates)
+        seeds = beyond if self.needed is None else str(math.ceil(self.needed / self.replicates))
         return (
             f"seed: {self.name} has {self.seeds} seeds a configuration and needs {seeds} to find {_effect(question)} "
             f"with power {question.power:.2f} ({self._basis(question)})"
@@ -98,12 +99,12 @@ class Design:
     def _wanted(self, question: PowerRequirement) -> str:
         ways = [] if self.needed is None else [f"{self.needed:,}"]
         ways += [f"{self.longer} generations"] if self.longer else []
-        return " or ".join(ways) or f"only {self._beyond(question)}"
+        return " or ".join(ways) or f"only {self._beyond(question, COUNTED)}"
 
-    def _beyond(self, question: PowerRequirement) -> str:
+    def _beyond(self, question: PowerRequirement, counted: int) -> str:
         if question.on == "verdict" or self.flat(question):
             return "more generations"
-        return f"more than {COUNTED // self.replicates:,}"
+        return f"more than {counted:,}"
 
     def flat(self, question: PowerRequirement) -> bool:
         """Whether a recursion has no growth to be found."""

@@ -233,10 +233,11 @@ def test_one_generation_has_no_growth_to_be_found() -> None:
     assert not design.underpowered
 
 
-def test_no_number_of_recursions_is_named_that_would_not_do() -> None:
+@pytest.mark.parametrize(("replicates", "seeds"), [(1, "10,000"), (10, "1,000")])
+def test_no_number_of_recursions_is_named_that_would_not_do(replicates: int, seeds: str) -> None:
     question = PowerRequirement(effect=0.5, deviation=1e6)
-    (design,) = designs(plan_study(toy(seeds=4, replicates=1)), MemoryStore(), question)
+    (design,) = designs(plan_study(toy(seeds=4, replicates=replicates)), MemoryStore(), question)
     assert design.needed is None
     assert "and only more than 10,000 give 0.80" in design.line(question)
-    assert "has 4 seeds a configuration and needs more than 10,000 to find" in design.refusal(question)
+    assert f"has 4 seeds a configuration and needs more than {seeds} to find" in design.refusal(question)
     assert json.loads(json.dumps(design.as_json(), allow_nan=False))["needed"] is None
