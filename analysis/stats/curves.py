@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Array = npt.NDArray[np.float64]
 Index = npt.NDArray[np.integer[Any]]
 HUGE = 1e100
-"""From here on a number counts as infinite: its square, and with it every variance, is none soon after."""
+"""From here on a magnitude counts as infinite: variances take squares, which overflow beyond 1e154."""
 _PER_GENERATION = ("generation", "test_loss", "corpus_rows", "real_fraction")
 
 

@@ -33,7 +33,8 @@ def build(study: ReportContext) -> Section | None:
     text = [
         "Kaplan–Meier estimates over all recursions of a family. Events: "
         + "; ".join(f"{name.replace('_', ' ')}: {said}" for name, said in survival.EVENTS.items())
-        + ". Recursions that end without the event are censored at their last generation, never dropped; where "
+        + ". A recursion that diverged has collapsed by then; of recursions side by side in a cell that failed, one "
+        "has. Others that end without the event are censored at their last generation, never dropped; where "
         "a scheduler stopped bad ones early, the curve is optimistic, and the median has a bound beside it: as if each "
         "stopped one had collapsed in its next generation.",
     ]

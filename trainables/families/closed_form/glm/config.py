@@ -72,7 +72,7 @@ class GlmConfig(FamilyConfig):
 
     @property
     def conditioned(self) -> bool:
-        """Simulated inputs of a fixed design are everybody's, those of a table its rows."""
+        """Labels are drawn for inputs of batch 0's rows where these are a table's; a simulated design is shared."""
         return not isinstance(self.source, Simulated)
 
     def check(self, rows: int, replicates: int) -> None:
