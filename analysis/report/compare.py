@@ -20,7 +20,7 @@ from analysis.report.charts import DASHES, Panel
 from analysis.report.context import Exhibit, Picture, ReportContext, Section
 from analysis.report.opening import Facts
 from analysis.report.page import html
-from analysis.stats import last, slope, t_interval
+from analysis.stats import known_to_diverge, last, slope, t_interval
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -110,9 +110,9 @@ def _recursions(study: ReportContext) -> dict[tuple[str, str, str], dict[tuple[i
     """Curves, and whether they diverged, by configuration, metric and policy, then by seed and replicate."""
     found: dict[tuple[str, str, str], dict[tuple[int, int], Any]] = {}
     for _, metric, curves in study.judged:
-        for place, run in enumerate(curves.runs.itertuples()):
+        for place, (run, gone) in enumerate(zip(curves.runs.itertuples(), known_to_diverge(curves.runs), strict=True)):
             key = (study.titles[str(run.config)], metric.name, str(run.policy))
-            held = curves.values[place], bool(run.diverged)
+            held = curves.values[place], bool(gone)
             found.setdefault(key, {})[int(str(run.seed)), int(str(run.replicate))] = held
     return found
 

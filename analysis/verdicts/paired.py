@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analysis.data import NAMES, configurations, in_order, judged
-from analysis.stats import Curves, Interval, curves_of, holm, last, slope, t_interval
+from analysis.stats import Curves, Interval, curves_of, holm, known_to_diverge, last, slope, t_interval
 from analysis.verdicts.robustness import Replicates
 from analysis.verdicts.rules import Thresholds
 
@@ -67,7 +67,7 @@ def _pairs(group: Curves, limits: Thresholds) -> list[dict[str, Any]]:
 
 def _of_finite(row: dict[str, Any], group: Curves, left: Places, right: Places) -> dict[str, Any]:
     """The row with how many recursions of either side diverged; without growth where any did."""
-    gone = group.runs["diverged"].to_numpy(dtype=bool)
+    gone = known_to_diverge(group.runs)
     counts = {"diverged": int(gone[left].sum()), "other_diverged": int(gone[right].sum())}
     lost = dict.fromkeys(("growth", "growth_low", "growth_high", "p"), np.nan) if any(counts.values()) else {}
     return {"pairs": row["pairs"]} | counts | row | lost

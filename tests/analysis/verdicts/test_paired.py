@@ -78,6 +78,15 @@ def test_what_diverged_has_no_growth_to_be_tested() -> None:
     assert row[["growth", "growth_low", "growth_high", "p", "p_holm"]].isna().all()
 
 
+def test_of_a_cell_that_failed_one_of_the_recursions_side_by_side_diverged() -> None:
+    table = frame({("replace", 0): N, ("accumulate", 0): N})
+    table["status"] = table["policy"].map({"replace": "failed", "accumulate": "done"})
+    held = {cell: {"test_loss": np.ones((3, 5))} for cell in table["cell"].unique()}
+    row = paired.differences(table, replicates=held).iloc[0]
+    assert (row["pairs"], row["diverged"], row["other_diverged"]) == (3, 0, 1)
+    assert row[["growth", "p"]].isna().all()
+
+
 def test_policies_that_come_to_the_same_do_not_differ() -> None:
     """Every pair is equal to the last digit: no evidence of anything, and none that Holm's method counts first."""
     rng = np.random.default_rng(0)

@@ -54,6 +54,17 @@ def test_a_study_in_which_a_recursion_diverged_has_no_difference_of_growth() -> 
     assert np.isnan([row["growth"], row["growth_low"], row["growth_high"]]).all()
 
 
+def test_of_a_cell_that_failed_one_of_the_recursions_side_by_side_diverged() -> None:
+    failed = ReportContext(curves(0.3, (0,)).frame.assign(status="failed"), "failed")
+    both = [curves(0.1, (0,)), failed]
+    for study in both:
+        found = {cell: {"test_loss": np.ones((3, 6))} for cell in study.frame["cell"].unique()}
+        study.__dict__["replicates"] = found  # as a store would hold them
+    (row,) = paired_differences(both).to_dict("records")
+    assert (row["pairs"], row["diverged"]) == (3, 1)
+    assert np.isnan(row["growth"])
+
+
 def test_each_study_has_a_column_and_what_it_lacks_is_empty() -> None:
     one, two = curves(0.1, (0, 1, 2)), curves(0.3, (0, 1, 2))
     frame = two.frame.copy()
