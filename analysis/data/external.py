@@ -57,7 +57,7 @@ BETTER = re.compile(
 )
 """Words in names of figures that are better when they are larger."""
 _TURNED = re.compile(r"(neg(ative)?|minus|-)[_ -]*(log[_ -]*)?(likelihood|prob|elbo|ll|reward|score)", re.IGNORECASE)
-_DATE = re.compile(r"\d{4}([-/.])\d{1,2}\1\d{1,2}(?!\d)|\d{1,2}([-/.])\d{1,2}\2\d{4}(?!\d)")
+_DATE = re.compile(r"(\d{4}([-/.])\d{1,2}\2\d{1,2}|\d{1,2}([-/.])\d{1,2}\3\d{4})([T ,].*)?")
 _WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[fFrR]\d")
 _TOLERANCE = 0.05
 
@@ -382,7 +382,7 @@ def _no_hyperparameter(table: pd.DataFrame, name: str) -> str:
     dates = (
         pd.api.types.is_datetime64_any_dtype(column)
         or column.map(
-            lambda value: bool(_DATE.match(value)) if isinstance(value, str) else value is None or value != value
+            lambda value: bool(_DATE.fullmatch(value)) if isinstance(value, str) else value is None or value != value
         ).all()
     )
     return "holds dates" if dates and column.notna().any() else ""

@@ -322,10 +322,14 @@ def test_dates_of_seeds_are_no_hyperparameter(tmp_path: Path, day: str) -> None:
 
 
 def test_words_and_numbers_of_seeds_are_hyperparameters_as_before(tmp_path: Path) -> None:
-    table = few().assign(lr=lambda t: 0.1 * (t["seed"] + 1), version=lambda t: [f"v1.{seed}" for seed in t["seed"]])
+    named = {
+        "version": lambda t: [f"v1.{seed}" for seed in t["seed"]],
+        "checkpoint": lambda t: [f"2026-03-{seed + 1:02d}-small" for seed in t["seed"]],
+    }
+    table = few().assign(lr=lambda t: 0.1 * (t["seed"] + 1), **named)
     table.to_csv(tmp_path / "runs.csv", index=False)
     frame = analysis.load(tmp_path / "runs.csv", columns=LOSS)
-    assert {"family.lr", "family.version"} <= set(frame.columns)
+    assert {"family.lr", "family.version", "family.checkpoint"} <= set(frame.columns)
     assert set_aside(frame) == ""
 
 
