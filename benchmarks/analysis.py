@@ -53,12 +53,12 @@ APART = "a process of its own; processor time"
 LOAD_AND_REPORT = """
 import json, sys, time
 import analysis
-from analysis.report import build as report
+from analysis.report import build_report
 from benchmarks.harness import peak
 began = time.process_time()
 frame = analysis.load(sys.argv[1])
 loaded = time.process_time()
-report.build(frame, f"{sys.argv[1]}/report", "benchmark")
+build_report(frame, f"{sys.argv[1]}/report", "benchmark")
 spent = time.process_time() - loaded
 print(json.dumps([loaded - began, spent, peak()]))
 """

@@ -128,8 +128,11 @@ def _separated(once: pd.DataFrame, cells: pd.Series[str]) -> Array:
 def known_to_diverge(runs: pd.DataFrame) -> npt.NDArray[np.bool_]:
     """Which of `Curves.runs` diverged for certain: of recursions side by side in a cell that failed, which it does with
     the first of them, one."""
+    gone = runs["diverged"].to_numpy(dtype=bool)
+    if not gone.any():  # as in most of thousands of calls
+        return gone
     beside = (runs["status"] == FAILED) & (runs["replicate"] > 0)
-    return np.asarray(runs["diverged"] & ~beside, dtype=bool)
+    return gone & ~beside.to_numpy(dtype=bool)
 
 
 def by_policy(whole: Curves) -> list[tuple[tuple[str, str], Curves]]:
