@@ -179,7 +179,7 @@ class _Count:
         if self._spending.closed:
             return False
         work, stages = self._work(point)
-        if not self._spending.take(stages):
+        if not self._spending.take(part for _, parts in work for part in parts):
             return False
         self._cells.append(point.cell)
         self._count(point.cell, work, stages)

@@ -13,6 +13,7 @@ from search_spaces import Point, StudyError
 from search_spaces.resources import Resources
 from search_spaces.study import StudyBudget
 from sweep.scheduling.budget import Spending
+from sweep.scheduling.cost import cell_work
 from sweep.scheduling.job import Failure, Job, make_job, title
 from sweep.scheduling.listener import Listener
 from sweep.scheduling.queue import Queue
@@ -130,8 +131,10 @@ class Board:
         """The job of a cell, None where the budget leaves it out."""
         if self._spending.closed:
             return None
-        job = make_job(point.cell, point.values, self._wants(point))
-        return job if self._spending.take(job.stages) else None
+        work = list(cell_work(point.cell))
+        if not self._spending.take(part for _, parts in work for part in parts):
+            return None
+        return make_job(point.cell, point.values, self._wants(point), work)
 
     def add_source(self, source: SuggestionSource) -> None:
         """Take an open search into the study, with what it has suggested before."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 from search_spaces.study import StudyBudget
-from sweep.scheduling.job import Stage
+from sweep.scheduling.cost import Work
 
 
 class Spending:
@@ -13,7 +13,7 @@ class Spending:
 
     Attributes:
         closed: whether a cell was refused, or nothing at all is left.
-        cells, generations, flops: spent so far.
+        cells, generations, flops: spent so far; generations are models fitted in them, without checkpoints.
     """
 
     def __init__(self, budget: StudyBudget) -> None:
@@ -22,22 +22,17 @@ class Spending:
         self._budget = budget
         self._counted: set[str] = set()
 
-    def take(self, stages: Sequence[Stage]) -> bool:
-        """Whether a cell of these stages, with all of them that is not counted yet, fits; it is counted then."""
-        fresh: dict[str, float] = {}
-        generations = 0
-        for stage in stages:
-            if stage.model not in self._counted and stage.model not in fresh:
-                generations += stage.fits
-                fresh[stage.model] = stage.flops - stage.sampling
-            if stage.batch and stage.batch not in self._counted:
-                fresh[stage.batch] = stage.sampling
-        self.closed = self.closed or not self._fits(generations, sum(fresh.values()))
+    def take(self, work: Iterable[Work]) -> bool:
+        """Whether a cell of this work, with all of it that is not counted yet, fits; it is counted then."""
+        fresh = {part.name: part for part in work if part.name not in self._counted}
+        generations = sum(part.kind == "model" for part in fresh.values())
+        flops = sum(part.flops for part in fresh.values())
+        self.closed = self.closed or not self._fits(generations, flops)
         if self.closed:
             return False
         self._counted.update(fresh)
         self.cells, self.generations = self.cells + 1, self.generations + generations
-        self.flops += sum(fresh.values())
+        self.flops += flops
         self.closed = self._budget.cells is not None and self.cells >= self._budget.cells
         return True
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -41,7 +41,7 @@ class Stage:
     """One generation of a job: keys of its model, its latest batch ("" where none is sampled) and its record.
 
     `flops` are those of fitting and sampling, `sampling` those of sampling alone. In a population, `model` and `batch`
-    name what its members have together, and `fits` is how many models that is.
+    name what its members have together.
     """
 
     model: str
@@ -49,7 +49,6 @@ class Stage:
     record: str
     flops: float
     sampling: float = 0.0
-    fits: int = 1
 
 
 @dataclass(eq=False)
@@ -105,9 +104,14 @@ def title(cell: Cell) -> str:
     return " / ".join(part for part in parts if part)
 
 
-def make_job(cell: Cell, values: Mapping[str, Any], resources: Resources | None = None) -> Job:
-    """The job of a cell, its stages from configs alone."""
-    stages = [stage(step, work) for step, work in cell_work(cell)]
+def make_job(
+    cell: Cell,
+    values: Mapping[str, Any],
+    resources: Resources | None = None,
+    work: Iterable[tuple[Step, Sequence[Work]]] | None = None,
+) -> Job:
+    """The job of a cell, its stages from configs alone; `work` is that of the cell, where it is known."""
+    stages = [stage(*part) for part in (cell_work(cell) if work is None else work)]
     return Job(cell, cell.key, values, stages, resources=resources or Resources())
 
 
@@ -117,4 +121,4 @@ def stage(step: Step, work: Sequence[Work]) -> Stage:
     keys = [part.key for part in batches]
     batch = keys[0] if len(keys) == 1 else make_key("batches", members=keys) if keys else ""
     flops, sampling = sum(part.flops for part in work), sum(part.flops for part in batches)
-    return Stage(step.model, batch, step.record, flops, sampling, len(work) - len(batches))
+    return Stage(step.model, batch, step.record, flops, sampling)

@@ -16,9 +16,7 @@ from search_spaces.expansion import expand
 from search_spaces.loading.study import study_from
 from search_spaces.search import Confirm
 from sweep.planning import plan_study
-from sweep.scheduling import Board
-from sweep.scheduling.budget import Spending
-from sweep.scheduling.job import make_job
+from sweep.scheduling import Board, Spending, cell_work
 from sweep.search import FalsifySource
 from sweep.search.falsification import account
 from tests.support.commands import call
@@ -50,14 +48,15 @@ def test_a_plan_counts_every_members_models_and_what_is_shared_once(tmp_path: Pa
     assert again.stored == again.trained == found.trained
 
 
-def test_a_stage_counts_the_models_that_it_fits() -> None:
-    cell = expand(study())[-1].cell
-    job = make_job(cell, {})
-    assert [stage.fits for stage in job.stages] == [3, 3, 3]
-    assert "3 models, ring" in job.title
-    spending = Spending(study().budget)
-    assert spending.take(job.stages)
-    assert spending.generations == 9
+def test_a_budget_counts_every_members_models_and_what_cells_share_once() -> None:
+    whole, alone = Spending(study().budget), Spending(study().budget)
+    cells = [point.cell for point in expand(study())]
+    for cell in cells:
+        assert whole.take(part for _, parts in cell_work(cell) for part in parts)
+    planned = plan_study(study()).totals
+    assert (whole.cells, whole.generations, whole.flops) == (6, planned.trained, planned.flops)
+    assert alone.take(part for _, parts in cell_work(cells[-1]) for part in parts)
+    assert alone.generations == 3 * 3
 
 
 @pytest.mark.parametrize("name", ["linear", "gaussian", "language"])

@@ -52,6 +52,33 @@ def test_operations_are_those_that_plan_counts() -> None:
     assert 0 < len(half.left_out) < 8
 
 
+PRETRAINED = {
+    "name": "tuned",
+    "cell": {
+        "family": {
+            "kind": "language",
+            "context": 24,
+            "start": "checkpoint",
+            "checkpoint": {"pretrain": {"rows": 5000}},
+        },
+        "rows": 10,
+        "generations": 2,
+    },
+    "space": {"policy.kind": {"grid": ["replace", "accumulate"]}, "seed": {"grid": [0, 1, 2]}},
+}
+
+
+def test_a_checkpoint_that_all_cells_start_from_counts_once_and_as_no_generation() -> None:
+    """It counted with every seed: a budget of all that `plan` counts left five of six cells out."""
+    whole = plan_study(study_from(PRETRAINED, "s.yaml")).totals
+    assert whole.trained == 3 * (1 + 2), "two policies share generation 1"
+    for budget in ({"flops": whole.flops * 1.0001}, {"generations": 9}):
+        limited = study_from(PRETRAINED | {"budget": budget}, "s.yaml")
+        assert plan_study(limited).left_out == []
+        assert board_of(limited, MemoryStore()).left_out == {}
+    assert len(plan_study(study_from(PRETRAINED | {"budget": {"generations": 8}}, "s.yaml")).left_out) == 1
+
+
 def test_the_same_budget_means_the_same_cells_and_a_larger_one_more() -> None:
     store = MemoryStore()
     first = board_of(limited(generations=7), store)
