@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable
 
 from sweep.scheduling import Job
@@ -20,6 +21,7 @@ class Eta:
     def __init__(self, concurrency: int, clock: Callable[[], float] = time.monotonic) -> None:
         self.concurrency, self._clock = max(concurrency, 1), clock
         self._ahead: dict[str, tuple[Kind, float]] = {}
+        self._needed: Counter[str] = Counter()
         self._left: dict[Kind, float] = {}
         self._seen: dict[Kind, tuple[float, float]] = {}
         self._last: dict[str, float] = {}
@@ -33,6 +35,7 @@ class Eta:
             return
         kind = job.cell.family.kind, job.cell.family.title
         for stage in job.stages[job.done :]:
+            self._needed[stage.model] += 1
             if stage.model not in self._ahead:
                 self._ahead[stage.model] = kind, stage.flops
                 self._left[kind] = self._left.get(kind, 0.0) + stage.flops
@@ -54,12 +57,14 @@ class Eta:
         self._seen[kind] = seconds + took, operations + flops
 
     def stop(self, job: Job) -> None:
-        """What a job that ended early will never compute no longer counts; others that need it too count it again."""
+        """What a job that ended early will never compute no longer counts, unless others need it too."""
         self._last.pop(job.key, None)
         if job.status in ("failed", "stopped"):
             for stage in job.stages[job.done :]:
-                kind, flops = self._ahead.pop(stage.model, (("", ""), 0.0))
-                self._left[kind] = self._left.get(kind, 0.0) - flops
+                self._needed[stage.model] -= 1
+                if self._needed[stage.model] == 0 and stage.model in self._ahead:
+                    kind, flops = self._ahead.pop(stage.model)
+                    self._left[kind] -= flops
 
     def seconds(self, unknown: int = 0) -> float | None:
         """Seconds to go; None before anything was measured of each family that is still to come: an operation of a

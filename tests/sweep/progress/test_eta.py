@@ -122,6 +122,19 @@ def test_what_ended_early_is_not_waited_for(status, left):
     assert eta.seconds() == pytest.approx(left)
 
 
+def test_what_another_needs_too_is_waited_for_when_one_ended_early():
+    """A policy that was stopped in generation 1 took generation 2 of its sibling off the time that was left."""
+    models = (["first", "second"], ["first", "second", "third"])
+    stopped, other = (job(key, *[10.0] * len(names), models=names) for key, names in zip("ab", models, strict=True))
+    eta, clock = made(stopped, other)
+    run(eta, clock, stopped, 1, 2.0)
+    stopped.done, stopped.status = 1, "stopped"
+    eta.stop(stopped)
+    assert eta.seconds() == pytest.approx(4.0)
+    run(eta, clock, other, 2, 6.0)
+    assert eta.seconds() == pytest.approx((2.0 + 6.0) / 20 * 10), "and what it took is learned from"
+
+
 def test_a_job_that_has_ended_is_not_expected():
     ended = job("a", 10.0)
     ended.status = "done"
