@@ -18,6 +18,7 @@ from sweep.commands.outcome import DONE, INCOMPLETE, say
 from sweep.errors import UsageError
 from sweep.ray_backend import packed, send_token
 from sweep.resources import Machines
+from trainables.runtime import has_password
 
 if TYPE_CHECKING:
     from ray.job_submission import JobSubmissionClient
@@ -79,7 +80,7 @@ def entrypoint(machines: Machines, places: dict[str, str]) -> str:
     """
     words = ["python", "-m", "sweep", "run", FILE, "--address", "auto"]
     for name, value in places.items():
-        if urlsplit(value).password:
+        if has_password(value):
             raise UsageError(f"{name}: a password in a URL would be shown by Ray's pages; keep it on the head instead")
         words += [name, value]
     words += ["--cpus", str(machines.cpus)] if machines.cpus else []
