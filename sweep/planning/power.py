@@ -124,7 +124,8 @@ def _effect(question: PowerRequirement) -> str:
         from analysis.verdicts import foresight
 
         law = question.truth.replace("_", " ")
-        return f"“{foresight.SHAPES[question.truth][1]}” for a rise of {question.effect:g} along a {law}"
+        a = "an" if law.startswith("i") else "a"
+        return f"“{foresight.SHAPES[question.truth][1]}” for a rise of {question.effect:g} along {a} {law}"
     what = "growth per generation" if question.on == "growth" else "gap between policies in the last loss"
     return f"a {what} of {question.effect:g}"
 

@@ -122,13 +122,16 @@ def test_the_power_of_the_verdict_is_how_often_it_says_the_word() -> None:
     assert found.detectable == pytest.approx(0.5, rel=0.2)
 
 
-@pytest.mark.parametrize(("truth", "word"), [("logarithm", "collapses"), ("inverse_squares", "levels off")])
-def test_the_word_is_that_of_the_truth(truth: str, word: str) -> None:
+@pytest.mark.parametrize(
+    ("truth", "word", "law"),
+    [("logarithm", "collapses", "a logarithm"), ("inverse_squares", "levels off", "an inverse squares")],
+)
+def test_the_word_is_that_of_the_truth(truth: str, word: str, law: str) -> None:
     question = PowerRequirement.model_validate({"effect": 0.5, "on": "verdict", "truth": truth, "deviation": 0.02})
     (design,) = designs(plan_study(toy(seeds=5, replicates=1, generations=20)), MemoryStore(), question)
     assert design.power is not None
     assert design.power > 0.9
-    assert design.line(question).startswith(f"gaussian dim 1: “{word}” for a rise of 0.5 along a {truth.split('_')[0]}")
+    assert design.line(question).startswith(f"gaussian dim 1: “{word}” for a rise of 0.5 along {law}")
 
 
 def test_few_generations_get_no_word_and_are_told_how_many_would() -> None:
