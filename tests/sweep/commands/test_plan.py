@@ -1,0 +1,237 @@
+"""What `plan` prints, in this process; its counts are those of `tests/sweep/planning/test_plan_totals`."""
+
+import json
+import os
+from dataclasses import replace
+
+import pytest
+import yaml
+
+from search_spaces import Study
+from search_spaces.loading.study import study_from
+from search_spaces.study import PowerRequirement
+from sweep.commands.plan import Asked, _card, _summary, _time, cores, question, schedulers, show_plan, si
+from sweep.errors import UsageError
+from sweep.planning import CardTime, Forecast, plan_study, speeds
+from sweep.planning.speeds import Speed, make_of
+from sweep.workspace import open_workspace, prepare
+from tests.support.toys import points, toy
+
+ASKED = Asked(gpu="H100", cpus=2, calibrate=False, cluster=None, power=None, strict=False)
+
+
+@pytest.fixture
+def place(tmp_path):
+    """A workspace in which a Gaussian's operations take hundredths of a second, and the file of a toy study."""
+    workspace = open_workspace(tmp_path / "w", tracking_uri="none")
+    prepare(workspace)
+    make = make_of(points(toy(seeds=1))[0].cell)
+    speeds.write(workspace.speeds, {make: Speed(0.01, 0.02, 0.4, 3, "runs")})
+    path = tmp_path / "toy.yaml"
+    path.write_text(yaml.safe_dump(toy(seeds=1).canonical()))
+    return workspace, str(path)
+
+
+def plan(place, capsys, json=False, overrides=(), **asked):
+    workspace, path = place
+    code = show_plan(path, list(overrides), workspace, replace(ASKED, **asked), json)
+    return code, capsys.readouterr()
+
+
+def test_the_table_the_time_and_the_card_are_told_line_by_line(place, capsys):
+    """Work: 100 operations of fits, 60 of samples, 5 generations of 0.4 + 0.1 s: 1 + 1.2 + 2.5 s. The longest cell:
+    0.6 + 0.8 + 1.5 s is more than half of it; ten seconds are for the start."""
+    code, said = plan(place, capsys, power=PowerRequirement(effect=0.1, deviation=1.0))
+    table, total, summary, time, card, power = said.out.splitlines()[1:]
+    assert table.split() == ["gaussian", "dim", "1", "2", "2", "6", "5", "800", "800", "160", "440B"]
+    assert total.split() == ["total", "2", "6", "5", "800", "800", "160", "440B"]
+    assert summary == (
+        "toy: 2 cells of 6 generations; 1 of these are shared between cells, 0 are in the store, 5 are to be trained."
+    )
+    assert time == "Time on this machine, 2 trials at a time: about 13 s (speeds: 1 by earlier runs)."
+    assert card == (
+        "On one H100 what is left takes about 1.5e-16 GPU-hours, 9.36e-17 of fits and 5.62e-17 of samples "
+        "(all at 30% of 989 TFLOP/s, an assumption)."
+    )
+    assert power.startswith("warning: underpowered: gaussian dim 1: a growth per generation of 0.1 is found with power")
+    assert (code, said.err) == (0, "")
+
+
+def test_the_json_has_the_same_figures(place, capsys):
+    _, said = plan(place, capsys, json=True)
+    told = json.loads(said.out)
+    assert told["time"]["work"] == pytest.approx(4.7)
+    assert told["time"]["longest"] == pytest.approx(2.9)
+    assert told["time"]["seconds"] == pytest.approx(12.9)
+    assert told["time"]["sources"] == {"runs": 1}
+    share = 0.3 * 989e12 * 3600
+    assert told["gpu_hours"] == pytest.approx(160 / share)
+    assert told["gpu_hours_of"] == pytest.approx({"fits": 100 / share, "samples": 60 / share})
+    assert (told["gpu"], told["utilisation"], told["gpu_rates"]) == ("H100", 0.3, {})
+    assert (told["cluster"], told["schedulers"]) == (None, [])
+    assert [(one["seeds"], one["underpowered"]) for one in told["power"]] == []
+    assert told["totals"]["trained"] == 5
+
+
+def test_more_trials_at_a_time_than_cells_shorten_nothing(place, capsys):
+    times = [json.loads(plan(place, capsys, json=True, cpus=n)[1].out)["time"]["seconds"] for n in (1, 2, 50)]
+    assert times == pytest.approx([10 + 4.7, 10 + 2.9, 10 + 2.9])
+
+
+def test_a_cluster_is_charged_for_whole_nodes_at_the_stated_price(place, capsys, tmp_path):
+    """4.7 s of work over 2 · 1 cores is less than the longest cell's 2.9 s, for which both nodes are paid."""
+    path = tmp_path / "lab.yaml"
+    path.write_text("{nodes: 2, price_per_hour: 3600}")
+    _, said = plan(place, capsys, json=True, cluster=path)
+    told = json.loads(said.out)["cluster"]
+    assert told["seconds"] == pytest.approx(2.9)
+    assert told["price"] == pytest.approx(2 * 2.9)
+    assert told["cluster"]["name"] == "lab"
+    _, said = plan(place, capsys, cluster=path)
+    assert "On lab (2 × 1 cores of this machine's speed): about 3 s, 5.80 USD at the stated 3600 USD" in said.out
+
+
+def test_too_few_seeds_end_with_exit_code_2_only_where_that_is_asked_for(place, capsys):
+    asked = PowerRequirement(effect=0.1, deviation=1.0)
+    code, said = plan(place, capsys, power=asked, strict=True)
+    assert code == 2
+    assert said.err.startswith("collapse-sweep: toy: seed: gaussian dim 1 has 1 seeds a configuration and needs ")
+    assert said.err.count("\n") == 1
+    code, said = plan(place, capsys, overrides=["require_power={effect: 0.1, deviation: 1.0}"])
+    assert code == 2, "what the study itself requires needs no --strict"
+    code, said = plan(place, capsys, power=PowerRequirement(effect=100, deviation=1.0), strict=True)
+    assert (code, said.err) == (0, "")
+
+
+def test_an_unknown_card_and_an_unreadable_cluster_are_refused(place, capsys, tmp_path):
+    with pytest.raises(
+        UsageError, match=r"^--gpu: unknown accelerator 'H20'; did you mean 'H200'\? \(known: A100, H100, "
+    ):
+        plan(place, capsys, gpu="H20")
+    with pytest.raises(UsageError, match=r"^--cluster .*/none.yaml: can't be read: No such file or directory$"):
+        plan(place, capsys, cluster=tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0, "0"),
+        (7, "7"),
+        (999.4, "999"),
+        (999.5, "1k"),
+        (1234, "1.23k"),
+        (999_499, "999k"),
+        (999_500, "1M"),
+        (2.5e9, "2.5G"),
+        (4.56e12, "4.56T"),
+        (1e15, "1P"),
+        (7.89e18, "7.89E"),
+        (-1500, "-1.5k"),
+    ],
+)
+def test_numbers_have_three_digits_and_the_next_unit_from_where_they_round_to_it(value, text):
+    assert si(value) == text
+
+
+def test_a_card_s_hours_are_told_with_what_they_rest_on():
+    assert _card("A100", CardTime(0.0, 0.0, {}, False)) == "On one A100: none; everything is done."
+    both = CardTime(3600.0, 5400.0, {"language": "a benchmark"}, True)
+    assert _card("A100", both) == (
+        "On one A100 what is left takes about 2.5 GPU-hours, 1 of fits and 1.5 of samples (language at rates of a "
+        "benchmark; the rest at 30% of 312 TFLOP/s, an assumption)."
+    )
+    assert _card("A100", replace(both, assumed=False)).endswith("(language at rates of a benchmark).")
+
+
+def test_time_that_is_not_known_is_told_with_a_way_to_know_it():
+    lacking = Forecast(None, 0.0, 0.0, 2, unknown=["vae 1k"])
+    assert _time(lacking, ASKED) == (
+        "Time on this machine: unknown; vae 1k was never timed here (`plan --calibrate` measures it in ten seconds or "
+        "so)."
+    )
+    tried = _time(replace(lacking, unknown=["vae 1k", "vae 1M"]), replace(ASKED, calibrate=True))
+    assert tried == (
+        "Time on this machine: unknown; vae 1k, vae 1M were never timed here (too large to be tried in a calibration)."
+    )
+    assert _time(Forecast(0.0, 0.0, 0.0, 2), ASKED) == "Time on this machine: none; everything is done."
+
+
+def test_time_says_whose_speeds_it_rests_on():
+    """A make of the same name with other settings is no other make to people."""
+    borrowed = {"vae 1M": "vae 1k", "kde dim 2": "kde dim 2"}
+    ahead = Forecast(7200.0, 0.0, 0.0, 3, {"store": 2, "calibration": 1}, borrowed)
+    assert _time(ahead, ASKED) == (
+        "Time on this machine, 3 trials at a time: about 2.0 h (speeds: 2 by this study's own records, 1 by "
+        "calibration; vae 1M as vae 1k)."
+    )
+
+
+def test_the_summary_says_what_stands_for_results_that_are_not_there():
+    found = plan_study(toy(seeds=1))
+    plain = _summary(found)
+    assert plain.endswith("5 are to be trained.")
+    more = _summary(replace(found, estimated=True, tuning=1200, left_out=["a"] * 1001))
+    assert more.removeprefix(plain) == (
+        " Some cells depend on results: random draws stand for them here. 1,200 of the cells are fits of generation 1 "
+        "that tune hyperparameters first; until then the first setting stands for what they choose. The budget leaves "
+        "out 1,001 cells."
+    )
+
+
+def test_twenty_cells_that_are_left_out_are_named(place, capsys):
+    _, said = plan(place, capsys, overrides=["seed={grid: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]}", "budget.cells=1"])
+    assert "The budget leaves out 23 cells." in said.out
+    assert said.out.count("left out by the budget: gaussian / dim 1 / ") == 20
+
+
+def test_schedulers_are_told_with_their_block_and_their_grace():
+    cell = {"family": {"kind": "gaussian"}, "policy": {"kind": "replace"}}
+    blocks = [
+        {"name": "a", "cell": cell, "space": {"seed": {"grid": [0, 1]}}, "scheduler": {"kind": "median", "grace": 3}},
+        {"name": "b", "cell": cell, "space": {"seed": {"grid": [0, 1]}}},
+    ]
+    (said,) = map(str, schedulers(study_from({"name": "s", "blocks": blocks}, "s.yaml")))
+    assert said == (
+        "Scheduler median of block a stops cells from generation 3 on; all figures are upper bounds: those of a study "
+        "none of whose cells is stopped."
+    )
+    assert schedulers(Study(name="s", blocks=toy().blocks)) == []
+
+
+@pytest.mark.parametrize(
+    "asked", [{"on": "gap"}, {"truth": "inverse"}, {"deviation": 0.5}, {"on": "verdict", "truth": "logarithm"}]
+)
+def test_options_about_an_effect_are_refused_without_one(asked):
+    given = {"on": "growth", "truth": "line", "power": 0.8, "deviation": None} | asked
+    with pytest.raises(UsageError) as refused:
+        question(None, **given)
+    assert str(refused.value) == (
+        "--effect: say which effect, as --effect 0.5; --on, --truth and --deviation are about it"
+    )
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"power": 2.0}, "--power: input should be less than 1, not 2.0"),
+        ({"effect": 0.0}, "--effect: input should be greater than 0, not 0.0"),
+        ({"on": "grwth"}, "--on: "),
+        ({"truth": "lines"}, "--truth: "),
+        ({"deviation": -1.0}, "--deviation: input should be greater than 0, not -1.0"),
+    ],
+)
+def test_an_option_that_can_not_be_is_refused_by_its_name(asked, said):
+    given = {"effect": 0.5, "on": "growth", "truth": "line", "power": 0.8, "deviation": None} | asked
+    with pytest.raises(UsageError) as refused:
+        question(**given)
+    assert str(refused.value).startswith(said)
+    assert "\n" not in str(refused.value)
+
+
+def test_an_effect_alone_asks_for_four_fifths_of_power_and_no_effect_asks_nothing():
+    assert question(0.5, "growth", "line", 0.8, None) == PowerRequirement(effect=0.5)
+    assert question(None, "growth", "line", 0.9, None) is None
+
+
+def test_trials_at_a_time_are_by_default_the_cores_that_this_process_may_use():
+    assert cores() == len(os.sched_getaffinity(0))
