@@ -186,7 +186,7 @@ def _check_schema(mark: Path) -> None:
             return  # a disk was full when it was made: `prepare` makes it again
         held = json.loads(mark.read_text(encoding="utf-8"))
         found = int(held["schema"])
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return
     except (OSError, ValueError, KeyError, TypeError):
         raise UsageError(
