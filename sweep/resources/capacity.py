@@ -78,7 +78,7 @@ class ClusterCapacity:
         found = [
             _memory(shape)
             for shape in self._all()
-            if shape.resources.get("GPU", 0) and (not accelerator or key in shape.resources)
+            if shape.count and shape.resources.get("GPU", 0) and (not accelerator or key in shape.resources)
         ]
         known = [each for each in found if each is not None]
         return min(known) if known and len(known) == len(found) else None
