@@ -109,10 +109,13 @@ def test_confidence_is_one_minus_the_test_s_level():
 
 def test_families_and_sizes_are_judged_apart_each_by_its_own_records():
     blocks = [
-        Block(name=f"b{dim}", cell=GAUSSIAN | {"family": {"kind": "gaussian", "dim": dim}, "replicates": 1},
-              space={"policy.kind": Grid(values=("replace",)), "seed": Grid(values=tuple(range(seeds)))})
+        Block(
+            name=f"b{dim}",
+            cell=GAUSSIAN | {"family": {"kind": "gaussian", "dim": dim}, "replicates": 1},
+            space={"policy.kind": Grid(values=("replace",)), "seed": Grid(values=tuple(range(seeds)))},
+        )
         for dim, seeds in ((1, 3), (2, 4))
-    ]  # fmt: skip
+    ]
     study = Study(name="sizes", blocks=tuple(blocks))
     store = stored(study, {"replace": (0.1, 0.2, 0.6, 0.9)})
     one, two = designs(plan_study(study, store), store, PowerRequirement(effect=0.5))
