@@ -160,14 +160,7 @@ class Guarded:
 
     def shown(self, job: Job) -> bool:
         """Whether a finished job is there in full; what is left alone lacks nothing."""
-        found = True
-
-        def ask() -> None:
-            nonlocal found
-            found = self._tracker.shown(job)
-
-        self._try(ask)
-        return found
+        return self._asked(lambda: self._tracker.shown(job))
 
     def mend(self, job: Job, records: Sequence[Record]) -> Sequence[Difference]:
         """Write a job anew where its figures are not the store's."""
@@ -192,8 +185,8 @@ class Guarded:
         self._try(lambda: self._tracker.keep_report(folder))
 
     def samples_kept(self, job: Job) -> bool:
-        """Whether all generations' samples of a cell are there."""
-        return self.trouble is not None or self._tracker.samples_kept(job)
+        """Whether all generations' samples of a cell are there; what is left alone lacks nothing."""
+        return self._asked(lambda: self._tracker.samples_kept(job))
 
     def keep_samples(self, job: Job, folder: Path) -> None:
         """Lay samples before a cell."""
@@ -202,6 +195,12 @@ class Guarded:
     def close(self, outcome: str) -> None:
         """The run is over."""
         self._try(lambda: self._tracker.close(outcome))
+
+    def _asked(self, question: Callable[[], bool]) -> bool:
+        """The answer; yes where there is none."""
+        answers: list[bool] = []
+        self._try(lambda: answers.append(question()))
+        return all(answers)
 
     def _try(self, call: Callable[[], None]) -> None:
         if self.trouble is not None:

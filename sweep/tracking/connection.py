@@ -10,7 +10,7 @@ from typing import Any
 from search_spaces import Study
 from sweep.errors import TrackingError
 from sweep.tracking.background import Background
-from sweep.tracking.base import Guarded, NullTracker, Several, Tracker
+from sweep.tracking.base import Guarded, NullTracker, Several, Tracker, told
 from sweep.tracking.database import ready
 from sweep.tracking.ledger import local_folder
 from sweep.workspace import MLFLOW_SCHEMES, NO_TRACKING, Workspace, is_mlflow, scheme_of
@@ -133,8 +133,7 @@ def _open(
         made: Tracker = _class(TRACKERS[scheme])(uri, study, workspace, beside)
         return made
     if scheme in plugins:
-        found: Tracker = plugins[scheme].load()(uri, study, workspace, beside)
-        return found
+        return _plugged(plugins[scheme], uri, study, workspace, beside)
     if not is_mlflow(uri):
         known = [*TRACKERS, *plugins, *MLFLOW_SCHEMES]
         raise TrackingError(f"--tracking-uri {uri}: unknown scheme {scheme!r}{did_you_mean(scheme, known)}")
@@ -143,6 +142,16 @@ def _open(
     if workspace.is_own_database(uri):
         ready(workspace, warn)
     return MlflowTracker(uri, study, workspace.artifacts, beside)
+
+
+def _plugged(plugin: Any, uri: str, study: Study, workspace: Workspace, beside: bool) -> Tracker:
+    try:
+        made: Tracker = plugin.load()(uri, study, workspace, beside)
+    except TrackingError:
+        raise
+    except Exception as problem:  # a tracker may be anybody's
+        raise TrackingError(f"--tracking-uri {uri}: {told(problem)}") from None
+    return made
 
 
 def _plugins() -> dict[str, Any]:
