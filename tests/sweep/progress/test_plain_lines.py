@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from sweep.progress import Chronicle, LiveProgress, PlainProgress, Progress, duration, read_note
+from sweep.progress import Chronicle, LiveProgress, PlainProgress, Progress, read_note
 from sweep.progress.run_log import EVERY, STALE
 from sweep.progress.view import HEARTBEAT
 from sweep.scheduling import Failure, Job, Stage
@@ -260,8 +260,3 @@ def test_a_note_counts_while_it_is_young(tmp_path, text, good):
     assert (read_note(path, clock=lambda: 100.0) is not None) is good
     assert STALE == 30.0
     assert read_note(tmp_path / "none.json") is None
-
-
-@pytest.mark.parametrize(("seconds", "text"), [(0, "0 s"), (89.49, "89 s"), (89.9, "90 s"), (90.0, "2 min")])
-def test_seconds_become_minutes_from_a_minute_and_a_half_on(seconds, text):
-    assert duration(seconds) == text

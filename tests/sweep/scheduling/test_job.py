@@ -6,7 +6,7 @@ import pytest
 
 from search_spaces.resources import Resources
 from search_spaces.study import StudyBudget
-from sweep.scheduling import Failure, Job, Spending, Stage, Work, cell_work, make_job, stage, title
+from sweep.scheduling import Failure, Spending, Stage, Work, cell_work, make_job, stage, title
 from trainables import Cell
 from trainables.lineage import make_key
 from trainables.recursion import Steps
@@ -89,7 +89,7 @@ def naive(cells, cells_limit=None, generations_limit=None, flops_limit=None):
     """Which cells fit, each time counted from nothing."""
     taken = []
     for one in cells:
-        held = {name: each for parts in [*taken, one] for each in parts for name in [each.name]}
+        held = {each.name: each for parts in [*taken, one] for each in parts}
         models = sum(each.kind == "model" for each in held.values())
         flops = sum(each.flops for each in held.values())
         asked = ((cells_limit, len(taken) + 1), (generations_limit, models), (flops_limit, flops))
@@ -143,9 +143,3 @@ def test_a_count_of_cells_closes_as_soon_as_it_is_reached_for_a_search_must_not_
         spending.take([part("model", key)])
         closed.append(spending.closed)
     assert closed == [False, True]
-
-
-def test_a_job_counts_as_left_where_nothing_limits_it():
-    job = Job(cell(), "k", {}, [Stage("m", "", "r", 5.0)])
-    assert job.remaining == 5.0
-    assert Spending(StudyBudget()).take(parts for _, work in cell_work(job.cell) for parts in work)
