@@ -1,0 +1,267 @@
+"""What the board learns of each thing that a trial may report, and what is said while none runs."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from sweep.errors import UsageError
+from sweep.ray_backend import nodes, tune_first_trials, tuner
+from sweep.ray_backend.node_probe import Look
+from sweep.ray_backend.stall_warning import SILENCE, Watch
+from sweep.resources import ClusterCapacity, Machines, NodeType, Request, Slots
+from sweep.resources.requests import ResourceEstimator
+from sweep.scheduling import Board, Failure
+from tests.support.toys import points, toy
+from trainables import Record
+from trainables.lineage import SCHEMA
+from trainables.store import MemoryStore, open_store
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")  # Ray's own imports
+
+
+def record(n):
+    return Record(
+        generation=n,
+        test_loss=1.0,
+        corpus_rows=9,
+        real_fraction=1.0,
+        metrics={},
+        model="m",
+        composition={},
+        seconds={},
+    )
+
+
+@pytest.fixture
+def trial(monkeypatch):
+    """A job of three generations that was handed out, and what Tune tells of its trial."""
+    board = Board(MemoryStore())
+    board.admit(points(toy(("replace",), 1)))
+    pool = ClusterCapacity([NodeType({"CPU": 2.0, "GPU": 1.0}, gpu_bytes=2.0**30)])
+    slots = Slots(pool, ResourceEstimator(pool))
+    job = board.take()
+    slots.take(job)
+    reports = tuner._Reports(board, SimpleNamespace(beat=lambda: None), slots, tuner._Heard())
+    shown = SimpleNamespace(config={"key": job.key}, run_metadata=SimpleNamespace(num_failures=2), error_file=None)
+    reports.on_trial_start(1, [], shown)
+
+    def tell(**result):
+        reports.on_trial_result(1, [], shown, {"cell": job.key, "done": False} | result)
+
+    return SimpleNamespace(board=board, job=job, slots=slots, reports=reports, shown=shown, tell=tell)
+
+
+def test_a_generation_is_recorded_and_forgives_the_deaths_of_workers_before_it(trial):
+    assert trial.job.status == "running"
+    trial.tell()
+    assert trial.shown.run_metadata.num_failures == 2, "what is no generation forgives nothing"
+    trial.tell(record=record(1).model_dump_json())
+    assert (trial.job.done, trial.shown.run_metadata.num_failures) == (1, 0)
+    assert trial.board.holds(trial.job)
+
+
+def test_a_trial_that_ends_after_its_last_generation_is_done_and_before_it_stopped(trial):
+    for n in (1, 2, 3):
+        trial.tell(record=record(n).model_dump_json(), done=n == 3)
+    assert trial.job.status == "done"
+
+
+def test_a_trial_that_a_scheduler_ended_is_stopped(trial):
+    trial.tell(record=record(1).model_dump_json(), done=True)
+    assert (trial.job.status, trial.job.done) == ("stopped", 1)
+
+
+@pytest.mark.parametrize("final", [True, False])
+def test_a_failure_is_the_cell_s(trial, final):
+    trial.tell(failure={"reason": "the loss is nan", "generation": 2, "final": final}, done=True)
+    assert trial.job.status == "failed"
+    assert trial.job.failure == Failure("the loss is nan", 2, final)
+
+
+def test_a_broken_store_is_the_board_s_and_fails_no_cell(trial):
+    trial.tell(broken="No space left on device", done=True)
+    assert trial.board.broken == "No space left on device"
+    assert trial.job.status == "running"
+
+
+def test_a_step_that_another_driver_computes_lets_the_cell_wait(trial):
+    trial.tell(busy=True, held=["model", "ab"], done=True)
+    assert trial.job.status == "waiting"
+    assert not trial.board.holds(trial.job)
+    assert trial.board._cooling[0].held == ("model", "ab")
+
+
+def test_memory_that_was_taken_is_reserved_for_the_next_of_its_kind(trial):
+    trial.tell(record=record(1).model_dump_json(), peak=2.0**29)
+    assert trial.slots.needs._seen == {("gaussian", "dim 1"): 2.0**29}
+
+
+@pytest.mark.parametrize(("share", "again"), [(0.25, True), (1.0, False), (0.0, False)])
+def test_a_trial_without_room_beside_others_is_tried_alone_and_one_alone_has_failed(trial, share, again):
+    trial.slots._held[trial.job.key] = Request(gpu=share)
+    trial.tell(cramped={"reason": "out of memory", "generation": 1}, done=True)
+    assert trial.job.status == ("waiting" if again else "failed")
+    assert (trial.job.key in trial.slots.needs._alone) is again
+
+
+def test_what_is_told_of_a_job_that_was_let_go_counts_no_more(trial):
+    trial.board.requeue(trial.job)
+    trial.tell(failure={"reason": "late", "generation": 1}, done=True)
+    assert (trial.job.status, trial.job.failure) == ("waiting", None)
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (None, "no reason was given"),
+        ("\n\n", "no reason was given"),
+        (
+            "Failure # 1\nTraceback:\n  ray.exceptions.ActorDiedError: the actor died\n",
+            "ray.exceptions.ActorDiedError: the ",
+        ),
+        ("Failure\n" + "x" * 999, "x" * 300),
+        (
+            "node running low on memory. It was 7GB used / 8GB limit\nlast",
+            "its machine ran low on memory, 7GB of 8GB were used",
+        ),
+        ("lost https://me:planted@host/x", "lost https://me:***@host/x"),
+    ],
+)
+def test_a_worker_that_died_too_often_is_told_by_its_last_words(trial, tmp_path, said, told):
+    if said is not None:
+        trial.shown.error_file = str(tmp_path / "error.txt")
+        (tmp_path / "error.txt").write_text(said)
+    trial.tell(record=record(1).model_dump_json())
+    trial.reports.on_trial_error(1, [], trial.shown)
+    assert str(trial.job.failure).startswith(f"generation 2: the worker process died 3 times: {told}")
+    assert len(trial.job.failure.reason) <= 300 + 50
+    assert not trial.job.failure.final, "the next run tries again"
+    trial.reports.on_trial_error(1, [], trial.shown)
+    assert trial.job.done == 1
+
+
+def test_nobody_looks_at_a_silent_screen_while_trials_wait_for_machines():
+    now, said = [0.0], []
+    board = Board(MemoryStore())
+    board.admit(points(toy(("replace",), 2)))
+    watch = Watch(board, said.append, lambda: now[0])
+    watch.look()
+    taken = [board.take(), board.take()]
+    for moment in (100.0, 100.0 + SILENCE - 0.01):
+        now[0] = moment
+        watch.look()
+    assert said == [], "counted from when they were first seen to wait"
+    now[0] = 100.0 + SILENCE
+    watch.look()
+    assert said == [f"2 trials wait for machines and none runs; the first is {taken[0].title}"]
+    now[0] += SILENCE - 0.01
+    watch.look()
+    assert len(said) == 1
+    now[0] += 0.01
+    watch.look()
+    assert len(said) == 2, "and said again"
+    board.start(taken[1])
+    now[0] += 10 * SILENCE
+    watch.look()
+    board.interrupt()
+    watch.look()
+    assert len(said) == 2, "where one runs, or none is wanted, there is nothing to say"
+
+
+def test_nodes_that_can_not_use_the_store_or_run_other_code_are_named():
+    node = {"NodeManagerHostname": "box7"}
+    nodes._check([(node, Look(SCHEMA, []))], "/store")
+    with pytest.raises(UsageError) as refused:
+        nodes._check([(node, Look(SCHEMA, [], "no such folder"))], "/store")
+    assert str(refused.value) == (
+        "--storage /store: can't be used from node box7 (no such folder); every node needs it: give an s3://, gs:// or "
+        "other URL, or a folder that all nodes mount"
+    )
+    with pytest.raises(UsageError) as refused:
+        nodes._check([(node, Look(SCHEMA + 1, []))], "/store")
+    assert str(refused.value) == (f"--address: node box7 runs another version (schema {SCHEMA + 1}, here {SCHEMA})")
+
+
+@pytest.mark.parametrize(("free", "refuses"), [(49_999_999, True), (50_000_000, False)])
+def test_ray_s_files_need_fifty_megabytes(monkeypatch, tmp_path, free, refuses):
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
+    monkeypatch.setattr(nodes.shutil, "disk_usage", lambda folder: SimpleNamespace(free=free))
+    if not refuses:
+        nodes._check_room()
+        return
+    with pytest.raises(UsageError) as refused:
+        nodes._check_room()
+    assert str(refused.value) == (
+        f"{tmp_path}: Ray keeps its files there, and only 50 MB are free; make room, or name another folder in "
+        "RAY_TMPDIR (a short path: sockets lie in it)"
+    )
+
+
+def test_a_ray_client_is_no_way_to_drive_tune():
+    with pytest.raises(UsageError) as refused:
+        nodes._join("ray://head:10001", None)
+    assert str(refused.value) == (
+        "--address ray://head:10001: Ray Tune can't be driven through a Ray client; send the study to the cluster's "
+        "head with `collapse-sweep submit STUDY --address http://HOST:8265`"
+    )
+
+
+def test_a_mark_lies_in_the_store_only_while_nodes_look_for_it(tmp_path):
+    store = open_store(str(tmp_path))
+    store.begin()
+    with nodes._marked(store) as mark:
+        assert store.place.exists(mark)
+    assert not store.place.exists(mark)
+
+
+GROWING = {"worker": {"resources": {"CPU": 8.0}, "count": 4}}
+
+
+@pytest.mark.parametrize(
+    ("types", "url", "shared", "refuses"),
+    [
+        ({}, False, False, False),
+        (GROWING, False, False, True),
+        (GROWING, False, True, False),
+        (GROWING, True, False, False),
+    ],
+)
+def test_a_folder_of_this_machine_is_no_store_for_nodes_that_are_yet_to_come(
+    monkeypatch, tmp_path, types, url, shared, refuses
+):
+    there = [{"Alive": True, "Resources": {"CPU": 2.0}}, {"Alive": False, "Resources": {"CPU": 99.0}}]
+    monkeypatch.setattr(nodes.ray, "nodes", lambda: there)
+    monkeypatch.setattr(nodes, "_local_look", lambda: Look(SCHEMA, [3.0, 2.0], "", types))
+    storage = f"file://{tmp_path}" if url else str(tmp_path)
+    if refuses:
+        with pytest.raises(UsageError) as refused:
+            nodes.survey(Machines(shared=shared), storage, open_store(storage))
+        assert str(refused.value).startswith(
+            f"--storage {storage}: nodes that the autoscaler adds would not see this folder;"
+        )
+        return
+    pool = nodes.survey(Machines(shared=shared), storage, open_store(storage))
+    assert [shape.resources for shape in pool.present] == [{"CPU": 2.0}], "of the living"
+    assert pool.present[0].gpu_bytes == 2.0, "of its smallest card"
+    assert pool.grows is bool(types)
+    assert pool.slots({"CPU": 1.0}) == (32 if types else 2)
+
+
+class Cramped(Exception):
+    """Stands for what torch raises."""
+
+
+Cramped.__name__ = "OutOfMemoryError"
+
+
+@pytest.mark.parametrize(("gpu", "again"), [(0.5, True), (1.0, False)])
+def test_a_tuning_trial_without_room_is_tried_alone_once(monkeypatch, gpu, again):
+    def get(task):
+        raise tune_first_trials.ray.exceptions.RayTaskError("f", "trace", Cramped("CUDA out of memory\nmore"))
+
+    monkeypatch.setattr(tune_first_trials.ray, "get", get)
+    if again:
+        assert tune_first_trials._answer(None, Request(gpu=gpu)) is None
+        return
+    with pytest.raises(UsageError, match=r"^tune_first: a trial can't be computed: CUDA out of memory$"):
+        tune_first_trials._answer(None, Request(gpu=gpu))
