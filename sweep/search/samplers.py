@@ -41,15 +41,16 @@ def make_sampler(
 
 
 def distribution(word: Choice | Range) -> optuna.distributions.BaseDistribution:
-    """A word as Optuna's distribution."""
+    """A word as Optuna's distribution; of steps, between the first and the last of their multiples."""
     from optuna import distributions
 
     if isinstance(word, Choice):
         return distributions.CategoricalDistribution([canonical_json(value) for value in word.values])
     step = None if word.log else word.step
+    low, high = (word.low, word.last) if step is None else (word.snap(word.low), word.snap(word.high))
     if word.integer:
-        return distributions.IntDistribution(int(word.low), int(word.last), log=word.log, step=int(step or 1))
-    return distributions.FloatDistribution(word.low, word.last, log=word.log, step=step)
+        return distributions.IntDistribution(int(low), int(high), log=word.log, step=int(step or 1))
+    return distributions.FloatDistribution(low, high, log=word.log, step=step)
 
 
 def internal(word: Choice | Range, value: Any) -> Any:
