@@ -10,12 +10,15 @@ import yaml
 from search_spaces import Study
 from search_spaces.loading.study import study_from
 from search_spaces.study import PowerRequirement
+from sweep.commands import plan as command
 from sweep.commands.plan import Asked, _card, _summary, _time, cores, question, schedulers, show_plan, si
 from sweep.errors import UsageError
 from sweep.planning import CardTime, Forecast, plan_study, speeds
 from sweep.planning.speeds import Speed, make_of
 from sweep.workspace import open_workspace, prepare
 from tests.support.toys import points, toy
+from trainables import run
+from trainables.store import open_store
 
 ASKED = Asked(gpu="H100", cpus=2, calibrate=False, cluster=None, power=None, strict=False)
 
@@ -71,6 +74,40 @@ def test_the_json_has_the_same_figures(place, capsys):
     assert (told["cluster"], told["schedulers"]) == (None, [])
     assert [(one["seeds"], one["underpowered"]) for one in told["power"]] == []
     assert told["totals"]["trained"] == 5
+
+
+def test_what_is_stored_is_not_to_be_trained_and_columns_of_words_stand_to_the_left(place, capsys):
+    workspace, _ = place
+    store = open_store(workspace.storage)
+    (replaced, _) = points(toy(seeds=1))
+    list(run(replaced.cell, store))
+    _, said = plan(place, capsys)
+    head, row, *_ = said.out.splitlines()
+    assert head.startswith("family    size   parameters  cells  generations  to train")
+    assert row.split()[5:7] == ["6", "2"], "three of five models are there"
+    assert "3 are in the store, 2 are to be trained." in said.out
+
+
+def test_what_was_never_timed_is_measured_where_that_is_asked_for_and_kept(tmp_path, monkeypatch, capsys):
+    workspace, path = open_workspace(tmp_path / "w", tracking_uri="none"), tmp_path / "toy.yaml"
+    path.write_text(yaml.safe_dump(toy(seeds=1).canonical()))
+    asked = []
+
+    def measured(makes, storage, workers):
+        asked.append((len(makes), storage, workers))
+        return {make: Speed(0.01, None, 0.4, 3, "calibration") for make in makes}
+
+    monkeypatch.setattr(command, "calibrate_speeds", measured)
+    unknown = plan((workspace, str(path)), capsys)[1]
+    assert "Time on this machine: unknown; gaussian dim 1 was never timed here" in unknown.out
+    assert asked == []
+    code, said = plan((workspace, str(path)), capsys, calibrate=True, cpus=3)
+    assert (code, said.err) == (0, "measuring gaussian dim 1 on this machine\n")
+    assert asked == [(1, workspace.storage, 3)]
+    assert "(speeds: 1 by calibration)." in said.out
+    again = plan((workspace, str(path)), capsys, calibrate=True)[1]
+    assert (asked[1:], again.err) == ([], ""), "once measured, a machine's speed is known"
+    assert "(speeds: 1 by calibration)." in again.out
 
 
 def test_more_trials_at_a_time_than_cells_shorten_nothing(place, capsys):

@@ -179,9 +179,9 @@ class Process:
             json.dumps(
                 {"make": make, "fit": 10.0**make * (self.number + 1), "sample": None, "evaluate": 0.5, "generations": 1}
             )
-            for make in (0, 1)
+            for make in range(len(json.loads(self.said)["cells"]))
         ]
-        return "\n".join([lines[0], lines[1][:-9] if self.killed else lines[1]]), None
+        return "\n".join([*lines[:-1], lines[-1][:-9] if self.killed else lines[-1]]), None
 
     def kill(self):
         self.killed = True
@@ -192,6 +192,11 @@ def processes(monkeypatch):
     Process.started, Process.slow = [], False
     monkeypatch.setattr(calibrate.subprocess, "Popen", Process)
     return Process
+
+
+def test_a_make_that_is_alone_has_all_of_the_time(processes):
+    calibrate_speeds({make_of(linear()): linear()}, "/store", 1)
+    assert json.loads(processes.started[0].said)["share"] == BUDGET == 10.0
 
 
 @pytest.mark.parametrize(("workers", "count"), [(1, 1), (3, 3), (99, TOGETHER)])
