@@ -4,7 +4,6 @@ import os
 
 import pytest
 
-from sweep.ray_backend import security
 from sweep.ray_backend.code_shipping import FORWARDED, environment
 from sweep.ray_backend.security import SWITCH, TOKENS, confined, guard_token, send_token
 
@@ -28,28 +27,6 @@ def test_a_token_is_made_for_its_owner_alone_and_stays(token):
     guard_token()
     assert token.read_text() == made
     assert [path.name for path in token.parent.iterdir()] == ["auth_token"], "nothing else is left"
-
-
-def test_others_lose_the_right_to_read_one_that_is_there(token):
-    token.parent.mkdir()
-    token.write_text("mine")
-    token.chmod(0o644)
-    guard_token()
-    assert (token.read_text(), token.stat().st_mode & 0o777) == ("mine", 0o600)
-
-
-def test_of_two_that_make_one_at_a_time_the_quicker_counts(token, monkeypatch):
-    token.parent.mkdir()
-    real = os.link
-
-    def late(source, target):
-        target.write_text("the other's")
-        return real(source, target)
-
-    monkeypatch.setattr(security.os, "link", late)
-    guard_token()
-    assert token.read_text() == "the other's"
-    assert [path.name for path in token.parent.iterdir()] == ["auth_token"]
 
 
 @pytest.mark.parametrize("name", TOKENS)
