@@ -19,6 +19,7 @@ def cards(name, count=1, gpus=1.0, known=None):
         (CPUS, "3 × (CPU 4, memory 8GiB)"),
         (cards("H100", gpus=8.0), "1 × (CPU 16, GPU 8, H100)"),
         (NodeType({"CPU": 0.5, "object_store_memory": 1e9}), "1 × (CPU 0.5)"),
+        (NodeType({"memory": 1610612736.0}), "1 × (memory 1.5GiB)"),
         (NodeType({"node:10.0.0.1": 1.0}, 2), "2 × (nothing for trials)"),
     ],
 )
@@ -40,6 +41,7 @@ def test_a_trial_fits_on_one_node_or_on_none():
     assert pool.holds({"CPU": 16.0, "GPU": 1.0, f"{TYPE}T4": 0.001})
     assert not pool.holds({"CPU": 4.0, "memory": 8 * GIB + 1})
     assert not pool.holds({"CPU": 4.0, "GPU": 1.0, "memory": GIB}), "memory is on other nodes than the card"
+    assert not pool.holds({"CPU": 1.0, f"{TYPE}A100": 0.001}), "a sliver of what is not there"
     assert not ClusterCapacity([NodeType({"CPU": 4.0}, count=0)]).holds({"CPU": 1.0})
 
 

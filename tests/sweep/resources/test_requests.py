@@ -114,6 +114,7 @@ def test_with_a_limit_nobody_waits_in_line():
     for one in jobs[:2]:
         tight.take(one)
     assert not tight.fits(jobs[2]), "there is no place, whatever the limit"
+    assert not slots(most=5).fits(job("c", "linear", {"gpu": 0.1})), "of what no node has there is none"
 
 
 def test_a_place_is_given_back_as_it_was_taken_whatever_was_learned_meanwhile():
