@@ -13,8 +13,9 @@ from sweep.tracking.mlflow_server import ShownRuns, _expected, _reason
 from sweep.tracking.mlflow_summaries import _named, description, told, verdicts
 from sweep.tracking.summaries import Summary
 from sweep.workspace import open_workspace
+from tests.support.jobs import record
 from tests.support.toys import toy
-from trainables import Cell, Record
+from trainables import Cell
 
 
 def summary(**fields):
@@ -106,19 +107,6 @@ def test_what_a_server_does_wrong_is_its_first_line_and_what_nobody_expects_has_
 
 
 CELL = Cell.model_validate({"family": {"kind": "linear", "dim": 3}, "policy": {"kind": "replace"}, "generations": 3})
-
-
-def record(n, loss):
-    return Record(
-        generation=n,
-        test_loss=loss,
-        corpus_rows=9,
-        real_fraction=1.0,
-        metrics={},
-        model="m",
-        composition={},
-        seconds={},
-    )
 
 
 RECORDS = [record(n, loss) for n, loss in ((1, 2.0), (2, 3.0), (3, 6.0))]
