@@ -5,6 +5,7 @@ import errno
 import pytest
 import yaml
 
+from search_spaces.loading.study import study_from
 from search_spaces.study import StudyBudget
 from sweep.commands import run as command
 from sweep.commands.outcome import report
@@ -14,6 +15,7 @@ from sweep.engine import Outcome
 from sweep.errors import UsageError
 from sweep.resources import Machines, cores
 from sweep.scheduling import Board, Failure
+from sweep.search import OptunaSource
 from sweep.workspace import open_workspace
 from tests.support.toys import drain, points, toy
 from trainables.store import MemoryStore
@@ -81,6 +83,19 @@ def test_what_a_budget_left_out_is_named_with_a_command_for_more_of_it(tell):
     ]
     again = tell(*ended(study, ran=False))
     assert again[-1] == "toy: everything that the budget allows was done already; nothing was trained"
+
+
+def test_suggestions_that_a_budget_leaves_no_room_for_are_counted(tell):
+    search = {"kind": "optuna", "num_samples": 6, "seed": 1}
+    cell = {"family": {"kind": "gaussian"}, "generations": 2, "replicates": 5, "policy": {"kind": "replace"}}
+    raw = {"name": "sought", "cell": cell, "space": {"rows": {"lograndint": [5, 500]}}, "search": search}
+    study, store = study_from(raw | {"budget": {"cells": 4}}, "s.yaml"), MemoryStore()
+    board = Board(store, budget=study.budget)
+    board.add_source(OptunaSource(study, 0, None))
+    drain(board, store)
+    lines = tell(study, Outcome(board, ran=True))
+    assert lines[0] == "not run: 2 suggestions of open searches"
+    assert lines[1].startswith("budget spent (cells 4): 4 cells are done and kept; with a larger one, go on with: ")
 
 
 @pytest.fixture
