@@ -5,19 +5,17 @@ from __future__ import annotations
 import os
 import tarfile
 import zipfile
-import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+from trainables.sources.damage import BROKEN_ARCHIVE
 from trainables.sources.images.layout import is_leftover, is_picture
 
 LARGEST = 256 * 2**20
 """Bytes of one packed picture at most, unpacked: a small zip may claim to hold any number."""
-
-DAMAGED = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError)
 
 
 class Shelf(ABC):
@@ -67,7 +65,7 @@ class Zip(Shelf):
     def read(self, name: str) -> bytes:
         try:
             return self.archive.read(name) if self.sizes[name] <= LARGEST else b""
-        except DAMAGED:
+        except BROKEN_ARCHIVE:
             return b""
 
 
@@ -85,7 +83,7 @@ class Tar(Shelf):
             regular = self.members[name].isreg() and self.sizes[name] <= LARGEST
             file = self.archive.extractfile(self.members[name]) if regular else None
             return file.read() if file is not None else b""
-        except (*DAMAGED, KeyError):
+        except (*BROKEN_ARCHIVE, KeyError):
             return b""
 
 

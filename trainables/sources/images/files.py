@@ -17,11 +17,12 @@ import numpy as np
 from pydantic import Field
 
 from trainables.runtime import check_place
+from trainables.sources.damage import UNREADABLE, first_line
 from trainables.sources.images.archives import files_of
 from trainables.sources.images.base import ALL, ImageSource, Labelled
 from trainables.sources.images.decode import VERSION, Unreadable, decode, prepare, resize
 from trainables.sources.images.layout import is_leftover
-from trainables.sources.images.opening import first_cells, first_line, open_tables
+from trainables.sources.images.opening import first_cells, open_tables
 from trainables.sources.images.pixels import LABEL, Pixels
 
 if TYPE_CHECKING:
@@ -143,8 +144,10 @@ def read_idx(path: str, dimensions: int) -> np.ndarray:
                 raise ValueError(f"source.path: {path!r} is no IDX file of unsigned bytes with {dimensions} dimensions")
             shape = struct.unpack(form, head)[4:]
             data = file.read(math.prod(shape) + 1)  # no more, whatever a compressed file unpacks to
-    except (OSError, EOFError, OverflowError, MemoryError) as problem:
+    except (*UNREADABLE, OverflowError, MemoryError) as problem:
         raise ValueError(f"source.path: {path!r} can't be read ({first_line(problem)})") from problem
+    if not math.prod(shape):
+        raise ValueError(f"source.path: {path!r} holds nothing: its dimensions are {', '.join(map(str, shape))}")
     if len(data) != math.prod(shape):
         held = f"{len(data)} bytes" if len(data) < math.prod(shape) else "more bytes"
         raise ValueError(f"source.path: {path!r} holds {held} of data, not {math.prod(shape)}")

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-import tarfile
-import zipfile
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from trainables.sources.damage import BROKEN_ARCHIVE, first_line
 from trainables.sources.images.archives import LARGEST, Shards, Shelf, files_of, is_tar, is_zip, opened
 from trainables.sources.images.base import ALL
 from trainables.sources.images.decode import kept_for
@@ -52,7 +51,7 @@ def open_tables(path: str, digest: str, label_column: str | None = None) -> Tabl
 
     try:
         return _opened(path, digest, label_column)
-    except (OSError, zipfile.BadZipFile, tarfile.TarError, EOFError, datasets.exceptions.DatasetsError) as problem:
+    except (*BROKEN_ARCHIVE, datasets.exceptions.DatasetsError) as problem:
         raise ValueError(f"source.path: no images can be read at {path!r} ({first_line(problem)})") from problem
 
 
@@ -79,7 +78,7 @@ def first_cells(path: str, column: str, label_column: str | None, count: int) ->
         else:
             for place in tables.values():
                 yield from _first_rows(place, column, label_column, count)
-    except (OSError, zipfile.BadZipFile, tarfile.TarError, EOFError) as problem:
+    except BROKEN_ARCHIVE as problem:
         raise ValueError(f"source.path: no images can be read at {path!r} ({first_line(problem)})") from problem
 
 
@@ -110,11 +109,6 @@ def _first_rows(place: str, column: str, label_column: str | None, count: int) -
             yield from next(file.iter_batches(count, columns=[column])).column(0).to_pylist()
     except pa.ArrowInvalid as problem:
         raise ValueError(f"source.path: {place!r} can't be read as parquet ({first_line(problem)})") from problem
-
-
-def first_line(problem: Exception) -> str:
-    """What an exception says first, or its name."""
-    return str(problem).strip().splitlines()[0] if str(problem).strip() else type(problem).__name__
 
 
 def _opened(path: str, digest: str, label_column: str | None) -> Tables:

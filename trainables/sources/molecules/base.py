@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import zipfile
-import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from pydantic import Field
 from trainables.config import Registry
 from trainables.runtime import check_place
 from trainables.sources.base import Source
+from trainables.sources.damage import damage, first_line
 from trainables.sources.molecules.rows import Conformers
 
 MOLECULE_SOURCES = Registry(
@@ -102,9 +102,8 @@ def content(path: str) -> bytes:
             return _only_member(path)
         with fsspec.open(path, "rb", compression="infer") as file:
             data: bytes = file.read()
-    except (OSError, ValueError, ImportError) as problem:
-        reason = str(problem).strip().splitlines()[0] if str(problem).strip() else type(problem).__name__
-        raise ValueError(f"source.path: can't read {path!r} ({reason})") from problem
+    except damage(ValueError, ImportError) as problem:
+        raise ValueError(f"source.path: can't read {path!r} ({first_line(problem)})") from problem
     return data
 
 
@@ -127,7 +126,7 @@ def _only_member(path: str) -> bytes:
                     f"the zip holds {len(held)} files, not one: {listed or 'none'}; unpack it and name one"
                 )
             return archive.read(held[0])
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as problem:
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as problem:
         raise OSError(str(problem)) from problem
 
 

@@ -6,14 +6,15 @@ import ast
 import hashlib
 import io
 import re
-import zipfile
 from collections.abc import Mapping
 from functools import lru_cache
+from tokenize import TokenError
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 
 from trainables.runtime import require, required_version
+from trainables.sources.damage import BROKEN_ARCHIVE, first_line
 from trainables.sources.molecules.base import Loaded, MoleculeSource, content, digest, package_file, shuffled
 from trainables.sources.molecules.graph import Collector, Unusable, bonded
 
@@ -23,6 +24,12 @@ READER = 2
 SEPARATOR = re.compile(rb"^\$\$\$\$[ \t]*$\n?", re.MULTILINE)
 SHORTEST, LONGEST = 0.5, 4.0
 """Ångström of a bond: hydrogen's is 0.74, and none between atoms that rows hold is longer than about 3."""
+
+NO_ARRAY = (ValueError, TypeError, TokenError, MemoryError)
+"""What numpy raises for a damaged array, and for one that lies in no archive."""
+
+HEAVIEST = 118
+"""Largest atomic number that there is."""
 
 SYMBOLS = {"H": 1, "C": 6, "N": 7, "O": 8, "F": 9}
 
@@ -135,8 +142,9 @@ class Npz(FileSource):
         try:
             with np.load(io.BytesIO(data), allow_pickle=False) as file:
                 arrays = {name: file[name] for name in ("z", "pos", "n_atoms", "smiles") if name in file}
-        except (OSError, EOFError, ValueError, zipfile.BadZipFile) as problem:
-            raise ValueError(f"source.path: {self.path!r} is no .npz file of plain arrays ({problem})") from problem
+        except (*BROKEN_ARCHIVE, *NO_ARRAY) as problem:
+            reason = first_line(problem)
+            raise ValueError(f"source.path: {self.path!r} is no .npz file of plain arrays ({reason})") from problem
         missing = {"z", "pos", "n_atoms"} - arrays.keys()
         if missing:
             raise ValueError(f"source.path: {self.path!r} lacks the arrays {', '.join(sorted(missing))}")
@@ -231,6 +239,8 @@ def _check_row(z: np.ndarray, place: np.ndarray) -> None:
         raise Unusable("coordinates are not three numbers for each atom")
     if not np.isfinite(place).all():
         raise Unusable("coordinates are not finite")
+    if not 1 <= z.min() <= z.max() <= HEAVIEST:
+        raise Unusable("no such atomic number")
 
 
 def _numbers(elements: str) -> np.ndarray:

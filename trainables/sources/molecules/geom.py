@@ -6,9 +6,10 @@ import hashlib
 import io
 import json
 import pickle
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -16,6 +17,9 @@ from pydantic import Field
 from trainables.runtime import required_version
 from trainables.sources.molecules.base import Loaded, MoleculeSource, shuffled
 from trainables.sources.molecules.graph import Collector, Unusable
+
+if TYPE_CHECKING:
+    from rdkit import Chem
 
 INDEX = "summary_drugs.json"
 
@@ -77,10 +81,8 @@ class GeomDrugs(MoleculeSource):
         return found.loaded()
 
     def _add(self, found: Collector, data: bytes) -> None:
-        held = sorted(_opened(data)["conformers"], key=lambda c: -float(c.get("boltzmannweight", 0.0)))
-        for conformer in held[: self.conformers]:
-            mol = conformer["rd_mol"]
-            found.add(mol, [mol.GetConformer().GetPositions()])
+        for mol, place in _heaviest(_opened(data), self.conformers):
+            found.add(mol, [place])
 
     def _names(self) -> list[str]:
         """The pickles to read, by the index."""
@@ -142,8 +144,24 @@ def _opened(data: bytes) -> dict[str, Any]:
     """
     try:
         record = _Reader(io.BytesIO(data)).load()
-    except (pickle.UnpicklingError, EOFError, RuntimeError, ValueError, np.exceptions.DTypePromotionError) as problem:
+    except Unusable:
+        raise
+    except Exception as problem:  # whatever the bytes that changed make of a program
         raise Unusable("damaged pickle") from problem
     if not isinstance(record, dict) or "conformers" not in record:
         raise Unusable("pickle without conformers")
     return record
+
+
+def _heaviest(record: Mapping[str, Any], count: int) -> list[tuple[Chem.Mol, np.ndarray]]:
+    """Molecule and coordinates of the conformers of largest weight.
+
+    Raises:
+        Unusable: a conformer is none.
+    """
+    try:
+        held = sorted(record["conformers"], key=lambda conformer: -float(conformer.get("boltzmannweight", 0.0)))
+        mols = [conformer["rd_mol"] for conformer in held[:count]]
+        return [(mol, mol.GetConformer().GetPositions()) for mol in mols]
+    except (AttributeError, KeyError, TypeError, ValueError) as problem:
+        raise Unusable("pickle without conformers") from problem

@@ -53,6 +53,8 @@ def _without_gaps(source: TableSource, table: Table) -> tuple[pd.DataFrame, pd.S
             f"source.missing: {int(holed.sum())} of {len(columns)} rows have gaps, most in {str(gaps.idxmax())!r} "
             f"({int(gaps.max())}); say `drop` to leave these rows out, or `mean` to fill them"
         )
+    if holed.all():
+        raise ValueError("source.missing: every row has a gap, so that `drop` leaves none; say `mean` to fill them")
     return columns[~holed], target[~holed]
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
+from trainables.sources.damage import damage, first_line
 from trainables.sources.digests import content_digest
 from trainables.sources.tables.base import Table, TableSource
 
@@ -61,6 +62,5 @@ class TableFile(TableSource):
         try:
             with fsspec.open(self.path, "rb", compression="infer") as file:
                 return pd.read_parquet(file) if self._parquet else pd.read_csv(file, skipinitialspace=True, nrows=rows)
-        except (OSError, ValueError, ImportError) as problem:  # pandas' and Arrow's own errors are ValueErrors
-            reason = (str(problem) or type(problem).__name__).strip().splitlines()[0]
-            raise ValueError(f"source.path: {self.path!r} can't be read as {form} ({reason})") from problem
+        except damage(ValueError, ImportError) as problem:  # pandas' and Arrow's own errors are ValueErrors
+            raise ValueError(f"source.path: {self.path!r} can't be read as {form} ({first_line(problem)})") from problem

@@ -12,6 +12,7 @@ from typing import IO, Any, ClassVar, Literal
 from pydantic import Field
 
 from trainables.runtime import require
+from trainables.sources.damage import damage, first_line
 from trainables.sources.digests import content_digest
 from trainables.sources.text.base import ALL, Pair, TextSource
 
@@ -123,9 +124,9 @@ def _opened(path: str) -> Iterator[IO[str]]:
             yield file
     except UnicodeDecodeError as problem:
         raise ValueError(f"source.path: {path!r} is not UTF-8 text ({problem.reason})") from problem
-    except (EOFError, OSError) as problem:
-        reason = (str(problem) or type(problem).__name__).strip().splitlines()[0]
-        raise ValueError(f"source.path: {path!r} can't be {'unpacked' if packed else 'read'} ({reason})") from problem
+    except damage() as problem:
+        what = "unpacked" if packed else "read"
+        raise ValueError(f"source.path: {path!r} can't be {what} ({first_line(problem)})") from problem
 
 
 def _packing(path: str) -> str | None:
@@ -255,9 +256,8 @@ def parquet_column(path: str, column: str) -> Iterator[str]:
                 raise ValueError(f"source.column: {column!r} holds {types[column]}, not text; {offered}")
             for batch in file.iter_batches(columns=[column]):
                 yield from (value or "" for value in batch.column(0).cast(pa.string()).to_pylist())
-    except (OSError, pa.ArrowInvalid) as problem:
-        reason = str(problem).strip().splitlines()[0]
-        raise ValueError(f"source.path: {path!r} can't be read as parquet ({reason})") from problem
+    except (OSError, pa.ArrowInvalid, UnicodeDecodeError) as problem:
+        raise ValueError(f"source.path: {path!r} can't be read as parquet ({first_line(problem)})") from problem
 
 
 def _is_text(kind: Any) -> bool:
