@@ -13,6 +13,10 @@ from trainables.store import Payload
 HOPELESS = 1e12
 """Energy per atom, in kcal/mol, of coordinates that the force field can't evaluate."""
 
+EVERYWHERE = 1e9
+"""Ångström up to which a force field has pairs of atoms: RDKit chooses them by the conformer that the field is made
+with, and one field is for all conformers of a graph."""
+
 CONFIDENCE = 1e-6
 """A detector's probabilities stay this far from 0 and 1."""
 
@@ -36,8 +40,8 @@ def _force_field(graph: Graph, place: np.ndarray) -> Any:
     mol = to_mol(graph, [place])
     properties = helpers.MMFFGetMoleculeProperties(mol)
     if properties is not None:
-        return helpers.MMFFGetMoleculeForceField(mol, properties)
-    return helpers.UFFGetMoleculeForceField(mol)
+        return helpers.MMFFGetMoleculeForceField(mol, properties, nonBondedThresh=EVERYWHERE)
+    return helpers.UFFGetMoleculeForceField(mol, vdwThresh=EVERYWHERE)
 
 
 def fit_reference(real: Conformers) -> Payload:
