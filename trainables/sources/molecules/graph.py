@@ -73,9 +73,7 @@ def labelled(mol: Chem.Mol) -> Graph:
     if len(z) < 2:
         raise Unusable("fewer than two atoms")
     charge = np.array([a.GetFormalCharge() for a in mol.GetAtoms()], dtype=np.int8)
-    bonds = sorted(
-        (*sorted((b.GetBeginAtomIdx(), b.GetEndAtomIdx())), _order(b.GetBondTypeAsDouble())) for b in mol.GetBonds()
-    )
+    bonds = sorted((*sorted((b.GetBeginAtomIdx(), b.GetEndAtomIdx())), _order(b.GetBondType())) for b in mol.GetBonds())
     return Graph(z, charge, np.array(bonds, dtype=np.int16).reshape(-1, 3))
 
 
@@ -196,13 +194,13 @@ def _perceived(z: np.ndarray, place: np.ndarray) -> Chem.Mol:
     return mol
 
 
-def _order(kind: float) -> int:
+def _order(kind: Chem.BondType) -> int:
     """A bond order's code.
 
     Raises:
         Unusable: dative, zero-order or another kind that models do not know.
     """
-    codes = {1.0: 1, 2.0: 2, 3.0: 3, 1.5: AROMATIC}
-    if kind not in codes:
+    codes = {"SINGLE": 1, "DOUBLE": 2, "TRIPLE": 3, "AROMATIC": AROMATIC}
+    if kind.name not in codes:
         raise Unusable("bond of an unsupported order")
-    return codes[kind]
+    return codes[kind.name]
