@@ -51,8 +51,8 @@ def coverage(predicted: np.ndarray, real: np.ndarray, classes: int) -> dict[str,
         classes: how many there are.
 
     Returns:
-        `class_coverage`, the share of classes covered; `class_entropy` in nats; `class_kl`, KL(sampled ‖ real) in
-        nats, over the classes that real images have.
+        `class_coverage`, the share of classes covered, of those that real images have; `class_entropy` in nats;
+        `class_kl`, KL(sampled ‖ real) in nats, where a class that no real image has counts as one of share 10⁻¹².
     """
     shares = np.bincount(predicted, minlength=classes) / len(predicted)
     expected = np.bincount(real, minlength=classes) / len(real)
