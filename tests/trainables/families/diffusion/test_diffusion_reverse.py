@@ -24,6 +24,7 @@ from trainables.families.diffusion.process import (
     steps,
 )
 from trainables.lineage import Stream
+from trainables.runtime import seeded
 
 CONFIG = DiffusionConfig(width=4, messages=2, layers=1, timesteps=100, beta_end=0.1, sampling_steps=10)
 
@@ -161,6 +162,16 @@ def test_samples_are_in_angstrom() -> None:
     )
     assert np.abs(plain).max() > 0
     np.testing.assert_allclose(scaled, 2 * plain, rtol=1e-5)
+
+
+def test_samples_share_streams_by_blocks_of_256_in_the_order_of_their_sizes() -> None:
+    """Row 258 of equal sizes is the third of the second stream: without predicted noise, its draw grown evenly."""
+    config = CONFIG.model_copy(update={"sampler": "ddim", "sampling_steps": 1, "beta_end": 1e-4})
+    rows = chains([2] * 259)
+    made = sample(config, Still(), rows, Stream("s"), bias=4.0)
+    drawn = torch.randn(3, 2, 3, generator=seeded(Stream("s").integer("block", "1")))[2]
+    expected = config.scale * 2 * (drawn - drawn.mean(0)) / math.sqrt(levels(config)[-1])
+    np.testing.assert_allclose(made.place(258), expected, rtol=1e-4)
 
 
 def test_a_coordinate_that_is_no_number_is_no_sample() -> None:
