@@ -12,6 +12,7 @@ from trainables.families.vae import network, objective
 from trainables.families.vae.config import VaeConfig
 from trainables.families.vae.likelihood import divergence, reconstruction
 from trainables.lineage import Stream
+from trainables.runtime import seeded
 from trainables.sources.images import Pixels
 
 CONFIG = VaeConfig(width=2, latent=3, batch=64, steps=1, learning_rate=1e-9)
@@ -72,6 +73,20 @@ def test_one_latent_an_image_is_the_mean_moved_by_eps_deviations():
         z = mean + eps * log_variance.exp().sqrt()
         torch.testing.assert_close(found[0], reconstruction(CONFIG, None, net.decode(z), x))
         torch.testing.assert_close(found[1], divergence(mean, log_variance))
+
+
+def test_judging_is_the_mean_of_parts_at_latents_from_its_stream():
+    """Wide posteriors, so that every latent counts: two draws an image, one behind the other from one generator."""
+    net, pixels, config = fresh(), images(5), CONFIG.model_copy(update={"elbo_draws": 2})
+    net.encoder[-1].bias.data[3:] = 2.0
+    x = torch.from_numpy(pixels.array()).permute(0, 3, 1, 2) / 255
+    generator = seeded(Stream("j").integer("elbo"))
+    with torch.no_grad():
+        each = [objective.elbo_parts(CONFIG, net, x, torch.randn(5, 3, generator=generator)) for _ in range(2)]
+    found = objective.judge(config, net, pixels, Stream("j"))
+    np.testing.assert_allclose(found[0], (each[0][0] + each[1][0]) / 2, rtol=1e-5)
+    np.testing.assert_allclose(found[1], each[0][1], rtol=1e-5)
+    assert not torch.allclose(each[0][0], each[1][0], rtol=1e-3)
 
 
 def test_judging_takes_the_mean_over_draws_which_scatters_less_the_more_there_are():
