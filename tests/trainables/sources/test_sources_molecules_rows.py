@@ -227,3 +227,58 @@ def test_a_limit_counts_usable_entries_alone() -> None:
     loaded = from_coordinates(items, 4)
     assert len(loaded.rows) == 4
     assert len(from_coordinates(items, None).rows) == 6
+
+
+def shifted(mol: Chem.Mol, atom: int, towards: int, length: float) -> np.ndarray:
+    """Coordinates in which an atom, its hydrogens with it, lies at a length from another."""
+    place = mol.GetConformer().GetPositions()
+    away = place[atom] - place[towards]
+    light = [n.GetIdx() for n in mol.GetAtomWithIdx(atom).GetNeighbors() if n.GetAtomicNum() == 1]
+    place[[atom, *light]] += away / np.linalg.norm(away) * (length - np.linalg.norm(away))
+    return place
+
+
+@pytest.mark.parametrize("smiles", ["CC(=O)[O-]", "C[NH3+]", "[C-]#N", "C[N+](C)(C)C"])
+def test_bonds_of_ions_are_those_of_the_smiles_which_nothing_else_tells(smiles: str) -> None:
+    """Seen in coordinates molecules are neutral, so that without the SMILES no bonds fit, or others do."""
+    mol = embedded(smiles)
+    z, place = numbers(mol)
+    found = labelled(bonded(z, place, smiles))
+    assert found.bonds.tolist() == labelled(mol).bonds.tolist()
+    assert found.charge.tolist() == labelled(mol).charge.tolist()
+    assert int(found.charge.sum()) != 0
+    assert from_coordinates([(z, place, smiles)], None).skipped == {}
+    assert from_coordinates([(z[::-1], place[::-1], smiles)], None).skipped
+
+
+@pytest.mark.parametrize(
+    ("smiles", "atom", "towards", "multiple", "agrees"),
+    [
+        ("C[NH3+]", 1, 0, 1.24, True),
+        ("C[NH3+]", 1, 0, 1.26, False),
+        ("C[NH2+]C", 2, 0, 1.13, True),
+        ("C[NH2+]C", 2, 0, 1.11, False),
+    ],
+)
+def test_the_smiles_hold_where_bonded_atoms_are_near_and_others_apart(
+    smiles: str, atom: int, towards: int, multiple: float, agrees: bool
+) -> None:
+    """Bonded ones at most 1.25, others at least 1.12 of the sum of their covalent radii."""
+    mol, table = embedded(smiles), Chem.GetPeriodicTable()
+    z, _ = numbers(mol)
+    reach = sum(table.GetRcovalent(int(z[end])) for end in (atom, towards))
+    place = shifted(mol, atom, towards, multiple * reach)
+    assert (from_coordinates([(z, place, smiles)], None).skipped == {}) == agrees
+
+
+def test_a_hydrogen_that_has_left_its_atom_belongs_to_no_smiles() -> None:
+    """One of ammonium's goes to carbon, which then has one too many; one goes far from both."""
+    mol = embedded("C[NH3+]")
+    z, place = numbers(mol)
+    last = len(z) - 1
+    carbon, nitrogen = place[0], place[1]
+    for moved in (carbon + (carbon - nitrogen) * 0.7, nitrogen + (nitrogen - carbon) * 3):
+        other = place.copy()
+        other[last] = moved
+        assert from_coordinates([(z, other, "C[NH3+]")], None).skipped
+    assert not from_coordinates([(z, place, "C[NH3+]")], None).skipped
