@@ -8,7 +8,7 @@ from rdkit import Chem
 from rdkit.Chem import rdDistGeom
 from rdkit.Geometry import Point3D
 
-from trainables.sources.molecules import Chain, Conformers, Graph, join, read, stack, to_mol
+from trainables.sources.molecules import ELEMENTS, Chain, Conformers, Graph, join, read, stack, to_mol
 from trainables.sources.molecules.base import shuffled
 from trainables.sources.molecules.files import from_coordinates
 from trainables.sources.molecules.graph import Collector, Unusable, bonded, identify, labelled
@@ -142,6 +142,11 @@ def test_bonds_are_sorted_pairs_with_their_orders(smiles: str, orders: dict[int,
     assert (bonds[:, 0] < bonds[:, 1]).all()
     assert bonds.tolist() == sorted(bonds.tolist())
     assert {int(order): int(n) for order, n in zip(*np.unique(bonds[:, 2], return_counts=True), strict=True)} == orders
+
+
+def test_rows_hold_fourteen_elements() -> None:
+    symbols = [Chem.GetPeriodicTable().GetElementSymbol(number) for number in ELEMENTS]
+    assert " ".join(symbols) == "H B C N O F Si P S Cl As Se Br I"
 
 
 @pytest.mark.parametrize(

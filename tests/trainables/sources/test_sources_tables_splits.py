@@ -162,6 +162,25 @@ def test_twenty_four_rows_are_the_least_and_each_part_needs_eight(tmp_path: Path
         load(written(tmp_path / "t.csv", frame(rows)), counts=False)
 
 
+@pytest.mark.parametrize(
+    ("rows", "refused"), [((8, 8, 8), False), ((7, 8, 9), True), ((8, 7, 9), True), ((9, 8, 7), True)]
+)
+def test_each_part_has_eight_rows_at_least(tmp_path: Path, rows: tuple[int, int, int], refused: bool) -> None:
+    """Rows for training, validation and test, chosen by where their hashes put them."""
+    table = frame(1000)
+    places = np.array([place(row) for row in pd.read_csv(written(tmp_path / "x.csv", table).path).to_numpy(float)])
+    sides = places >= 0.3, (places >= 0.2) & (places < 0.3), places < 0.2
+    chosen = np.concatenate([np.flatnonzero(side)[:count] for side, count in zip(sides, rows, strict=True)])
+    source = written(tmp_path / "t.csv", table.iloc[chosen])
+    if not refused:
+        assert load(source, counts=False).train.rows == 8
+        return
+    with pytest.raises(ValueError, match=r"^source: 24 rows of table give ") as problem:
+        load(source, counts=False)
+    shown = f"{rows[0]} for training, {rows[1]} for validation, {rows[2]} for test"
+    assert str(problem.value) == f"source: 24 rows of table give {shown}; each needs at least 8"
+
+
 def test_training_rows_of_one_class_are_refused(tmp_path: Path) -> None:
     """The one row of the other class is held out."""
     table = frame().assign(target=0)

@@ -210,6 +210,9 @@ def test_a_blend_keeps_a_split_of_the_real_texts_own(tmp_path: Path) -> None:
     parts = source.read()
     assert list(parts["test"]) == ["held one", "held two", "real 007"]
     assert list(parts["validation"]) == []
+    other = source.model_copy(update={"foreign": source.real})
+    assert source.digest() != other.digest()
+    assert len(source.digest()) == 32
     assert sorted(parts["train"]) == [f"real {n:03}" for n in range(100) if n != 7]
     with pytest.raises(ValidationError, match="blend"):
         Blend(real=source, foreign=TextFile(path=foreign), share=0.5)
