@@ -10,7 +10,7 @@ from rdkit.Geometry import Point3D
 
 from trainables.sources.molecules import ELEMENTS, Chain, Conformers, Graph, join, read, stack, to_mol
 from trainables.sources.molecules.base import shuffled
-from trainables.sources.molecules.files import from_coordinates
+from trainables.sources.molecules.files import _check_place, from_coordinates
 from trainables.sources.molecules.graph import Collector, Unusable, bonded, identify, labelled
 from trainables.sources.molecules.rows import AROMATIC, offsets
 
@@ -287,3 +287,21 @@ def test_a_hydrogen_that_has_left_its_atom_belongs_to_no_smiles() -> None:
         other[last] = moved
         assert from_coordinates([(z, other, "C[NH3+]")], None).skipped
     assert not from_coordinates([(z, place, "C[NH3+]")], None).skipped
+
+
+@pytest.mark.parametrize(("length", "sound"), [(0.49, False), (0.51, True), (3.99, True), (4.01, False)])
+def test_a_bond_of_a_record_is_half_an_angstrom_long_at_least_and_four_at_most(length: float, sound: bool) -> None:
+    mol, place = embedded("Cl"), np.array([[0.0, 0, 0], [0, length, 0]])
+    if sound:
+        _check_place(mol, place)
+        return
+    with pytest.raises(Unusable, match=r"^bond lengths are not those of coordinates in ångström$"):
+        _check_place(mol, place)
+
+
+def test_an_atom_of_four_neighbours_lies_in_no_plane_and_others_may() -> None:
+    flat = np.array([[0.0, 0, 0], [1, 0, 0], [-1, 0, 0], [0, 1, 0], [0, -1, 0]])
+    with pytest.raises(Unusable, match=r"^coordinates lie in a plane$"):
+        _check_place(embedded("C"), flat)
+    _check_place(embedded("C"), np.column_stack([flat[:, :2], [0.3, 0, 0, 0, 0]]))
+    _check_place(embedded("FB(F)F"), flat[:4] * 1.3)

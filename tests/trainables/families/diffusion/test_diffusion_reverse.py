@@ -112,9 +112,9 @@ def test_a_schedule_may_leave_a_twentieth_of_the_variance_as_data() -> None:
 
 def test_noising_by_hand() -> None:
     """ᾱ of 0.36 keeps 0.6 of the data beside 0.8 of the noise; each molecule at its own time."""
-    x, eps = torch.full((2, 1, 3), 10.0), torch.full((2, 1, 3), 1.0)
+    x, eps = torch.full((2, 1, 3), 10.0), torch.full((2, 1, 3), 2.0)
     found = noised(torch.tensor([1.0, 0.36]), x, eps, torch.tensor([1, 0]))
-    assert found[0, 0].tolist() == pytest.approx([6.8] * 3)
+    assert found[0, 0].tolist() == pytest.approx([7.6] * 3)
     assert found[1, 0].tolist() == [10.0] * 3
 
 

@@ -85,6 +85,7 @@ def test_entropy_and_divergence_of_classes_by_hand():
 
 def test_a_class_that_no_real_image_has_counts_for_no_coverage_and_costs_a_finite_divergence():
     """A share of one half against none, taken for 10⁻¹²; the other half against one."""
+    assert coverage(np.full(4, 2), np.zeros(6, int), 3)["class_coverage"] == 0.0
     found = coverage(np.repeat([0, 2], 4), np.zeros(6, int), 3)
     assert found["class_coverage"] == 1.0
     assert found["class_kl"] == pytest.approx(0.5 * math.log(0.5) + 0.5 * math.log(0.5e12))
