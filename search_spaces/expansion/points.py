@@ -84,7 +84,7 @@ def _corners(block: Block) -> Iterator[Values]:
     }
     yield drawn_apart(block.space, middle, block.cell)
     for path, word in drawn_words(block.space).items():
-        ends = word.values if isinstance(word, Choice) else (word.snap(word.low), word.snap(word.last))
+        ends = word.values if isinstance(word, Choice) else (word.first, word.last)
         for end in ends:
             yield drawn_apart(block.space, middle | {path: end}, block.cell)
 

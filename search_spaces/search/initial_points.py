@@ -68,8 +68,6 @@ def listed(word: Choice | Range) -> tuple[Any, ...] | None:
     if isinstance(word, Choice):
         return word.values
     step = word.step or (1.0 if word.integer else None)
-    if step is None or (word.last - word.low) / step > 10_000:
+    if step is None or (word.last - word.first) / step > 10_000:
         return None
-    first = word.snap(word.low)
-    values = (word.snap(first + number * step) for number in range(int((word.last - first) / step + 1.5)))
-    return tuple(dict.fromkeys(values))
+    return tuple(word.snap(word.first + number * step) for number in range(round((word.last - word.first) / step) + 1))

@@ -98,9 +98,14 @@ class Range(Conditional):
         return f"{'q' if self.step else ''}{'log' if self.log else ''}{kind}"
 
     @property
+    def first(self) -> float:
+        """The smallest value there is."""
+        return self.snap(self.low)
+
+    @property
     def last(self) -> float:
         """The largest value there is."""
-        return self.high - 1 if self.integer and not self.step else self.high
+        return self.snap(self.high - 1 if self.integer and not self.step else self.high)
 
     @model_validator(mode="after")
     def _ordered(self) -> Range:
@@ -111,6 +116,8 @@ class Range(Conditional):
         bounds = [self.low, self.high, *([self.step] if self.step else [])]
         if self.integer and any(bound != int(bound) for bound in bounds):
             raise ValueError(f"{self.word}: {bounds} must be whole numbers")
+        if self.step and np.greater(*self._multiples(self.step)):
+            raise ValueError(f"{self.word}: no multiple of {self.step:g} lies from {self.low:g} to {self.high:g}")
         return self
 
     def sample(self, rng: np.random.Generator) -> float | int:
@@ -127,11 +134,11 @@ class Range(Conditional):
         )
 
     def snap(self, value: float) -> float | int:
-        """The nearest number that the word allows."""
+        """The number that the word allows there: the nearest multiple of the step, or the whole number below."""
         if self.step:
             first, last = self._multiples(self.step)
             value = round(min(max(round(value / self.step), first), last) * self.step, 12)
-        return int(value) if self.integer else float(value)
+        return math.floor(value) if self.integer else float(value)
 
     def _multiples(self, step: float) -> tuple[int, int]:
         return math.ceil(self.low / step - 1e-9), math.floor(self.high / step + 1e-9)

@@ -14,6 +14,7 @@ from search_spaces.search.samplers import SAMPLERS
 from sweep.planning import plan_study
 from sweep.scheduling import Board, Failure
 from sweep.search import OptunaSource
+from sweep.search.samplers import distribution
 from tests.support.toys import GAUSSIAN, drain, step
 from trainables.store import MemoryStore
 
@@ -214,3 +215,19 @@ def test_what_cannot_be_searched_is_refused_in_one_line(
     with pytest.raises(StudyError, match=message) as caught:
         study_from(raw, "s.yaml")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("word", "values"),
+    [
+        (Range(low=1, high=9, step=2, integer=True), [2, 4, 6, 8]),
+        (Range(low=0.05, high=0.35, step=0.1), [0.1, 0.2, 0.3]),
+        (Range(low=-2, high=2, integer=True), [-2, -1, 0, 1]),
+    ],
+)
+def test_optuna_counts_multiples_as_the_word_does(word: Range, values: list[float]) -> None:
+    """Counted from a low bound of 1, by 2, they are 1, 3, 5, 7, 9: snapped to 2, 4, 4, 8, 8, so that 6 never comes."""
+    found = distribution(word)
+    count = round((found.high - found.low) / found.step)
+    counted = [word.snap(found.low + number * found.step) for number in range(count + 1)]
+    assert counted == values
