@@ -146,3 +146,40 @@ def test_numpys_numbers_in_a_word_are_pythons() -> None:
     found = parse_word({"grid": [np.float32(0.5), np.int64(3)]})
     assert [type(value) for value in found.model_dump()["grid"]] == [float, int]
     assert parse_word({"grid": [1, True, "1", 1.5, None]}).model_dump() == {"grid": [1, True, "1", 1.5, None]}
+
+
+def domain(kind: str, sampler: str, quantum: float | None = None) -> Any:
+    """As Ray Tune's domains are: told by the names of classes."""
+    inner: Any = type(sampler, (), {})()
+    if quantum is not None:
+        inner = type("Quantized", (), {"sampler": inner, "q": quantum})()
+    bounds = {"lower": 1, "upper": 9, "get_sampler": lambda self: inner}
+    return type(kind, (), bounds)()
+
+
+@pytest.mark.parametrize(
+    ("kind", "sampler", "quantum", "plain"),
+    [
+        ("Float", "_Uniform", None, {"uniform": [1.0, 9.0]}),
+        ("Float", "_LogUniform", None, {"loguniform": [1.0, 9.0]}),
+        ("Float", "_Uniform", 0.5, {"quniform": [1.0, 9.0, 0.5]}),
+        ("Integer", "_Uniform", None, {"randint": [1, 9]}),
+        ("Integer", "_LogUniform", 2, {"qlograndint": [1, 9, 2]}),
+    ],
+)
+def test_tunes_domains_are_the_words_of_their_names(
+    kind: str, sampler: str, quantum: Any, plain: dict[str, Any]
+) -> None:
+    assert parse_word(domain(kind, sampler, quantum)).model_dump() == plain
+
+
+@pytest.mark.parametrize(("kind", "sampler"), [("Float", "_Normal"), ("Function", "_Uniform")])
+def test_a_domain_of_tunes_that_is_no_word_is_told_with_the_words(kind: str, sampler: str) -> None:
+    with pytest.raises(ValueError, match=r"^Tune's .* has no word here \(known words: grid, choice, uniform, "):
+        parse_word(domain(kind, sampler))
+
+
+@pytest.mark.parametrize("condition", ["ratio_mix", [1], {3: "x"}])
+def test_a_condition_that_names_no_path_is_refused_in_a_word_of_python_too(condition: Any) -> None:
+    with pytest.raises(ValueError, match=r"needs paths with their values, as in {policy.kind: ratio_mix}, not"):
+        Choice(values=(1, 2), when=condition)
