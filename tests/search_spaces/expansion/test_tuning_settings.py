@@ -152,6 +152,11 @@ def test_what_cannot_be_tuned_for_all_alike_is_refused(tuned: dict[str, Any], sp
     assert explain(caught.value, Study).startswith(f"blocks.0.{said}")  # type: ignore[arg-type]
 
 
+def test_by_default_eight_settings_are_tried_on_one_seed_in_the_sequence_of_seed_0() -> None:
+    tuned = TuneFirst(params=("penalty",))
+    assert (tuned.num_samples, tuned.seeds, tuned.seed, tuned.on) == (8, 1, 0, "generation 1")
+
+
 def test_the_key_on_that_yaml_reads_as_true_is_understood() -> None:
     assert TuneFirst.model_validate({True: "generation 1", "params": ["penalty"]}) == TuneFirst(params=("penalty",))
     assert TuneFirst(params=("penalty", "family.noise", "cell.x")).params == (
