@@ -199,6 +199,9 @@ def test_what_a_search_draws_and_learns_is_as_its_kind_says() -> None:
     )
     grid = GridSearch()
     assert (grid.suggestions, grid.first, grid.draw_seed, grid.learns_from, grid.sought) == (1, (), 0, (), "final_loss")
+    assert (grid.retests, list(grid.fresh_seeds)) == (0, [])
+    assert (RandomSearch().num_samples, RandomSearch().seed, OptunaSearch().num_samples) == (10, 0, 20)
+    assert (OptunaSearch().seed, OptunaSearch().mode, OptunaSearch().sampler.kind) == (0, "min", "tpe")
     kinds = {kind: (SEARCHES.get(kind).draws, SEARCHES.get(kind).adaptive) for kind in SEARCHES}
     assert kinds == {"grid": (False, False), "random": (True, False), "optuna": (True, True), "falsify": (True, True)}
 
