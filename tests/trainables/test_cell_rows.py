@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from typing import Any
 
 import pytest
@@ -169,3 +171,24 @@ def test_a_key_is_of_the_data_it_is_given_and_of_the_start_where_fits_have_one()
     keys = {Cell.model_validate(BASE | {"family": linear | start}).key for start in ({}, {"start": "previous"})}
     assert len(keys) == 2
     assert Cell.model_validate(BASE | {"family": linear | {"start": "fresh"}}).key in keys
+
+
+def test_a_cell_s_key_is_the_digest_of_what_it_says_written_out() -> None:
+    """Parts that say nothing (a start, a population) are no part of it: else every stored cell would be another one."""
+    parts = {
+        "data": {"dim": 1, "kind": "gaussian"},
+        "evaluation": {},
+        "fit": {"estimator": "biased", "kind": "gaussian"},
+        "fork": None,
+        "judge": {"estimator": "biased", "kind": "gaussian"},
+        "policy": {"bias": 1.0, "kind": "replace"},
+        "replicates": 1,
+        "rows": 20,
+        "seed": 0,
+    }
+    text = json.dumps({"parts": parts, "schema": 1, "tag": "cell"}, sort_keys=True, separators=(",", ":"))
+    assert cell().key == hashlib.sha256(text.encode()).hexdigest()[:32]
+    fed = cell(population={"models": 2})
+    told = parts | {"population": fed.population.canonical()}  # type: ignore[union-attr]
+    text = json.dumps({"parts": told, "schema": 1, "tag": "cell"}, sort_keys=True, separators=(",", ":"))
+    assert fed.key == hashlib.sha256(text.encode()).hexdigest()[:32]
