@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
+from itertools import count
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -209,3 +211,23 @@ def test_under_replace_a_batch_is_read_once_and_under_accumulate_to_the_end(
     assert further["model", steps.step(4).model] == 5, "the next batch is sampled from it"
     assert ("model", steps.step(5).model) not in further
     assert further["batch", steps.batch(0).key] == (1 if policy == "replace" else 5)
+
+
+def test_seconds_are_between_two_looks_at_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clock that goes on by one second a look: each fit, judgement and sample took one."""
+    clock = SimpleNamespace(perf_counter=count(100.0).__next__)
+    monkeypatch.setattr("trainables.recursion.loop.time", clock)
+    store = MemoryStore()
+    records = list(run(cell("replace"), store))
+    assert [record.seconds for record in records] == [{"fit": 1.0, "evaluate": 1.0}] * GENERATIONS
+    steps = Steps(cell("replace"))
+    found = [store.describe("batch", steps.batch(number).key) for number in range(GENERATIONS)]
+    assert [about.meta.get("sample_seconds") for about in found if about] == [None, 1.0, 1.0, 1.0]
+
+
+def test_a_record_that_is_not_stored_is_none_and_nothing_is_computed_for_it() -> None:
+    store = Recording()
+    recursion = Recursion(cell("replace"), store)
+    assert recursion.stored(1) is None
+    assert (store.made, store.asked) == ([], [])
+    assert recursion.record(1) == recursion.stored(1)
