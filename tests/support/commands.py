@@ -1,6 +1,7 @@
 """Commands in processes of their own, as `python -m sweep` is one, which fork from a process that has the libraries of
 a run loaded: to load them again takes more time than most of what tests ask of a command. Nothing of this project is
-loaded there, so that each command reads its code, its settings and its environment anew.
+loaded there, so that each command reads its code, its settings and its environment anew. Ray reads its own environment
+when it is loaded: a command with settings of Ray's own loads all libraries itself.
 """
 
 from __future__ import annotations
@@ -20,13 +21,17 @@ from pathlib import Path
 LIBRARIES = [
     "altair", "alembic.command", "lifelines", "matplotlib.backends.backend_agg", "matplotlib.backends.backend_svg",
     "mlflow", "mlflow.store.tracking.sqlalchemy_store", "optuna", "pandas", "psutil", "pyarrow.parquet", "pydantic",
-    "rich.console", "rich.progress", "rich.table", "scipy.optimize", "scipy.stats", "statsmodels.stats.multitest",
-    "typer", "yaml",
+    "ray", "ray.air.integrations.comet", "ray.air.integrations.mlflow", "ray.air.integrations.wandb",
+    "ray.dashboard.optional_deps", "ray.tune", "rich.console", "rich.progress", "rich.table", "scipy.optimize",
+    "scipy.stats", "statsmodels.stats.multitest", "typer", "yaml",
 ]  # fmt: skip
-"""What a run loads besides Ray, which reads its settings when it is loaded."""
+"""What a run loads."""
+PASSED_ON = {"RAY_TMPDIR", "RAY_USAGE_STATS_ENABLED"}
+"""Settings of Ray's that it reads anew whenever it starts."""
 
 _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(LIBRARIES)
+_FRESH = multiprocessing.get_context("spawn")
 
 
 class Command:
@@ -45,14 +50,10 @@ class Command:
         self._said = Path(tempfile.mkdtemp(prefix="command-"))
         for name in ("out", "err"):
             (self._said / name).touch()
-        told = (
-            module,
-            str(folder),
-            arguments,
-            dict(os.environ if environment is None else environment),
-            str(self._said),
-        )
-        self._process = _FORKS.Process(target=_main, args=told, daemon=True)
+        variables = dict(os.environ if environment is None else environment)
+        own = {name for name in variables if name.startswith("RAY_")} - PASSED_ON
+        told = (module, str(folder), arguments, variables, str(self._said))
+        self._process = (_FRESH if own else _FORKS).Process(target=_main, args=told, daemon=True)
         self._process.start()
         self.args = arguments
         self._told: tuple[str, ...] = ()
