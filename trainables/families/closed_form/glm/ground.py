@@ -105,7 +105,8 @@ class Known(Ground):
         inputs = Inputs(part, draw(self.truth.numpy(part), self.source, 1, self.config.held_out))
         link, eta = self.config.link, inputs.predict(self.target)
         expected = label.means(link, eta)
-        least, _ = Judged(inputs, expected)._scored(link, eta)
+        nothing = np.zeros(len(expected))  # chances are judged, not labels
+        least, _ = Judged(inputs, expected, nothing)._scored(link, eta)
         return Judged(inputs, expected, least)
 
     def errors(self, coefficients: np.ndarray, base: Inputs) -> dict[str, np.ndarray]:
