@@ -232,3 +232,20 @@ def test_pieces_of_whole_batches_are_named_by_key():
     model = fitted(family, part(batch), drawn)
     assert [piece["name"] for piece in model.meta["pieces"]] == [drawn.batches[0].key, "drawn0"]
     assert model.tensors["rows_drawn0"].shape == (2, 2, 2)
+
+
+@pytest.mark.parametrize("index", [None, [[0, 1, 3, 3], [2, 2, 2, 0]]])
+def test_each_row_is_sampled_by_its_weight_and_from_its_own_replicate(index):
+    """4 rows of weight 1 (or those drawn) beside 3 of weight 2: shares of tenths, seen through next to no noise."""
+    family, one, two = kde(bandwidth=1e-4), a_batch(4, 1), a_batch(3, 2)
+    model = fitted(family, part(one, index=index), part(two, weight=2.0))
+    x = family.sample(model, 5000, STREAM).tensors["x"]
+    chosen = np.arange(4)[None].repeat(2, axis=0) if index is None else np.array(index)
+    for r in range(2):
+        rows = np.concatenate([one.tensors["x"][r], two.tensors["x"][r]])
+        expected = np.concatenate([np.bincount(chosen[r], minlength=4), [2, 2, 2]]) / 10
+        distance = ((x[r][:, None] - rows) ** 2).sum(axis=2)
+        assert distance.min(axis=1).max() < 1e-5
+        seen = np.bincount(distance.argmin(axis=1), minlength=7) / 5000
+        assert np.abs(seen - expected).max() < 4.5 * 0.5 / math.sqrt(5000)
+        assert (seen[expected == 0] == 0).all()
