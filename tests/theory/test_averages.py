@@ -121,3 +121,12 @@ def test_a_family_s_error_is_its_rows_variance_times_the_averages(kind, family, 
     widen, rule = (0.25 if kind == "kde" else 0.0), ("known" if kind == "poisson" else "biased")
     expected = [scale * error for error in averages(past, rule, widen=widen).error]
     assert curves(asked)[main] == pytest.approx(expected)
+
+
+def test_a_known_variance_of_rows_drawn_at_random_is_that_of_the_pool():
+    """3 of 3 real rows of variance 1 and 3 of ¼, with replacement: the pool's mean errs by the batches' own parts, the
+    draw by (1 + ¼)/2 a row."""
+    policy = composed(share("pool", rows=3, how="bootstrap"), bias=0.25)
+    pooled = composed(share("pool"), bias=0.25)
+    drawn, whole = (averages(history(cell(p, generations=2)), "known").error for p in (policy, pooled))
+    assert drawn[1] - whole[1] == pytest.approx(1.25 / 2 / 3)

@@ -99,6 +99,12 @@ def test_fits_by_hand_of_both_conventions():
         model = fitted(family, part(batches[0]), part(batches[1], weight=0.5)).tensors
         assert model["mean"] == pytest.approx(1.8)
         assert model["root"][0] ** 2 == pytest.approx(8.4 / divisor)
+        drawn = fitted(family, part(*batches, index=[0, 1]), part(*batches, index=[2], weight=0.5)).tensors
+        assert drawn["mean"] == pytest.approx(1.8)
+        assert drawn["root"][0] ** 2 == pytest.approx(8.4 / divisor)
+        both = fitted(family, part(*batches, index=[2, 0])).tensors
+        assert both["mean"] == pytest.approx(2.5)
+        assert both["root"][0] ** 2 == pytest.approx(12.5 / (2 if estimator == "biased" else 1))
 
 
 @pytest.mark.parametrize("kind", ["reference", "first"])

@@ -249,3 +249,23 @@ def test_each_row_is_sampled_by_its_weight_and_from_its_own_replicate(index):
         seen = np.bincount(distance.argmin(axis=1), minlength=7) / 5000
         assert np.abs(seen - expected).max() < 4.5 * 0.5 / math.sqrt(5000)
         assert (seen[expected == 0] == 0).all()
+
+
+@pytest.mark.parametrize(("rule", "factor"), [("scott", 20 ** (-1 / 7)), ("silverman", (20 * 5 / 4) ** (-1 / 7))])
+def test_rules_of_bandwidths_differ_in_three_dimensions(rule, factor):
+    """n^(−1/(d + 4)) and (n(d + 2)/4)^(−1/(d + 4)), which in two dimensions are one number."""
+    family = kde(data="swiss_roll", bandwidth=rule)
+    x = np.random.default_rng(0).standard_normal((2, 20, 3))
+    model = fitted(family, part(batch_of(x)))
+    for r in range(2):
+        spread = math.sqrt(np.trace(np.cov(x[r].T, bias=True)) / 3)
+        assert model.tensors["bandwidth"][r] == pytest.approx(factor * spread, rel=1e-6)
+
+
+def test_a_reference_is_the_true_density():
+    family, asked = kde(blur=0.3), a_batch(5)
+    judge = family.judge("reference", asked, None, STREAM)
+    shape = points("moons", 0.3)
+    for r, found in enumerate(judged(family, "reference", judge, asked)):
+        expected = direct(asked.tensors["x"][r].astype(float), shape, 0.3) - math.log(POINTS)
+        assert found == pytest.approx(expected, rel=1e-4, abs=1e-4)
