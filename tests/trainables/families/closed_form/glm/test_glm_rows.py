@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from scipy.special import expit
+from scipy.special import expit, ndtr
 
 from tests.support.closed_forms import STREAM, at_work, fitted, judged, part
 from trainables.families import Diverged
@@ -74,18 +74,19 @@ def test_rows_of_a_table_follow_each_replicate_s_order_to_its_end():
         family.real(30, rows - 29)
 
 
-def test_a_table_is_judged_by_the_labels_it_holds_out():
+@pytest.mark.parametrize(("link", "mean"), [("logistic", expit), ("probit", ndtr)])
+def test_a_table_is_judged_by_the_labels_it_holds_out(link, mean):
     """Cross-entropy, accuracy and calibration by hand; validation rows are neither test nor training rows."""
-    family = at_work("glm", 40, 2, source={"kind": "wine"}, penalty=1.0)
+    family = at_work("glm", 40, 2, source={"kind": "wine"}, penalty=1.0, link=link)
     found = fitted(family, part(family.real(0, 40)))
     record = family.evaluate(found, STREAM)
     split = family._ground._data
     for r in range(2):
-        chance = expit(split.test.x @ found.tensors["coefficients"][r])
+        chance = mean(split.test.x @ found.tensors["coefficients"][r])
         lost = -np.log(np.where(split.test.labels > 0, chance, 1 - chance))
         assert record.replicates["test_loss"][r] == pytest.approx(lost.mean())
         assert record.replicates["accuracy"][r] == ((chance > 0.5) == split.test.labels).mean()
-    chances = expit(found.tensors["coefficients"] @ split.validation.x.T)
+    chances = mean(found.tensors["coefficients"] @ split.validation.x.T)
     expected = -np.log(np.where(split.validation.labels > 0, chances, 1 - chances)).mean()
     assert family.validate(found) == pytest.approx(expected)
     assert "fisher_error" not in record.metrics
