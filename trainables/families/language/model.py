@@ -10,6 +10,7 @@ import numpy as np
 
 from trainables.config import did_you_mean
 from trainables.families.language.config import BOS, EOS
+from trainables.families.language.sizes import INNER
 from trainables.runtime import isolated, pick_device
 
 if TYPE_CHECKING:
@@ -55,6 +56,8 @@ def hf_config(config: LanguageConfig) -> PretrainedConfig:
             f"architecture: {name!r} holds models of several kinds, whose dimensions can't be stated; "
             f"{_instead(config, str(text.model_type))}"
         )
+    if config.intermediate is not None:
+        wanted |= _inner(config, defaults)
     if hasattr(defaults, "initializer_range"):
         wanted["initializer_range"] = config.init_std
     if hasattr(defaults, "num_key_value_heads"):
@@ -74,11 +77,31 @@ def hf_config(config: LanguageConfig) -> PretrainedConfig:
     for field in config.overrides:
         if not hasattr(defaults, field):
             raise ValueError(f"overrides: {name} has no field {field!r}{did_you_mean(field, vars(defaults))}")
+        _check_alias(field, defaults, wanted)
     try:
         return kind(**wanted | config.overrides)
     except (ValueError, TypeError, StrictDataclassError) as problem:
         reason = str(problem).strip().splitlines()[-1].strip()
         raise ValueError(f"overrides: {name} refuses its dimensions and overrides: {reason}") from problem
+
+
+def _inner(config: LanguageConfig, defaults: PretrainedConfig) -> dict[str, Any]:
+    """The width inside a feed-forward block, as asked for, by the name that the architecture has for it."""
+    name, width = config.architecture, config.intermediate
+    if name in INNER:
+        return {"n_inner": width}
+    if not hasattr(defaults, "intermediate_size"):
+        raise ValueError(
+            f"intermediate: {name} has no `intermediate_size`; leave it out, and state its own in overrides"
+        )
+    return {}
+
+
+def _check_alias(field: str, defaults: PretrainedConfig, wanted: Mapping[str, Any]) -> None:
+    """Refuse another name of what is stated, which would not take effect beside it."""
+    names = {own: common for common, own in defaults.attribute_map.items() if common in wanted}
+    if field in names:
+        raise ValueError(f"overrides: {field!r} goes by the name of {names[field]!r} here; write that")
 
 
 def _instead(config: LanguageConfig, part: str) -> str:

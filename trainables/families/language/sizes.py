@@ -40,6 +40,9 @@ GATED = frozenset({"gemma", "gemma2", "llama", "mistral", "olmo2", "phi3", "qwen
 LEAN = frozenset({"gpt2", "llama", "qwen2", "qwen3"})
 """Architectures that have a decoder of their own here, unless overrides change what it reads."""
 
+INNER = frozenset({"codegen", "gpt-sw3", "gpt2", "gpt_bigcode", "gptj"})
+"""Architectures whose configs call the width inside a feed-forward block `n_inner`, and by default take 4 widths."""
+
 FORMULAS = frozenset({"gpt2", "llama"})
 """Model types whose parameters are counted without building them."""
 

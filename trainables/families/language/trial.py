@@ -39,7 +39,7 @@ def try_out(config: LanguageConfig) -> None:
     try:
         _check_dimensions(config)
     except Exception as problem:  # an architecture's own code may raise anything
-        told = config.base is not None or str(problem).startswith(("architecture: ", "overrides: "))
+        told = config.base is not None or str(problem).startswith(("architecture: ", "intermediate: ", "overrides: "))
         if told and isinstance(problem, ValueError):
             raise
         raise _does_not_work(config, problem) from problem

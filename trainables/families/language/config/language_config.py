@@ -17,7 +17,7 @@ from trainables.families.language.config.reserved import AUTO, BOS, EOS, MIN_VOC
 from trainables.families.language.metrics import METRICS
 from trainables.families.language.objective import PLAIN, Loss
 from trainables.families.language.pretrained import LanguageCheckpoint, Lora
-from trainables.families.language.sizes import LEAN, Shape, feed_forward, parameters, shape
+from trainables.families.language.sizes import INNER, LEAN, Shape, feed_forward, parameters, shape
 from trainables.families.metrics import Metric
 from trainables.families.starts import StartConfig
 from trainables.lineage import make_key
@@ -304,6 +304,12 @@ class LanguageConfig(StartConfig):
 
             count = count_parameters(self)
         return count
+
+    def fit_identity(self) -> dict[str, Any]:
+        """Before 4, GPT-2 and its relatives had four widths inside a block whatever `intermediate` said."""
+        named = self.architecture in INNER and not self.loads
+        mended = named and self.shape.intermediate != 4 * self.shape.width
+        return super().fit_identity() | ({"version": 4} if mended else {})
 
     def sampling_identity(self) -> dict[str, Any]:
         return super().sampling_identity() | self._generic()
