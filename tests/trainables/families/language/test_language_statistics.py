@@ -46,6 +46,11 @@ def test_a_row_shorter_than_its_reference_is_penalised_and_a_longer_one_is_not()
     assert metrics.self_bleu(arrays([1, 2], [1, 2, 3, 4])) == pytest.approx(expected)
 
 
+def test_a_row_of_one_token_is_penalised_like_any_other() -> None:
+    """[1] against [1, 2]: exp(1 − 2/1); [1, 2] against [1]: 1/2 · (0+1)/(1+1) = 1/4 to the power of 1/4."""
+    assert metrics.self_bleu(arrays([1], [1, 2])) == pytest.approx((math.exp(-1) + 0.25**0.25) / 2)
+
+
 def test_counts_are_clipped_by_the_row_that_has_most_not_by_all_rows_together() -> None:
     """Of four 1s another row allows two at most: 2/4, then 2-grams (1+1)/(3+1), 3-grams 1/3, 4-grams 1/2."""
     rows = arrays([1, 1, 1, 1], [1, 1, 2, 3], [1, 4, 5, 1])
@@ -190,6 +195,13 @@ def test_coverage_is_of_as_many_held_out_tokens() -> None:
     assert found["tail_coverage"] == 2.0
     none = metrics.statistics(rows_of([2, 3]), rows_of([1, 1]), member, np.random.default_rng(0))
     assert none["tail_coverage"] == 2.0, "where the real ones have none, one is expected"
+
+
+def test_a_sample_of_one_rare_token_is_all_tail() -> None:
+    member = np.array([False, False, True])
+    found = metrics.statistics(rows_of([2]), rows_of([1]), member, np.random.default_rng(0))
+    assert (found["tail_mass"], found["tail_coverage"], found["entropy"], found["self_bleu"]) == (1.0, 1.0, 0.0, 0.0)
+    assert math.isnan(found["zipf_exponent"])
 
 
 def test_mean_length_counts_each_row_once() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from trainables.families.language.config.reserved import AUTO
-from trainables.families.language.sizes import FORMULAS, SIZES, suggest_size
+from trainables.families.language.sizes import FORMULAS, SIZES, shape, suggest_size
 
 if TYPE_CHECKING:
     from trainables.families.language.config.language_config import LanguageConfig
@@ -35,6 +35,8 @@ def check_fits(config: LanguageConfig, replicates: int) -> None:
     if replicates > 1:
         _check_side_by_side(config)
     _check_model(config)
+    if config.reference_size is not None:
+        _check_reference(config)
     if config.lora is not None and (not config.loads or config.readable() is not None):
         from trainables.families.language.adapters import check_adapters
 
@@ -90,10 +92,16 @@ def _check_dimensions(config: LanguageConfig) -> None:
             raise ValueError(f"{name}: unknown size {size!r}{suggest_size(size)}")
     if config.shape.width % config.shape.heads:
         raise ValueError(f"heads: {config.shape.heads} heads do not divide a width of {config.shape.width}")
-    if config.architecture == "gpt2" and config.positions < config.context:
-        raise ValueError(
-            f"context: {config.context} tokens exceed the {config.positions} positions of size {config.size}"
-        )
+    if config.architecture == "gpt2":
+        _check_positions(config)
+
+
+def _check_positions(config: LanguageConfig) -> None:
+    """Refuse rows that are longer than a table of positions, the model's own or that of the one that judges."""
+    for name, size in (("size", config.size), ("reference_size", config.reference_size)):
+        held = shape(size, config.architecture).positions if size is not None else None
+        if held is not None and held < config.context:
+            raise ValueError(f"context: {config.context} tokens exceed the {held} positions of {name} {size}")
 
 
 def _check_side_by_side(config: LanguageConfig) -> None:
@@ -108,6 +116,14 @@ def _check_side_by_side(config: LanguageConfig) -> None:
             f"replicates: {' and '.join(sorted(FORMULAS))} without overrides are fitted side by side, {other} "
             f"{'are' if other == 'overrides' else 'is'} not; use several seeds instead"
         )
+
+
+def _check_reference(config: LanguageConfig) -> None:
+    """Refuse a model that judges rows, and can't work, before anything is fitted."""
+    try:
+        _check_model(config.reference)
+    except ValueError as problem:
+        raise ValueError(f"reference_size: {config.reference_size} is refused; {problem}") from problem
 
 
 def _check_model(config: LanguageConfig) -> None:
