@@ -33,8 +33,9 @@ class Curves:
         metric: its name.
         runs: one row per recursion: study, cell, family, config, policy, seed, replicate, hyperparameters; `heavy`
             where the family says (metric `infinite_mean`) that its mean over recursions is infinite, `diverged` where
-            its loss went to infinity (`HUGE`) or to no number, or the cell failed for good; `separated`, the share of
-            its recursions whose last labels are fitted perfectly (metric `separated`).
+            its loss went to infinity (`HUGE`) or to no number, or the cell failed for good; `diverged_at`, the first
+            generation of that, NaN where there is none or it is not known; `separated`, the share of its recursions
+            whose last labels are fitted perfectly (metric `separated`).
         generations: [generations], ascending.
         values: [runs, generations], NaN where a recursion has no value.
         errors: like `values`, standard error of a mean over replicates; NaN where a row is one recursion.
@@ -111,7 +112,8 @@ def curves_of(frame: pd.DataFrame, metric: str = "test_loss", replicates: Mappin
         replicate=0,
         heavy=runs["cell"].isin(list(heavy)),
         separated=_separated(once, runs["cell"]),
-        diverged=runs["cell"].isin(gone) | (runs["status"] == FAILED),
+        diverged=runs["cell"].isin(gone.index) | (runs["status"] == FAILED),
+        diverged_at=runs["cell"].map(gone).astype(float),
     )
     result = Curves(metric, runs, generations, *taken)
     return _expand(result, replicates) if replicates else result
@@ -196,13 +198,14 @@ def _items(places: Any) -> list[tuple[Any, Any]]:
     return list(places.items())
 
 
-def _diverged(frame: pd.DataFrame, metric: str) -> list[str]:
-    """Cells whose metric or loss was infinite, or whose loss was no number from some generation on."""
+def _diverged(frame: pd.DataFrame, metric: str) -> pd.Series[int]:
+    """By cell, the first generation at which metric or loss was infinite, or from which on the loss was no number."""
     infinite = (np.abs(frame[[metric, "test_loss"]].to_numpy(dtype=float)) >= HUGE).any(axis=1)
     loss = frame["test_loss"].where(np.isfinite(frame["test_loss"]))
     ended = frame["generation"].where(loss.notna()).groupby(frame["cell"]).transform("max")
     lost = loss.isna() & ~(frame["generation"] < ended)
-    return list(frame.loc[infinite | lost, "cell"].unique())
+    first_lost: pd.Series[int] = frame[infinite | lost].groupby("cell")["generation"].min()
+    return first_lost
 
 
 def _columns(metric: str) -> tuple[str, str, str]:
@@ -234,22 +237,25 @@ def _expand(held: Curves, replicates: Mapping[str, Array]) -> Curves:
     values: list[Array] = []
     position: list[int] = []
     number: list[int] = []
-    gone: list[bool] = []
-    for i, (cell, diverged) in enumerate(zip(held.runs["cell"], held.runs["diverged"], strict=True)):
-        block, lost = held.values[i : i + 1], np.array([bool(diverged)])
+    ends: list[Array] = []
+    for i, (cell, end) in enumerate(zip(held.runs["cell"], held.runs["diverged_at"], strict=True)):
+        block, at = held.values[i : i + 1], np.array([end])
         if cell in replicates:
             block = np.full((len(replicates[cell]), len(held.generations)), np.nan)
             wanted = held.generations <= replicates[cell].shape[1]
             block[:, wanted] = _numbers(replicates[cell][:, held.generations[wanted] - 1])
-            lost = lost | ~np.isfinite(block[:, wanted]).all(axis=1)  # behind them the cell has no generation
+            lost = ~np.isfinite(block[:, wanted])  # behind them the cell has no generation
+            at = np.where(lost.any(axis=1), held.generations[lost.argmax(axis=1)], end)
         values.append(block)
         position += [i] * len(block)
         number += range(len(block))
-        gone += lost.tolist()
+        ends.append(at)
     known = held.runs["cell"].isin(list(replicates)).to_numpy()[position]
+    runs, diverged_at = held.runs.iloc[position].reset_index(drop=True), np.concatenate(ends)
+    gone = runs["diverged"] | np.isfinite(diverged_at)
     return Curves(
         held.metric,
-        held.runs.iloc[position].reset_index(drop=True).assign(replicate=number, diverged=gone),
+        runs.assign(replicate=number, diverged=gone, diverged_at=diverged_at),
         held.generations,
         np.concatenate(values),
         np.where(known[:, None], np.nan, held.errors[position]),

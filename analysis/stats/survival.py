@@ -64,15 +64,15 @@ def times(curves: Curves, event: str) -> pd.DataFrame:
 
 def _with_divergence(curves: Curves) -> tuple[Array, npt.NDArray[np.int64]]:
     """Values with infinity at the generation in which a recursion diverged, and their generations, one more than were
-    seen. That is its first without a value; where it has one everywhere, the one behind its last.
+    seen. Where that generation is not known, as of a cell that failed, it is the one behind its last.
     """
-    step = int(np.diff(curves.generations).min(initial=1)) if len(curves.generations) > 1 else 1
+    step = int(np.diff(curves.generations).min()) if len(curves.generations) > 1 else 1
     generations = np.append(curves.generations, curves.generations[-1] + step)
     values = np.column_stack([curves.values, np.full(len(curves.values), np.nan)])
-    known = np.isfinite(values)
-    missing = ~known & np.logical_or.accumulate(known, axis=1)
+    at = curves.runs["diverged_at"].to_numpy(dtype=float)
+    place = np.where(np.isfinite(at), np.searchsorted(generations, at), curves.reaches)
     gone = np.flatnonzero(known_to_diverge(curves.runs))
-    values[gone, missing[gone].argmax(axis=1)] = np.inf
+    values[gone, place[gone]] = np.inf
     return values, generations
 
 
