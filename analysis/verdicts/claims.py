@@ -52,6 +52,8 @@ def summary(
             rows.append(_claim(f"{policy} does not collapse", word.isin(GOOD), word.isin(BAD), growth, -1, word))
     rows += _beats(differences)
     table = pd.DataFrame(rows)
+    if table.empty:
+        return table
     named = titles(names)
     return _shares(table.assign(weakest=table["weakest"].map(named)), confidence)
 
@@ -105,8 +107,6 @@ def _claim(
 def _shares(table: pd.DataFrame, confidence: float) -> pd.DataFrame:
     from statsmodels.stats.proportion import proportion_confint
 
-    if table.empty:
-        return table
     low, high = proportion_confint(table["holds"], table["configurations"], alpha=1 - confidence, method="wilson")
     place = table.columns.get_loc("weakest")
     assert isinstance(place, int)
