@@ -1,0 +1,202 @@
+"""Scaling laws by hand: exact fits, units, errors of the delta method, and definition 5 at its borders."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.optimize import curve_fit
+
+from analysis.stats import curves_of, laws, size_ladders
+from analysis.stats.scaling import Estimate, bootstrap, fit
+from analysis.stats.size_ladders import CHANGED, UNCHANGED, UNCLEAR, verdict
+from tests.support import simulated
+
+SIZES = np.repeat([1e4, 3e4, 1e5, 3e5, 1e6], 2)
+ROWS = np.tile([1e3, 4e3], 5)
+
+
+def losses(alpha: float = 0.4, floor: float = 2.0, factor: float = 50.0, noise: float = 0.0) -> np.ndarray:
+    rng = np.random.default_rng(0)
+    return floor + factor * SIZES**-alpha + noise * rng.standard_normal(len(SIZES))
+
+
+@pytest.mark.parametrize("alpha", [0.05, 0.4, 1.3, 2.5])
+def test_an_exact_law_is_found(alpha: float) -> None:
+    """Between two exponents of the grid a parabola stands for the misfit: to a thousandth."""
+    scaled = 2.0 + (SIZES / 1e5) ** -alpha
+    found = fit(SIZES, scaled[None])
+    assert found.exponents[0, 0] == pytest.approx(alpha, rel=2e-3)
+    assert found.floor[0] == pytest.approx(2.0, abs=0.02)
+    assert found.factors[0, 0] == pytest.approx(1e5**alpha, rel=0.03)
+
+
+@pytest.mark.parametrize("alpha", [0.0199, 3.2])
+def test_an_exponent_beyond_the_grid_is_none(alpha: float) -> None:
+    found = fit(SIZES, (2.0 + (SIZES / 1e5) ** -alpha)[None])
+    assert np.isnan([found.exponents[0, 0], found.floor[0], found.factors[0, 0], *found.errors[0]]).all()
+
+
+def test_what_is_measured_in_other_units_has_the_same_exponent() -> None:
+    y = losses(noise=0.01)
+    one, sized, turned = fit(SIZES, y[None]), fit(1000 * SIZES, y[None]), fit(SIZES, 5 * y[None] + 3)
+    for other in (sized, turned):
+        assert other.exponents[0, 0] == pytest.approx(one.exponents[0, 0])
+    assert sized.factors[0, 0] == pytest.approx(one.factors[0, 0] * 1000 ** one.exponents[0, 0])
+    assert turned.floor[0] == pytest.approx(5 * one.floor[0] + 3)
+    assert turned.factors[0, 0] == pytest.approx(5 * one.factors[0, 0])
+    assert turned.errors[0].tolist() == pytest.approx([5 * one.errors[0, 0], one.errors[0, 1]])
+
+
+def test_responses_are_fitted_each_by_itself() -> None:
+    """One that is rejected takes nothing from those beside it."""
+    ys = np.stack([losses(noise=0.01), 2.0 + (SIZES / 1e5) ** -4.0, losses(0.8, 1.0, 2000, noise=0.01)])
+    together = fit(SIZES, ys)
+    assert np.isnan(together.exponents[:, 0]).tolist() == [False, True, False]
+    for row in (0, 2):
+        alone = fit(SIZES, ys[row : row + 1])
+        for name in ("exponents", "floor", "factors", "errors"):
+            np.testing.assert_allclose(getattr(together, name)[row], getattr(alone, name)[0])
+
+
+def test_a_law_of_sizes_and_rows_is_scipys() -> None:
+    rng = np.random.default_rng(1)
+    sizes, rows = (np.tile(g.ravel(), 2) for g in np.meshgrid(np.geomspace(1e4, 1e6, 5), np.geomspace(1e3, 1e5, 5)))
+    y = 1.5 + 40 * sizes**-0.35 + 25 * rows**-0.45 + 0.002 * rng.standard_normal(len(sizes))
+
+    def law(x, e, a, alpha, b, beta):  # type: ignore[no-untyped-def]
+        return e + a * (x[0] / 1e5) ** -alpha + b * (x[1] / 1e4) ** -beta
+
+    expected, spread = curve_fit(law, np.stack([sizes, rows]), y, p0=(1.5, 0.7, 0.35, 0.4, 0.45))
+    found = fit(sizes, y[None], rows)
+    assert found.exponents[0].tolist() == pytest.approx([expected[2], expected[4]], rel=0.02)
+    assert found.floor[0] == pytest.approx(expected[0], rel=5e-3)
+    factors = [expected[1] * 1e5 ** expected[2], expected[3] * 1e4 ** expected[4]]
+    assert found.factors[0].tolist() == pytest.approx(factors, rel=0.3), "far from the points: a power of the exponent"
+    near = [found.factors[0, 0] * 1e5 ** -found.exponents[0, 0], found.factors[0, 1] * 1e4 ** -found.exponents[0, 1]]
+    assert near == pytest.approx([expected[1], expected[3]], rel=0.02)
+    assert found.errors[0].tolist() == pytest.approx(np.sqrt(np.diag(spread))[[0, 2, 4]], rel=0.1)
+
+
+def curves(*generations: np.ndarray) -> np.ndarray:
+    return np.stack(generations, axis=1)
+
+
+def test_changes_are_against_the_first_generation_and_share_their_error() -> None:
+    """Two changes are told apart from none, each at half the level: their intervals are wider than of one alone."""
+    held = curves(losses(noise=0.01), losses(0.3, 2.5, noise=0.01))
+    one = bootstrap(SIZES, held, draws=300)
+    assert one is not None
+    half = bootstrap(SIZES, held, draws=300, confidence=0.975)
+    single = bootstrap(SIZES, held, draws=300)
+    assert half is not None
+    assert single == one, "the same seed"
+    assert one.alpha_change[0] == one.floor_change[0] == Estimate(0.0, np.nan, np.nan) or one.alpha_change[0].value == 0
+    for change, values in ((one.alpha_change[1], one.alpha), (one.floor_change[1], one.floor)):
+        assert change.value == pytest.approx(values[1].value - values[0].value)
+    wider = half.alpha[1].high - half.alpha[1].low
+    assert wider > one.alpha[1].high - one.alpha[1].low
+    assert one.beta == []
+    assert one.factor == pytest.approx([fit(SIZES, g[None]).factors[0, 0] for g in held.T])
+    other = bootstrap(SIZES, held, draws=300, seed=1)
+    assert other is not None
+    assert other.alpha[1].low != one.alpha[1].low
+    assert other.alpha[1].value == one.alpha[1].value
+
+
+@pytest.mark.parametrize(("cells", "fitted"), [(3, False), (4, True)])
+def test_a_law_needs_four_sizes_and_a_spare_point(cells: int, fitted: bool) -> None:
+    few = np.repeat(np.geomspace(1e4, 1e6, 4)[:cells], 3)
+    assert (bootstrap(few, np.ones((len(few), 1)) + 1 / few[:, None], draws=3) is not None) == fitted
+    sizes = np.geomspace(1e4, 1e6, 5)
+    rows = np.array([1e3, 1e4, 1e5, 1e3, 1e4])
+    assert bootstrap(sizes, np.ones((5, 1)), rows, draws=3) is None, "five numbers through five points"
+
+
+def estimate(value: float, low: float, high: float) -> Estimate:
+    return Estimate(value, low, high)
+
+
+@pytest.mark.parametrize(
+    ("change", "lift", "word"),
+    [
+        ((-0.04, 0.04), (-0.1, 0.2), UNCHANGED),
+        ((0.0, 0.04), (-0.2, 0.0), UNCHANGED),
+        ((-0.041, 0.0), (0.0, 0.0), UNCLEAR),
+        ((0.0, 0.041), (0.0, 0.0), UNCLEAR),
+        ((0.0, 0.0), (0.0, 0.21), UNCLEAR),
+        ((0.0, 0.0), (-0.21, 0.0), UNCLEAR),
+        ((1e-9, 0.01), (0.0, 0.0), CHANGED),
+        ((-0.01, -1e-9), (-9.0, 9.0), CHANGED),
+        ((-9.0, 9.0), (1e-9, 0.1), CHANGED),
+        ((-9.0, 9.0), (-0.1, -1e-9), CHANGED),
+        ((np.nan, np.nan), (1.0, 2.0), UNCLEAR),
+        ((1.0, 2.0), (np.nan, 2.0), UNCLEAR),
+    ],
+    ids=str,
+)
+def test_a_law_changes_beyond_zero_and_stays_within_a_tenth(
+    change: tuple[float, float], lift: tuple[float, float], word: str
+) -> None:
+    """Of an exponent of 0.4 and a floor of −2, whose size counts."""
+    given = (estimate(0.4, 0.3, 0.5), estimate(-2.0, -3, -1), estimate(0, *change), estimate(0, *lift))
+    assert verdict(*given) == word
+
+
+def ladder(**more: object) -> pd.DataFrame:
+    """Five sizes of two seeds, two generations; the loss follows a law."""
+    rng = np.random.default_rng(0)
+    values = {
+        (f"{size:.0f}", "replace", seed): 2 + 50 * size**-0.4 + 0.001 * rng.standard_normal(2)
+        for size in np.unique(SIZES)
+        for seed in range(2)
+    }
+    frame = simulated.study(values, "language")
+    return frame.assign(parameters=frame["size"].astype(float), **more)
+
+
+def test_the_first_generation_of_a_ladder_has_no_verdict_and_all_name_their_configurations() -> None:
+    found = laws(curves_of(ladder()), "language")
+    assert found["verdict"].tolist()[0] == ""
+    assert found["verdict"].tolist()[1] in (UNCHANGED, UNCLEAR)
+    assert found["ladder"].tolist() == [0, 0]
+    assert found[["family", "policy", "generation", "sizes", "cells"]].to_numpy().tolist() == [
+        ["language", "replace", 1, 5, 10],
+        ["language", "replace", 2, 5, 10],
+    ]
+    assert set(found["configs"]) == {" ".join(sorted(ladder()["config"].unique()))}
+    assert "beta" not in found
+
+
+def test_three_numbers_of_rows_make_a_second_exponent() -> None:
+    rows = ladder()
+    number = rows["seed"].map({0: 1e3, 1: 1e4})
+    two = rows.assign(rows=number)
+    assert "beta" not in laws(curves_of(two), "language")
+    three = rows.assign(rows=number.where(rows["size"] != "10000", 1e5))
+    assert "beta" in laws(curves_of(three), "language")
+
+
+def test_a_setting_that_follows_the_size_parts_no_ladder() -> None:
+    """A learning rate tuned for each size belongs to it; one that differs within a size does not."""
+    frame = ladder()
+    rate = {size: 1 / float(size) for size in frame["size"].unique()}
+    assert len(laws(curves_of(frame.assign(**{"family.rate": frame["size"].map(rate)})), "language")) == 2
+    assert laws(curves_of(frame.assign(**{"family.rate": frame["seed"]})), "language")["ladder"].nunique() == 2
+    assert laws(curves_of(frame[frame["size"].isin(("10000", "30000", "100000"))]), "language").empty
+
+
+def test_parameters_are_the_columns_or_what_the_family_says() -> None:
+    runs = curves_of(ladder()).runs
+    assert sorted(set(size_ladders.model_sizes(runs))) == [1e4, 3e4, 1e5, 3e5, 1e6]
+    bare = runs.drop(columns=["parameters", "cell_config"])
+    assert np.isnan(size_ladders.model_sizes(bare)).all()
+    configs = {
+        "a": '{"family": {"kind": "linear", "dim": 7}, "rows": 10}',
+        "b": '{"family": {"kind": "of another version"}}',
+        "c": '{"family": {"kind": "linear", "dim": "many"}}',
+    }
+    told = pd.DataFrame({"config": ["a", "b", "c", "a"], "cell_config": [configs[c] for c in "abca"]})
+    found = size_ladders.model_sizes(told)
+    assert found[[0, 3]].tolist() == [7.0, 7.0], "a coefficient for each dimension"
+    assert np.isnan(found[1:3]).all()
