@@ -7,12 +7,12 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from analysis.report import tables
-from analysis.verdicts import BAD, GOOD
+from analysis.verdicts import BAD, GOOD, SEPARATED
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_COLORS = {**dict.fromkeys(BAD, "#c2410c"), **dict.fromkeys(GOOD, "#0a7d57")}
+_COLORS = {**dict.fromkeys(BAD | {SEPARATED}, "#c2410c"), **dict.fromkeys(GOOD, "#0a7d57")}
 
 
 @dataclass(frozen=True)

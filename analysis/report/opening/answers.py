@@ -13,7 +13,7 @@ from analysis.data import order
 from analysis.report import style, tables
 from analysis.report.context import ReportContext
 from analysis.report.opening.corpora import Strip, kept, strips
-from analysis.verdicts import COLLAPSES, DIVERGED, LEVELS, RISES, SLOW, STABLE, UNDECIDED, Thresholds
+from analysis.verdicts import COLLAPSES, DIVERGED, LEVELS, RISES, SEPARATED, SLOW, STABLE, UNDECIDED, Thresholds
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -88,6 +88,8 @@ def sentence(policy: str, rows: pd.DataFrame, limits: Thresholds) -> str:
     if len(grew):
         what = "raised it" if parts else "raised held-out loss"
         parts.append(f"{what} in {len(grew)} {of}{_by(grew)}{_bounds(grew, limits)}")
+    if lost := int((rows["verdict"] == SEPARATED).sum()):
+        parts.append(f"ended on labels that a model fits perfectly in {lost} {of}")
     if open_:
         parts.append(_open(open_, of, bool(parts)))
     if few:
@@ -182,7 +184,7 @@ def _more(rows: pd.DataFrame, limits: Thresholds) -> str:
 
 
 def _tone(words: set[str]) -> str:
-    for tone, members in (("bad", {DIVERGED, COLLAPSES}), ("warn", {RISES, SLOW}), ("open", {UNDECIDED})):
+    for tone, members in (("bad", {DIVERGED, SEPARATED, COLLAPSES}), ("warn", {RISES, SLOW}), ("open", {UNDECIDED})):
         if words & members:
             return tone
     return "good"
