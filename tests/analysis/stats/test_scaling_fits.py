@@ -78,30 +78,44 @@ def test_a_law_of_sizes_and_rows_is_scipys() -> None:
     assert found.errors[0].tolist() == pytest.approx(np.sqrt(np.diag(spread))[[0, 2, 4]], rel=0.1)
 
 
-def curves(*generations: np.ndarray) -> np.ndarray:
-    return np.stack(generations, axis=1)
+def studentised(value: float, error: float, drawn: np.ndarray, errors: np.ndarray, level: float) -> Estimate:
+    low, high = np.quantile((drawn - value) / errors, [(1 - level) / 2, (1 + level) / 2])
+    return Estimate(value, value - high * error, value - low * error)
 
 
-def test_changes_are_against_the_first_generation_and_share_their_error() -> None:
-    """Two changes are told apart from none, each at half the level: their intervals are wider than of one alone."""
-    held = curves(losses(noise=0.01), losses(0.3, 2.5, noise=0.01))
-    one = bootstrap(SIZES, held, draws=300)
-    assert one is not None
-    half = bootstrap(SIZES, held, draws=300, confidence=0.975)
-    single = bootstrap(SIZES, held, draws=300)
-    assert half is not None
-    assert single == one, "the same seed"
-    assert one.alpha_change[0] == one.floor_change[0] == Estimate(0.0, np.nan, np.nan) or one.alpha_change[0].value == 0
-    for change, values in ((one.alpha_change[1], one.alpha), (one.floor_change[1], one.floor)):
-        assert change.value == pytest.approx(values[1].value - values[0].value)
-    wider = half.alpha[1].high - half.alpha[1].low
-    assert wider > one.alpha[1].high - one.alpha[1].low
-    assert one.beta == []
-    assert one.factor == pytest.approx([fit(SIZES, g[None]).factors[0, 0] for g in held.T])
-    other = bootstrap(SIZES, held, draws=300, seed=1)
-    assert other is not None
-    assert other.alpha[1].low != one.alpha[1].low
-    assert other.alpha[1].value == one.alpha[1].value
+def same(found: Estimate, expected: Estimate) -> None:
+    assert (found.value, found.low, found.high) == pytest.approx((expected.value, expected.low, expected.high))
+
+
+@pytest.mark.parametrize("confidence", [0.8, 0.95])
+def test_intervals_are_those_of_resampled_cells_and_changes_share_their_error(confidence: float) -> None:
+    """Residuals of whole cells, √(10/7) times as large, so that both generations of a draw have the same cells; of two
+    changes each has half the error."""
+    held, rng = np.stack([losses(noise=0.01), losses(0.3, 2.5, noise=0.01)], axis=1), np.random.default_rng(3)
+    law = bootstrap(SIZES, held, seed=3, confidence=confidence, draws=80)
+    assert law is not None
+    whole = fit(SIZES, held.T)
+    picked = rng.integers(0, 10, (80, 10))
+    drawn = []
+    for g in range(2):
+        fitted = whole.floor[g] + whole.factors[g, 0] * SIZES ** -whole.exponents[g, 0]
+        residuals = (held[:, g] - fitted) * (10 / 7) ** 0.5
+        drawn.append(fit(SIZES, np.stack([fitted + residuals[own] for own in picked])))
+    for g, one in enumerate(drawn):
+        same(
+            law.alpha[g],
+            studentised(whole.exponents[g, 0], whole.errors[g, 1], one.exponents[:, 0], one.errors[:, 1], confidence),
+        )
+        same(law.floor[g], studentised(whole.floor[g], whole.errors[g, 0], one.floor, one.errors[:, 0], confidence))
+    first, last = drawn
+    change, level = whole.exponents[1, 0] - whole.exponents[0, 0], (1 + confidence) / 2
+    error, errors = np.hypot(*whole.errors[:, 1]), np.hypot(first.errors[:, 1], last.errors[:, 1])
+    same(law.alpha_change[1], studentised(change, error, (last.exponents - first.exponents)[:, 0], errors, level))
+    lift = whole.floor[1] - whole.floor[0]
+    error, errors = np.hypot(*whole.errors[:, 0]), np.hypot(first.errors[:, 0], last.errors[:, 0])
+    same(law.floor_change[1], studentised(lift, error, last.floor - first.floor, errors, level))
+    assert (law.alpha_change[0].value, law.floor_change[0].value, law.beta) == (0.0, 0.0, [])
+    assert law.factor == whole.factors[:, 0].tolist()
 
 
 @pytest.mark.parametrize(("cells", "fitted"), [(3, False), (4, True)])
