@@ -5,7 +5,7 @@ from analysis.data.artifact_places import is_own
 from analysis.data.censoring import STOPPED
 from analysis.data.external import parse_columns, renumbered, set_aside, spacing, suspicion
 from analysis.data.frame import IDENTITY, is_parameter, parameters, short, tidy, told_apart
-from analysis.data.labels import NAMES, configurations, in_order, title, titles
+from analysis.data.labels import NAMES, configurations, in_order, settings, title, titles
 from analysis.data.loading import load, read_runs
 from analysis.data.metrics import judged
 from analysis.data.policy_order import order
@@ -45,6 +45,7 @@ __all__ = [
     "restore",
     "samples",
     "set_aside",
+    "settings",
     "short",
     "spacing",
     "suspicion",

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from analysis.data.frame import parameters, told_apart
+from analysis.data.frame import parameters, short, told_apart
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,3 +65,22 @@ def in_order(table: pd.DataFrame, names: pd.DataFrame) -> pd.DataFrame:
 def title(row: Mapping[str, Any] | pd.Series[Any]) -> str:
     """One line that names a configuration, from a row that has `NAMES`."""
     return " · ".join(str(row[name]) for name in NAMES if row[name])
+
+
+def settings(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Values by path in one line a row, as `noise=0.3, dim=5`; of a path, numbers have as many digits as tell any two
+    rows apart."""
+    import pandas as pd
+
+    numbers = {(path, value) for row in rows for path, value in row.items() if isinstance(value, float)}
+    texts: dict[tuple[str, float], str] = {}
+    for path in {path for path, _ in numbers}:
+        own = pd.Series([value for name, value in numbers if name == path], dtype=object)
+        texts |= {(path, value): text for value, text in zip(own, told_apart(own), strict=True)}
+    return [
+        ", ".join(
+            f"{path.removeprefix('family.')}={texts[path, value] if isinstance(value, float) else short(value)}"
+            for path, value in row.items()
+        )
+        for row in rows
+    ]

@@ -13,7 +13,7 @@ from sweep.commands.outcome import DONE, INCOMPLETE, say
 from sweep.commands.report import options
 from sweep.engine import open_board
 from sweep.progress import duration, read_note
-from sweep.reporting import tuned_line
+from sweep.reporting import tuned_lines
 from sweep.scheduling import Board, Failure, Job
 from sweep.search import OptunaSource
 from sweep.terminal import columns
@@ -81,8 +81,8 @@ def _print_tuning(name: str, tuning: Standing) -> None:
     """What is tuned first, how far that is, and what was chosen."""
     wait = f"; {tuning.waiting:,} cells wait for it" if tuning.waiting else ""
     print(f"{name}: tuning first: {tuning.done:,} of {tuning.fits:,} {FITS} are done{wait}")
-    for one in tuning.tuned:
-        print(tuned_line(one))
+    for line in tuned_lines(tuning.tuned):
+        print(line)
 
 
 def _mark_noted(board: Board, note: dict[str, Any]) -> None:

@@ -1,7 +1,7 @@
 """From finished cells to a report, and what a study found beside its curves."""
 
 from sweep.reporting import report
-from sweep.reporting.findings import findings_of, tuned_line
+from sweep.reporting.findings import findings_of, tuned_lines
 from sweep.reporting.report import replacing
 from sweep.reporting.table_json import records
 
@@ -10,5 +10,5 @@ __all__ = [
     "records",
     "replacing",
     "report",
-    "tuned_line",
+    "tuned_lines",
 ]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from analysis.data import short
+from analysis.data import settings
 from search_spaces import Study
 from sweep.scheduling import Board
 from sweep.search import hunts, summary
@@ -33,7 +33,7 @@ class Findings:
     def lines(self) -> list[str]:
         """For a terminal."""
         said = [sentence for hunt in self.hunts for sentence in hunt.sentences]
-        return [*map(tuned_line, self.tuned), *said, *summary.lines(self.searches)]
+        return [*tuned_lines(self.tuned), *said, *summary.lines(self.searches)]
 
     @property
     def plain(self) -> dict[str, Any]:
@@ -75,19 +75,20 @@ def findings_of(study: Study, workspace: Workspace, board: Board, store: Store) 
     return Findings(hunts(study, workspace, board.jobs, store), tuned(study, store), summary.searches(board))
 
 
-def tuned_line(one: Tuned) -> str:
-    """What was chosen for a size, or how far its tuning is."""
-    size = _line(one.tuning.size)
+def tuned_lines(every: Sequence[Tuned]) -> list[str]:
+    """What was chosen for each size, or how far its tuning is."""
+    sizes = settings([one.tuning.size for one in every])
+    chosen = settings([one.chosen or {} for one in every])
+    return [_tuned(*each) for each in zip(every, sizes, chosen, strict=True)]
+
+
+def _tuned(one: Tuned, size: str, chosen: str) -> str:
+    named = f"Tuned first{size and f' {size}'}"
     if one.chosen is None:
         known = sum(loss is not None for loss in one.losses)
-        return f"Tuned first{size}: {known} of {len(one.losses)} settings are known."
+        return f"{named}: {known} of {len(one.losses)} settings are known."
     least = min(loss for loss in one.losses if loss is not None)
-    return f"Tuned first{size}:{_line(one.chosen)}, validation loss {least:.4g}, best of {len(one.losses)} settings."
-
-
-def _line(values: Mapping[str, Any]) -> str:
-    text = ", ".join(f"{path.removeprefix('family.')}={short(value)}" for path, value in values.items())
-    return f" {text}" if text else ""
+    return f"{named}:{chosen and f' {chosen}'}, validation loss {least:.4g}, best of {len(one.losses)} settings."
 
 
 def _finite(row: dict[str, Any]) -> dict[str, Any]:

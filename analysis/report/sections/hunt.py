@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from analysis.data import short
+from analysis.data import settings
 from analysis.report import tables
 from analysis.report.context import Exhibit, Section
 from analysis.verdicts import share_bound
@@ -39,11 +39,6 @@ class Candidate:
     p_holm: float
     runs: int
     confirmed: bool
-
-    @property
-    def title(self) -> str:
-        """Its values in one line."""
-        return ", ".join(f"{path.removeprefix('family.')}={short(value)}" for path, value in self.values.items())
 
 
 @dataclass(frozen=True)
@@ -86,6 +81,11 @@ class Hunt:
         return [candidate for candidate in self.candidates if candidate.confirmed]
 
     @property
+    def titles(self) -> list[str]:
+        """Every candidate's values in one line."""
+        return settings([candidate.values for candidate in self.candidates])
+
+    @property
     def outcome(self) -> str:
         """`refuted`, `not refuted`, or `unfinished`."""
         if not self.finished:
@@ -103,7 +103,8 @@ class Hunt:
     def sentences(self) -> list[str]:
         """The account, a sentence or two each."""
         said = [f"Claim: {self.claim}. Outcome: {self.outcome}.", self._searched()]
-        said += [self._counterexample(candidate) for candidate in self.confirmed]
+        titled = zip(self.titles, self.candidates, strict=True)
+        said += [self._counterexample(title, candidate) for title, candidate in titled if candidate.confirmed]
         if self.finished and not self.confirmed:
             said.append(self._without())
         return said
@@ -122,8 +123,8 @@ class Hunt:
 
         columns = ["claim", "configuration", "explored", "effect", "low", "high", "runs", "p", "p_holm", "confirmed"]
         rows = [
-            (self.claim, c.title, c.explored, c.effect, c.low, c.high, c.runs, c.p, c.p_holm, c.confirmed)
-            for c in self.candidates
+            (self.claim, title, c.explored, c.effect, c.low, c.high, c.runs, c.p, c.p_holm, c.confirmed)
+            for title, c in zip(self.titles, self.candidates, strict=True)
         ]
         return pd.DataFrame(rows, columns=columns)
 
@@ -140,10 +141,10 @@ class Hunt:
             f"{self.fresh} seeds that the search never saw, at a level of {self.alpha:.0%} over all of them (Holm)."
         )
 
-    def _counterexample(self, c: Candidate) -> str:
+    def _counterexample(self, title: str, c: Candidate) -> str:
         effect = tables.interval(c.effect, c.low, c.high)
         p = tables.probability(c.p_holm)
-        return f"Counterexample: {c.title}; {effect} of the first loss on fresh seeds, adjusted p {p}."
+        return f"Counterexample: {title}; {effect} of the first loss on fresh seeds, adjusted p {p}."
 
     def _without(self) -> str:
         region = "; ".join(f"{path} {word}" for path, word in self.region.items())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from analysis.data import short
+from analysis.data import settings
 from analysis.report import tables
 from analysis.report.context import Exhibit, Section
 
@@ -24,7 +24,7 @@ def tuning_section(rows: Sequence[Mapping[str, Any]]) -> Section | None:
         return None
     found = table(rows)
     shown = found.assign(
-        validation_loss=[tables.number(value) if value < float("inf") else "diverged" for value in found["loss"]],
+        validation_loss=["diverged" if value == float("inf") else tables.number(value) for value in found["loss"]],
         chosen=found["chosen"].map({True: "chosen", False: ""}),
     ).drop(columns="loss")
     caption = (
@@ -44,14 +44,10 @@ def table(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
 
     found = pd.DataFrame(
         [
-            {"block": row["block"], "size": _line(row["size"])}
+            {"block": row["block"], "size": size}
             | {path.removeprefix("family."): value for path, value in row["values"].items()}
             | {"loss": float("nan") if row["loss"] is None else row["loss"], "chosen": row["chosen"]}
-            for row in rows
+            for size, row in zip(settings([row["size"] for row in rows]), rows, strict=True)
         ]
     )
     return found if found["block"].astype(bool).any() else found.drop(columns="block")
-
-
-def _line(values: Mapping[str, Any]) -> str:
-    return ", ".join(f"{path.removeprefix('family.')}={short(value)}" for path, value in values.items())
