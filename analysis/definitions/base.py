@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analysis.data import metrics
-from analysis.stats import Curves, Fit, first, fit, intervals, last, t_interval
+from analysis.stats import Curves, Fit, block_of, first, fit, intervals, last, t_interval
 
 if TYPE_CHECKING:
     from trainables.families import Role
@@ -58,9 +58,8 @@ class Case:
     def law(self) -> Fit | None:
         """Growth law of the held-out loss."""
         loss = self.curves["test_loss"]
-        whole = loss.lengths == loss.lengths.max()
-        reached = np.isfinite(loss.values[whole]).all(axis=0)
-        return fit(loss.values[whole][:, reached], loss.generations[reached], self.confidence)
+        runs, reached = block_of(loss.values)
+        return fit(loss.values[runs][:, reached], loss.generations[reached], self.confidence)
 
 
 @dataclass(frozen=True)

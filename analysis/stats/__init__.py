@@ -4,6 +4,7 @@ from analysis.stats import exclusion, growth, importance, intervals, law_set, no
 from analysis.stats.bootstrap import hierarchical
 from analysis.stats.curves import (
     Curves,
+    block_of,
     by_policy,
     curves_of,
     first,
@@ -13,6 +14,7 @@ from analysis.stats.curves import (
     places,
     ratio,
     slope,
+    whole_block,
 )
 from analysis.stats.growth import LAWS, MINIMUM, Fit, fit
 from analysis.stats.intervals import Interval, detectable, power_of, runs_needed, t_interval
@@ -29,6 +31,7 @@ __all__ = [
     "Curves",
     "Fit",
     "Interval",
+    "block_of",
     "by_policy",
     "curves_of",
     "detectable",
@@ -57,4 +60,5 @@ __all__ = [
     "survival",
     "t_interval",
     "times",
+    "whole_block",
 ]

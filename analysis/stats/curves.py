@@ -22,6 +22,8 @@ Array = npt.NDArray[np.float64]
 Index = npt.NDArray[np.integer[Any]]
 HUGE = 1e100
 """From here on a magnitude counts as infinite: variances take squares, which overflow beyond 1e154."""
+LEAST, UNBROKEN = 3, 0.75
+"""Recursions, and share of the values, that a block without gaps keeps to be preferred to one without a generation."""
 _PER_GENERATION = ("generation", "test_loss", "corpus_rows", "real_fraction")
 
 
@@ -191,6 +193,38 @@ def late_excess(values: Array, share: float) -> Array:
     middle = generations // 2 - 1
     late: Array = slope(values[:, middle:], np.arange(middle, generations)) * (generations - 1 - middle)
     return late - share * (values[:, -1] - values[:, 0])
+
+
+Mask = npt.NDArray[np.bool_]
+
+
+def whole_block(values: Array) -> Array:
+    """The values of `block_of`, all finite."""
+    return values[np.ix_(*block_of(values))]
+
+
+def block_of(values: Array) -> tuple[Mask, Mask]:
+    """Recursions and first generations, as masks, whose block holds most values; a few recursions that went further
+    than the others cost no more than what they have beyond these.
+
+    A recursion that lacks a generation which others have counts up to there: without that generation all curves would
+    jump at it. Where so much would be lost, it is left out of all.
+    """
+    known = np.isfinite(values)
+    held = known[:, known.any(axis=0)]
+    reaches = np.where(held.all(axis=1), held.shape[1], held.argmin(axis=1))
+    unbroken, most = _most(known, reaches), _most(known, known.sum(axis=1))
+    size, other = (int(runs.sum() * generations.sum()) for runs, generations in (unbroken, most))
+    enough = unbroken[0].sum() >= min(LEAST, most[0].sum()) and size >= UNBROKEN * other
+    return unbroken if enough else most
+
+
+def _most(known: Mask, lengths: npt.NDArray[np.int64]) -> tuple[Mask, Mask]:
+    reaches = np.unique(lengths)
+    held = [(lengths >= reach).sum() * reach for reach in reaches]
+    reach = reaches[::-1][int(np.argmax(held[::-1]))]  # of equal blocks the longest
+    runs = lengths >= reach
+    return runs, known[runs].all(axis=0)
 
 
 def _items(places: Any) -> list[tuple[Any, Any]]:

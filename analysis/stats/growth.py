@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analysis.stats import exclusion
-from analysis.stats.curves import Curves, by_policy
+from analysis.stats.curves import Curves, block_of, by_policy
 from analysis.stats.intervals import Interval, t_interval
 from analysis.stats.law_set import BOUNDED, DIVERGING, Law
 from analysis.stats.outlook import Outlook, grid, outlook
@@ -127,9 +127,8 @@ def table(curves: Curves, confidence: float = 0.95) -> pd.DataFrame:
     for (config, policy), group in by_policy(curves):
         if group.runs["diverged"].any():
             continue
-        whole = group.lengths == group.lengths.max()
-        reached = np.isfinite(group.values[whole]).all(axis=0)
-        found = fit(group.values[whole][:, reached], group.generations[reached], confidence)
+        runs, reached = block_of(group.values)
+        found = fit(group.values[runs][:, reached], group.generations[reached], confidence)
         if found is not None:
             rows.append({"config": config, "policy": policy} | _record(found))
     return pd.DataFrame(rows)

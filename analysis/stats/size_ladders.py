@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analysis.data import parameters
-from analysis.stats.curves import Curves
+from analysis.stats.curves import Curves, block_of
 from analysis.stats.scaling import SIZES, Estimate, Law, bootstrap
 from trainables.families import FAMILIES
 
@@ -82,8 +82,7 @@ def laws(curves: Curves, family: str, seed: int = 0, confidence: float = 0.95) -
 def _ladder(part: Curves, sizes: Array, common: dict[str, Any], seed: int, confidence: float) -> list[pd.DataFrame]:
     import pandas as pd
 
-    complete = part.lengths == part.lengths.max()
-    reached = np.isfinite(part.values[complete]).all(axis=0)
+    complete, reached = block_of(part.values)
     rows = part.runs["rows"].to_numpy(dtype=float)[complete]
     varied = len(np.unique(rows)) >= 3
     law = bootstrap(sizes[complete], part.values[complete][:, reached], rows if varied else None, seed, confidence)

@@ -20,6 +20,7 @@ from analysis.stats import (
     ratio,
     slope,
     t_interval,
+    whole_block,
 )
 from analysis.verdicts.rules import Evidence, Thresholds, judge
 
@@ -32,8 +33,6 @@ MEDIAN = ", median"
 """Added to the basis where a family flags its mean as infinite: medians are judged there."""
 JUMPED = "it jumped, and grows on by more than any approach to a bound; more generations would tell"
 """Where diverging laws are excluded, and bounded ones miss the curve."""
-LEAST, UNBROKEN = 3, 0.75
-"""Recursions, and share of the values, that a block without gaps keeps to be preferred to one without a generation."""
 BATCHES, BATCH = 20, 11
 """Batches whose medians stand for recursions there, at most, and the recursions of each, at least."""
 
@@ -48,7 +47,7 @@ def gather(group: Curves, worse: int, limits: Thresholds) -> tuple[Evidence, str
     heavy = bool(group.runs["heavy"].to_numpy().any())
     interval = intervals.median_interval if heavy else t_interval
     growth = interval(slope(values, group.generations), limits.confidence)
-    whole = whole_block(values, group.lengths)
+    whole = whole_block(values)
     basis = (REPLICATES if bool((group.runs["replicate"].to_numpy() > 0).any()) else SEEDS) + MEDIAN * heavy
     if heavy:
         share = intervals.median_interval(ratio(group.values), limits.confidence)
@@ -70,29 +69,6 @@ def gather(group: Curves, worse: int, limits: Thresholds) -> tuple[Evidence, str
     if worse < 0 and (whole < 0).all():
         whole = -np.log(-whole)  # towards 0 is without bound
     return _excluding(evidence, medians(whole) if heavy else whole, limits), basis
-
-
-def whole_block(values: Array, lengths: npt.NDArray[np.int64]) -> Array:
-    """The block of recursions and first generations that holds most values; a few recursions that went further than the
-    others cost no more than what they have beyond these.
-
-    A recursion that lacks a generation which others have counts up to there: without that generation all curves would
-    jump at it. Where so much would be lost, it is left out of all.
-    """
-    held = values[:, np.isfinite(values).any(axis=0)]
-    reaches = np.where(np.isfinite(held).all(axis=1), held.shape[1], np.isfinite(held).argmin(axis=1))
-    unbroken, most = _block(held, reaches), _block(values, lengths)
-    enough = len(unbroken) >= min(LEAST, len(most)) and unbroken.size >= UNBROKEN * most.size
-    return unbroken if enough else most
-
-
-def _block(values: Array, lengths: npt.NDArray[np.int64]) -> Array:
-    reaches = np.unique(lengths)
-    held = [(lengths >= reach).sum() * reach for reach in reaches]
-    reach = reaches[::-1][int(np.argmax(held[::-1]))]  # of equal blocks the longest
-    block = values[lengths >= reach]
-    found: Array = block[:, np.isfinite(block).all(axis=0)]
-    return found
 
 
 def medians(values: Array) -> Array:

@@ -10,8 +10,8 @@ import numpy.typing as npt
 from scipy import special
 
 from analysis.data import BROKEN, FAILED, NAMES, STOPPED, Metric, configurations, in_order, metrics
-from analysis.stats import Curves, Interval, by_policy, curves_of, first, holm, intervals, slope
-from analysis.verdicts.evidence import gather, mean_of, whole_block
+from analysis.stats import Curves, Interval, by_policy, curves_of, first, holm, intervals, slope, whole_block
+from analysis.verdicts.evidence import gather, mean_of
 from analysis.verdicts.rules import Thresholds, judge
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ def _row(group: Curves, metric: Metric, cells: Mapping[Any, Any], limits: Thresh
         "verdict": alone.word,
         "verdict_alone": alone.word,
         "reason": alone.reason,
-        "notes": _stops(cells) + (NOTE if _shared(whole_block(group.values, group.lengths)) else ""),
+        "notes": _stops(cells) + (NOTE if _shared(whole_block(group.values)) else ""),
         "evidence": evidence,
     }
 

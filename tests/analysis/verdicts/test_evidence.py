@@ -6,19 +6,19 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from analysis.stats import exclusion
+from analysis.stats import exclusion, whole_block
 from analysis.verdicts import Thresholds
-from analysis.verdicts.evidence import evidence_of, found_words, mean_of, medians, whole_block
+from analysis.verdicts.evidence import evidence_of, found_words, mean_of, medians
 from analysis.verdicts.rules import judge
 
 LIMITS = Thresholds()
 
 
-def curves(*lengths: int) -> tuple[np.ndarray, np.ndarray]:
+def curves(*lengths: int) -> np.ndarray:
     held = np.arange(len(lengths) * max(lengths), dtype=float).reshape(len(lengths), -1)
     for row, length in zip(held, lengths, strict=True):
         row[length:] = np.nan
-    return held, np.array(lengths)
+    return held
 
 
 @pytest.mark.parametrize(
@@ -26,15 +26,13 @@ def curves(*lengths: int) -> tuple[np.ndarray, np.ndarray]:
     [((3, 3, 3), (3, 3)), ((3, 3, 5), (3, 3)), ((3, 3, 10), (1, 10)), ((2, 4, 4), (2, 4)), ((2, 1, 1), (3, 1))],
 )
 def test_the_block_that_holds_most_values_is_taken(lengths: tuple[int, ...], shape: tuple[int, int]) -> None:
-    values, reached = curves(*lengths)
-    found = whole_block(values, reached)
+    found = whole_block(curves(*lengths))
     assert found.shape == shape
     assert np.isfinite(found).all()
 
 
 def test_of_equal_blocks_the_longest_is_taken() -> None:
-    values, reached = curves(2, 4)
-    assert whole_block(values, reached).shape == (1, 4)
+    assert whole_block(curves(2, 4)).shape == (1, 4)
 
 
 @pytest.mark.parametrize(("runs", "batches"), [(32, 32), (33, 3), (44, 4), (219, 19), (220, 20), (1000, 20)])
@@ -110,25 +108,21 @@ def test_words_of_many_studies_are_those_of_each(rows: int, levels: int) -> None
         assert quick[number] == {"stable": "undecided", "grows slowly": "rises"}.get(slow, slow)
 
 
-def reach_of(values):
-    return np.isfinite(values).sum(axis=1)
-
-
 def test_a_generation_that_one_recursion_lacks_makes_no_curve_jump():
     """A line of five recursions, of which one has no value at generation 4: it was said that the mean jumped."""
     values = 1 + 0.5 * np.arange(10) + 0.05 * np.random.default_rng(0).standard_normal((5, 10))
     values[1, 3] = np.nan
-    np.testing.assert_array_equal(whole_block(values, reach_of(values)), values[[0, 2, 3, 4]])
+    np.testing.assert_array_equal(whole_block(values), values[[0, 2, 3, 4]])
     values[:, 3] = np.nan  # measured by none: nothing can be kept together there
-    assert whole_block(values, reach_of(values)).shape == (5, 9)
+    assert whole_block(values).shape == (5, 9)
 
 
 def test_gaps_that_would_cost_too_much_cost_a_generation_each():
     values = np.ones((3, 12))
     values[0, 4] = values[1, 7] = np.nan
-    assert whole_block(values, reach_of(values)).shape == (3, 10)
+    assert whole_block(values).shape == (3, 10)
     values = np.ones((6, 12))
     values[[0, 1, 2], 6] = np.nan
-    assert whole_block(values, reach_of(values)).shape == (6, 11)
+    assert whole_block(values).shape == (6, 11)
     values[[0, 1, 2], 6:] = np.nan  # ended there
-    assert whole_block(values, reach_of(values)).shape == (3, 12)
+    assert whole_block(values).shape == (3, 12)
