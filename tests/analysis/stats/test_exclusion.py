@@ -145,24 +145,31 @@ def test_recursions_that_would_tell_are_the_square_of_what_strength_lacks(given:
     assert needed(missing(*given), RUNS, G)[0] == runs  # type: ignore[arg-type]
 
 
-def test_generations_that_would_tell_are_the_first_of_those_tried_whose_weakest_rival_gains_enough() -> None:
+@pytest.mark.parametrize("kind", [BOUNDED, DIVERGING])
+def test_generations_that_would_tell_are_the_first_of_those_tried_whose_weakest_rival_gains_enough(kind: str) -> None:
     """A contrast of fixed size grows by how much longer the rival's shape stands out of the law's."""
-    laws, gains = law_set.bounded(G), {}
+    laws, other = (law_set.bounded, DIVERGING) if kind == BOUNDED else (law_set.diverging, BOUNDED)
+    gains = {}
     for longer in (13, 15, 20, 30, 40):
-        n_laws, worst = law_set.bounded(longer), np.inf
-        for place, rival in enumerate(law_set.rivals(DIVERGING, G)):
-            far = law_set.rivals(DIVERGING, longer)[place].shape
+        worst = np.inf
+        for rival, far in zip(law_set.rivals(other, G), law_set.rivals(other, longer), strict=True):
             least = [
-                min(float(shape @ residual(shape, law.shape)) for law in held)
-                for shape, held in ((rival.shape, laws), (far, n_laws))
+                min(float(shape @ residual(shape, law.shape)) for law in laws(len(shape)))
+                for shape in (rival.shape, far.shape)
             ]
-            worst = min(worst, least[1] / least[0])
+            worst = min(worst, least[1] / max(least[0], 1e-12))
         gains[longer] = worst
-    assert list(gains.values()) == sorted(gains.values()), "more generations tell more"
-    for longer, gain in gains.items():
-        if gain**2 <= 8:
-            assert needed(missing(gain * 0.999, 99.0), RUNS, G)[1] == longer
-    assert needed(missing(8**0.5 * 0.999, 99.0), RUNS, G)[1] in (0, *gains)
+    asked = [gain for gain in gains.values() if 1.001 < gain < 8**0.5]
+    assert asked
+    for gain in asked:
+        first = next(longer for longer, one in gains.items() if one >= gain * 0.999)
+        given = (gain * 0.999, 99.0) if kind == BOUNDED else (99.0, gain * 0.999)
+        assert needed(missing(*given), RUNS, G)[1] == first
+
+
+def test_two_recursions_of_four_generations_are_enough_to_ask() -> None:
+    found = exclude(curves(N[:4], 0.1, runs=2))
+    assert found.freedom.tolist() == [1 + min(1 * 2 / 2, 8)]
 
 
 def test_no_more_than_two_hundred_generations_are_asked_for() -> None:
