@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 
-from sweep.reporting import replacing, tuned_line
+from sweep.reporting import replacing, tuned_lines
 from sweep.reporting.findings import Findings
 from sweep.reporting.report import _stamp, assess, stored, tracked
 from sweep.scheduling import Board
@@ -43,13 +43,13 @@ def test_the_setting_of_the_least_validation_loss_is_chosen_once_all_are_known(l
 
 def test_a_tuning_is_told_by_what_was_chosen_or_how_far_it_is():
     size = {"family.data": "moons", "rows": 30}
-    assert tuned_line(tuned(0.51234, 0.2, size=size)) == (
+    assert tuned_lines([tuned(0.51234, 0.2, size=size)]) == [
         "Tuned first data=moons, rows=30: bandwidth=2, validation loss 0.2, best of 2 settings."
-    )
-    assert tuned_line(tuned(0.51234, math.inf)) == (
+    ]
+    assert tuned_lines([tuned(0.51234, math.inf)]) == [
         "Tuned first: bandwidth=1, validation loss 0.5123, best of 2 settings."
-    )
-    assert tuned_line(tuned(0.5, None, None)) == "Tuned first: 1 of 3 settings are known."
+    ]
+    assert tuned_lines([tuned(0.5, None, None)]) == ["Tuned first: 1 of 3 settings are known."]
 
 
 def test_json_tells_each_setting_and_no_infinity():
