@@ -100,9 +100,22 @@ def family(name: str, overrides: Mapping[str, Any]) -> Any:
     """The tiny config of an architecture."""
     from trainables.families import FAMILIES
 
-    shape = {"width": 32, "layers": 2, "heads": 2, "intermediate": 64, "context": 16, "vocabulary": 300}
+    shape = {"width": 32, "layers": 2, "heads": 2, "context": 16, "vocabulary": 300}
+    if _names_inner(name):
+        shape["intermediate"] = 64
     fit = {"steps": 2, "batch": 2, "test_rows": 8, "sample_rows": 4}
     return FAMILIES.get("language").model_validate({"architecture": name, "overrides": dict(overrides)} | shape | fit)
+
+
+def _names_inner(name: str) -> bool:
+    """Whether the width inside a feed-forward block can be stated by `intermediate`."""
+    from transformers import CONFIG_MAPPING
+
+    from trainables.families.language.sizes import INNER
+
+    with suppress(Exception):  # a config that has no defaults
+        return name in INNER or hasattr(CONFIG_MAPPING[name](), "intermediate_size")
+    return True
 
 
 def attempt(name: str, overrides: Mapping[str, Any], store: Any) -> Outcome:

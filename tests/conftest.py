@@ -1,4 +1,5 @@
-"""One thread, no network, no usage reporting: set before any library is imported. The order of files."""
+"""One thread, no network, no usage reporting: set before any library is imported. What contract suites say of a failed
+assertion; the order of files."""
 
 import os
 from pathlib import Path
@@ -17,6 +18,18 @@ for name, value in {
 
 import pytest  # noqa: E402 - the environment comes first
 from hypothesis import HealthCheck, settings  # noqa: E402
+
+pytest.register_assert_rewrite(
+    "trainables.testing.abilities",
+    "trainables.testing.bench",
+    "trainables.testing.families",
+    "trainables.testing.keys",
+    "trainables.testing.policies",
+    "trainables.testing.sources",
+    "trainables.testing.stores",
+    "analysis.testing.definitions",
+    "sweep.testing.trackers",
+)
 
 settings.register_profile("repeatable", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("repeatable")

@@ -6,18 +6,7 @@ from functools import cache
 
 import pytest
 
-pytest.register_assert_rewrite(
-    "trainables.testing.abilities",
-    "trainables.testing.bench",
-    "trainables.testing.families",
-    "trainables.testing.keys",
-    "trainables.testing.policies",
-    "trainables.testing.sources",
-    "trainables.testing.stores",
-    "analysis.testing.definitions",
-)
-
-from trainables.testing import Bench  # noqa: E402 - after the rewriting is set up
+from trainables.testing import Bench
 
 
 @cache
