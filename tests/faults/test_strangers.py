@@ -152,12 +152,16 @@ def listening() -> Iterator[tuple[str, list[str]]]:
         ("http://here:5000", "s3://bucket/1", False),
         ("http://here:5000", "file:///home/me", False),
         ("http://here:5000", "/home/me", False),
+        ("http://here:5000", "http://here:5000/api", True),
+        ("http://here:5000", "https://here:5000/api", False),
+        ("http://here:5000", "http:/api", False),
         ("sqlite:////w/mlflow.db", "file:///w/artifacts/ab", True),
         ("sqlite:////w/mlflow.db", "/w/artifacts/ab", True),
         ("sqlite:////w/mlflow.db", "file:///w/../etc", False),
         ("sqlite:////w/mlflow.db", "file://there/w/artifacts", False),
         ("sqlite:////w/mlflow.db", "http://there/x", False),
         ("postgresql://u@here/d", "s3://bucket/1", False),
+        ("postgresql://here/db", "/home/me", False),
     ],
 )
 def test_files_lie_with_the_server_that_was_named(tracking: str, artifacts: str, own: bool) -> None:

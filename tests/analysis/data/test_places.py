@@ -18,26 +18,6 @@ from trainables.recursion import Steps
 from trainables.store import MemoryStore, Payload
 
 
-@pytest.mark.parametrize(
-    ("tracking", "artifact", "own"),
-    [
-        ("http://host:5000", "mlflow-artifacts:/1/a", True),
-        ("http://host:5000", "mlflow-artifacts://host:5000/1/a", True),
-        ("http://host:5000", "mlflow-artifacts://elsewhere/1/a", False),
-        ("http://host:5000", "http://host:5000/api", True),
-        ("http://host:5000", "https://host:5000/api", False),
-        ("http://host:5000", "http:/api", False),
-        ("https://host", "http://other/api", False),
-        ("http://host:5000", "s3://bucket/a", False),
-        ("http://host:5000", "/srv/files", False),
-        ("http://host:5000", "file:///etc", False),
-        ("postgresql://host/db", "/srv/files", False),
-    ],
-)
-def test_a_server_keeps_only_what_it_serves_itself(tracking: str, artifact: str, own: bool) -> None:
-    assert is_own(tracking, artifact) is own
-
-
 def test_a_database_file_keeps_what_lies_below_its_folder(tmp_path: Path) -> None:
     uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
     inside, outside = tmp_path / "my files" / "a", tmp_path.parent / "other"
