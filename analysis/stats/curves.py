@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 Array = npt.NDArray[np.float64]
 Index = npt.NDArray[np.integer[Any]]
+Mask = npt.NDArray[np.bool_]
 HUGE = 1e100
 """From here on a magnitude counts as infinite: variances take squares, which overflow beyond 1e154."""
 LEAST, UNBROKEN = 3, 0.75
@@ -193,9 +194,6 @@ def late_excess(values: Array, share: float) -> Array:
     middle = generations // 2 - 1
     late: Array = slope(values[:, middle:], np.arange(middle, generations)) * (generations - 1 - middle)
     return late - share * (values[:, -1] - values[:, 0])
-
-
-Mask = npt.NDArray[np.bool_]
 
 
 def whole_block(values: Array) -> Array:
