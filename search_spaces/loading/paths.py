@@ -49,3 +49,11 @@ def located(path: str, base: Path) -> str:
 def _parts(key: Any) -> tuple[str, ...]:
     """A key as steps of a path; a word of the search space is none."""
     return () if key in WORDS else tuple(str(key).split("."))
+
+
+def told_from(path: str, base: Path) -> str:
+    """A path of the working directory as a file in `base` names it, for `located` to find. URLs and absolute paths, a
+    home directory's too, stay what they are."""
+    if not path or "://" in path or "::" in path or Path(path).expanduser().is_absolute():
+        return path
+    return os.path.relpath(path, base)

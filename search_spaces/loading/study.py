@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -56,7 +57,7 @@ def load_cell(path: Path, overrides: Sequence[str] = ()) -> Cell:
     if not isinstance(raw, Mapping):
         raise StudyError(f"{path}: a cell is a mapping with family, policy, generations, rows, seed, not {raw!r:.60}")
     if raw.keys() & {"cell", "blocks", "space"} and "family" not in raw:
-        raise StudyError(f"{path}: is a study, not a cell; run it with `collapse-sweep run {path}`")
+        raise StudyError(f"{path}: is a study, not a cell; run it with `collapse-sweep run {shlex.quote(str(path))}`")
     whole: dict[str, Any] = {"name": "cell", "blocks": [{"cell": absolute(_without_schema(raw), path.parent)}]}
     apply_overrides(whole, overrides)
     try:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import shlex
 import textwrap
 from collections.abc import Iterator, Sequence
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Any
 
 import yaml
 
 from search_spaces.errors import StudyError
+from search_spaces.loading.paths import told_from
 from search_spaces.loading.schema import SCHEMA_FILES
 from trainables.config import did_you_mean
 from trainables.families import FAMILIES
@@ -24,6 +26,7 @@ def template(
     policies: Sequence[str] = ("replace", "accumulate"),
     seeds: int = 3,
     generations: int | None = None,
+    file: Path | None = None,
 ) -> str:
     """The text of a study's file.
 
@@ -34,19 +37,22 @@ def template(
         policies: kinds to compare.
         seeds: 0, 1, … so many.
         generations: None takes what the family finds sensible.
+        file: where it is to lie; None is `NAME.yaml` in the working folder.
 
     Raises:
         StudyError: there is no such family or policy, or the family takes no such data.
     """
     config = _known(family, policies)
-    source = _source(family, data) if data else None
+    place = file or Path(f"{name}.yaml")
+    called = shlex.quote(str(place))
+    source = _source(family, told_from(data, place.parent)) if data else None
     cell: dict[str, Any] = {"kind": family} | ({"source": source} if source else {})
     space = {"policy.kind": {"grid": list(policies)}, "seed": {"grid": list(range(seeds))}}
     return "\n".join(
         [
             f"# yaml-language-server: $schema={SCHEMA_FILES / 'study.schema.json'}",
-            f"# What would run, for how long:  collapse-sweep plan {name}.yaml",
-            f"# Run it, or go on with it:       collapse-sweep run {name}.yaml",
+            f"# What would run, for how long:  collapse-sweep plan {called}",
+            f"# Run it, or go on with it:       collapse-sweep run {called}",
             "# Every field there is:           collapse-sweep schema reference",
             f"name: {_scalar(name)}",
             f"description: {_scalar(f'{family} models under {len(policies)} policies')}",

@@ -14,7 +14,7 @@ from search_spaces import Study, load_study
 from search_spaces.loading import Setting, differences
 from sweep.commands.diff import plain, settings_table, shown
 from sweep.commands.outcome import DONE
-from sweep.commands.report import PIPE_WIDTH
+from sweep.commands.report import PIPE_WIDTH, options
 from sweep.engine import open_board
 from sweep.errors import UsageError
 from sweep.reporting import records
@@ -62,7 +62,8 @@ def compare(references: Sequence[str], workspace: Workspace, out: Path | None, j
     folder = out or workspace.report("compared/" + "-and-".join(_safe(side.label) for side in sides))
     rows = [[one.path, *map(shown, one.values)] for one in settings]
     table = pd.DataFrame(rows, columns=["setting", *(side.label for side in sides)])
-    command = shlex.join(["collapse-sweep", "compare", *references, "--workspace", workspace.named])
+    place = ["--out", str(out)] if out else []
+    command = shlex.join(["collapse-sweep", "compare", *references, *options((), workspace), *place])
     files = compare_studies(studies, folder, table, command)
     if json:
         held = {"verdicts": side_by_side(studies), "differences": paired_differences(studies)}
@@ -83,7 +84,8 @@ def _sides(references: Sequence[str], workspace: Workspace) -> list[_Side]:
         store = open_store(place.storage)
         board = open_board(study, place, store)
         if not any(job.done for job in board.jobs.values()):
-            raise UsageError(f"{reference}: no generation is done in {place.root}; first: collapse-sweep run {name}")
+            first = shlex.join(["collapse-sweep", "run", name, *options((), place)])
+            raise UsageError(f"{reference}: no generation is done in {place.root}; first: {first}")
         label = study.name if names.count(study.name) == 1 else f"{study.name} in {place.root.name}"
         taken = sum(side.label == label or side.label.startswith(f"{label} (") for side in found)
         label += f" ({taken + 1})" if taken else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -28,7 +29,7 @@ def init(
     """
     if out.exists() and not force:
         raise UsageError(f"--out {out}: is there already; choose another name, or add --force to replace it")
-    text = study_template(family, out.stem, data, policies, seeds, generations)
+    text = study_template(family, out.stem, data, policies, seeds, generations, out)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         before = out.read_bytes() if out.exists() else None
@@ -40,5 +41,5 @@ def init(
     except ValueError:
         out.unlink() if before is None else out.write_bytes(before)
         raise
-    print(f"{out}: written; next: collapse-sweep plan {out}")
+    print(f"{out}: written; next: {shlex.join(['collapse-sweep', 'plan', str(out)])}")
     return DONE

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shlex
 import signal
 import socket
 import subprocess
@@ -14,6 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from sweep.commands.outcome import DONE, REFUSED, say
+from sweep.commands.report import options
 from sweep.errors import UsageError
 from sweep.tracking import pages, ready
 from sweep.workspace import NO_TRACKING, Workspace
@@ -50,7 +52,8 @@ def ui(workspace: Workspace, port: int, host: str = LOCAL[0], auth: bool = False
             f"or leave --host out and reach this machine through ssh -L {port}:localhost:{port}"
         )
     if workspace.local_tracking and not (workspace.root / "mlflow.db").exists():
-        raise UsageError(f"--workspace {workspace.root}: no runs are kept there; first: collapse-sweep run quickstart")
+        first = shlex.join(["collapse-sweep", "run", "quickstart", *options((), workspace)])
+        raise UsageError(f"--workspace {workspace.root}: no runs are kept there; first: {first}")
     if workspace.local_tracking:
         ready(workspace, lambda trouble: say(f"warning: {trouble}"))
     # URLs may hold passwords, and everybody on the machine can read a command's arguments

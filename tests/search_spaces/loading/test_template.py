@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -72,3 +73,21 @@ def test_a_file_that_is_there_is_kept(tmp_path: Path, capsys: pytest.CaptureFixt
     assert file.read_bytes() == before
     assert init("linear", file, None, ("replace",), 3, None, force=True) == 0
     assert load_study(str(file)).blocks[0].cell["family"]["kind"] == "linear"
+
+
+@pytest.mark.parametrize("out", ["mine.yaml", "studies/mine.yaml", "../beside/mine.yml", "a/deep/my study/x.yaml"])
+@pytest.mark.parametrize("data", ["data/books.txt", "./data/../data/books.txt", "{here}/data/books.txt"])
+def test_a_study_finds_its_data_wherever_it_is_written(
+    out: str, data: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = tmp_path / "here"
+    (here / "data").mkdir(parents=True)
+    books = here / "data" / "books.txt"
+    books.write_text("One day.\n\nAnother day.\n")
+    monkeypatch.chdir(here)
+    file = Path(out)
+    assert init("language", file, data.format(here=here), ("replace",), 3, None, force=False) == 0
+    (block,) = load_study(out).blocks
+    assert Path(block.cell["family"]["source"]["path"]) == books
+    commands = re.findall(r"collapse-sweep (?:plan|run) (.*)$", file.read_text(), flags=re.M)
+    assert [shlex.split(told) for told in commands] == [[out]] * 2
