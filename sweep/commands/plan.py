@@ -166,15 +166,16 @@ def _print(found: Plan, asked: Asked, card: CardTime, ahead: Forecast, charged: 
 
 def _card(gpu: str, card: CardTime) -> str:
     """How long what is left takes on one accelerator, and how that is known."""
+    cores = f"{', '.join(card.on_cores)} run{'s' * (len(card.on_cores) == 1)} on cores" if card.on_cores else ""
     if not card.hours:
-        return f"On one {gpu}: none; everything is done."
+        return f"On one {gpu}: none; {cores or 'everything is done'}."
     rests = [f"{family} at rates of {source}" for family, source in card.measured.items()]
     if card.assumed:
         what = "the rest" if rests else "all"
         rests.append(f"{what} at {UTILISATION:.0%} of {PEAK[gpu] / 1e12:.0f} TFLOP/s, an assumption")
     return (
         f"On one {gpu} what is left takes about {card.hours:.3g} GPU-hours, {card.fitting / 3600:.3g} of fits and "
-        f"{card.sampling / 3600:.3g} of samples ({'; '.join(rests)})."
+        f"{card.sampling / 3600:.3g} of samples ({'; '.join(rests)}){f'; {cores}' if cores else ''}."
     )
 
 

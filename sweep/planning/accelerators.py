@@ -28,12 +28,14 @@ class CardTime:
         fitting, sampling: of all that is left.
         measured: where rates of families come from, by family.
         assumed: whether anything rests on `UTILISATION`.
+        on_cores: families with something left that take no accelerator: closed forms.
     """
 
     fitting: float
     sampling: float
     measured: Mapping[str, str]
     assumed: bool
+    on_cores: tuple[str, ...] = ()
 
     @property
     def hours(self) -> float:
@@ -72,15 +74,17 @@ def seconds_on(gpu: str, make: Make, effort: Effort, utilisation: float | None =
 
 
 def time_on(gpu: str, efforts: Mapping[Make, Effort]) -> CardTime:
-    """What all efforts take on one accelerator, one after the other."""
-    each = [seconds_on(gpu, make, effort) for make, effort in efforts.items()]
-    left = [make for make, effort in efforts.items() if effort.fitting or effort.sampling]
+    """What all efforts that go to an accelerator take on one, one after the other."""
+    remaining = [make for make, effort in efforts.items() if effort.fitting or effort.sampling]
+    left = [make for make in remaining if FAMILIES.get(make.family).accelerated]
+    each = [seconds_on(gpu, make, efforts[make]) for make in left]
     measured = {make.family: rates.source for make in left if (rates := _rates(make)) is not None}
     return CardTime(
         sum(fitting for fitting, _ in each),
         sum(sampling for _, sampling in each),
         measured,
         any(make.family not in measured for make in left),
+        tuple(sorted({make.family for make in remaining} - {make.family for make in left})),
     )
 
 

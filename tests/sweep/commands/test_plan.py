@@ -49,10 +49,7 @@ def test_the_table_the_time_and_the_card_are_told_line_by_line(place, capsys):
         "toy: 2 cells of 6 generations; 1 of these are shared between cells, 0 are in the store, 5 are to be trained."
     )
     assert time == "Time on this machine, 2 trials at a time: about 13 s (speeds: 1 by earlier runs)."
-    assert card == (
-        "On one H100 what is left takes about 1.5e-16 GPU-hours, 9.36e-17 of fits and 5.62e-17 of samples "
-        "(all at 30% of 989 TFLOP/s, an assumption)."
-    )
+    assert card == "On one H100: none; gaussian runs on cores."
     assert power.startswith("warning: underpowered: gaussian dim 1: a growth per generation of 0.1 is found with power")
     assert (code, said.err) == (0, "")
 
@@ -64,9 +61,8 @@ def test_the_json_has_the_same_figures(place, capsys):
     assert told["time"]["longest"] == pytest.approx(2.9)
     assert told["time"]["seconds"] == pytest.approx(12.9)
     assert told["time"]["sources"] == {"runs": 1}
-    share = 0.3 * 989e12 * 3600
-    assert told["gpu_hours"] == pytest.approx(160 / share)
-    assert told["gpu_hours_of"] == pytest.approx({"fits": 100 / share, "samples": 60 / share})
+    assert told["gpu_hours"] == 0
+    assert told["gpu_hours_of"] == {"fits": 0, "samples": 0}
     assert (told["gpu"], told["utilisation"], told["gpu_rates"]) == ("H100", 0.3, {})
     assert (told["cluster"], told["schedulers"]) == (None, [])
     assert [(one["seeds"], one["underpowered"]) for one in told["power"]] == []
@@ -175,6 +171,11 @@ def test_a_card_s_hours_are_told_with_what_they_rest_on():
         "benchmark; the rest at 30% of 312 TFLOP/s, an assumption)."
     )
     assert _card("A100", replace(both, assumed=False)).endswith("(language at rates of a benchmark).")
+    mixed = replace(both, assumed=False, on_cores=("gaussian", "linear"))
+    assert _card("A100", mixed).endswith("(language at rates of a benchmark); gaussian, linear run on cores.")
+    assert (
+        _card("A100", replace(mixed, fitting=0.0, sampling=0.0)) == "On one A100: none; gaussian, linear run on cores."
+    )
 
 
 def test_time_that_is_not_known_is_told_with_a_way_to_know_it():

@@ -54,3 +54,20 @@ def test_rates_lie_between_their_neighbours() -> None:
 def test_an_unknown_accelerator_is_refused_with_the_nearest_name() -> None:
     with pytest.raises(UsageError, match="did you mean 'H100'"):
         check_card("H10")
+
+
+def test_closed_forms_take_no_accelerator_and_are_named_as_what_runs_on_cores() -> None:
+    forms = {Make(kind, "dim 1", 1, kind): Effort(1, 1e18, 1e18) for kind in ("linear", "gaussian")}
+    found = time_on("A100", forms | {VAE: Effort(1, PEAK["A100"] * UTILISATION * 3600)})
+    assert found.hours == pytest.approx(1)
+    assert found.on_cores == ("gaussian", "linear")
+    assert time_on("A100", {VAE: Effort()}).on_cores == ()
+
+
+@pytest.mark.parametrize("family", list(FAMILIES))
+def test_a_plan_counts_what_trials_will_reserve(family: str) -> None:
+    """Whoever is given no share of a GPU by the scheduler has no GPU-hours."""
+    config = FAMILIES.get(family)
+    found = time_on("H100", {Make(family, "any", 1_000, "any"): Effort(1, 1e15, 1e15)})
+    assert (found.hours > 0) is config.accelerated
+    assert (found.on_cores == (family,)) is not config.accelerated

@@ -84,3 +84,17 @@ def test_language_models_are_charged_by_measured_rates_unless_a_share_is_stated(
     stated = bill(Cluster(gpu="H200", price_per_hour=30, utilisation=0.5), hour, HERE)
     assert stated.seconds == pytest.approx(152e12 * 3600 / (0.5 * PEAK["H200"]))
     assert "at 50% of its peak" in stated.line()
+
+
+def test_closed_forms_are_no_work_for_cards_and_no_price_is_made_of_them() -> None:
+    form, hour = Make("linear", "dim 1", 1, "c"), PEAK["H100"] * 0.3 * 3600
+    cards = Cluster(name="dc", gpu="H100", price_per_hour=30)
+    both = left(hour)
+    both = replace(
+        both, efforts=both.efforts | {form: Effort(1, hour)}, cells=[*both.cells, (form, Effort(1, 9 * hour))]
+    )
+    found = bill(cards, both, HERE)
+    assert (found.seconds, found.price) == (pytest.approx(3600), pytest.approx(30))
+    assert found.line().endswith("; what linear takes of cores is not counted, and starting nodes is not counted.")
+    alone = bill(cards, Left(efforts={form: Effort(1, hour)}, cells=[(form, Effort(1, hour))]), HERE)
+    assert alone.line() == ("On dc: linear needs no H100; for the price of cores leave gpu out and say cpus_per_node.")
