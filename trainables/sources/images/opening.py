@@ -73,13 +73,30 @@ def first_cells(path: str, column: str, label_column: str | None, count: int) ->
             return
         if path.lower().endswith(".parquet"):
             yield from _first_rows(path, column, label_column, count)
-        elif is_zip(path) or is_tar(path) or not (tables := _tables(files_of(path))):
+        elif is_zip(path) or is_tar(path):
             yield from _some_pictures(path, label_column, count)
         else:
+            _check_folder(path)
+            tables = _tables(files_of(path))
             for place in tables.values():
                 yield from _first_rows(place, column, label_column, count)
+            if not tables:
+                yield from _some_pictures(path, label_column, count)
     except BROKEN_ARCHIVE as problem:
         raise ValueError(f"source.path: no images can be read at {path!r} ({first_line(problem)})") from problem
+
+
+def _check_folder(path: str) -> None:
+    """Refuse a file that is none of what else is read.
+
+    Raises:
+        ValueError: it is one.
+    """
+    if "://" not in path and not Path(path).is_dir():
+        raise ValueError(
+            f"source.path: {path!r} is neither a folder of pictures, a zip or tar of one, Parquet, nor IDX (which ends "
+            "with ubyte or .idx)"
+        )
 
 
 def _some_pictures(path: str, label_column: str | None, count: int) -> Iterator[Any]:
@@ -118,11 +135,7 @@ def _opened(path: str, digest: str, label_column: str | None) -> Tables:
         return _pictures(path, digest, label_column)
     if path.lower().endswith(".parquet"):
         return Tables({ALL: _parquet([path], digest)})
-    if "://" not in path and not Path(path).is_dir():
-        raise ValueError(
-            f"source.path: {path!r} is neither a folder of pictures, a zip or tar of one, Parquet, nor IDX (which ends "
-            "with ubyte or .idx)"
-        )
+    _check_folder(path)
     return _folder(path, digest, label_column)
 
 
