@@ -11,6 +11,7 @@ from search_spaces import load_study
 from sweep.commands.outcome import DONE
 from sweep.engine import open_board
 from sweep.errors import UsageError
+from sweep.progress import read_note
 from sweep.workspace import Workspace
 from trainables.recursion import Keep, Report, collect, readable
 from trainables.store import FsspecStore, discard, leftovers, open_store
@@ -25,8 +26,12 @@ def gc(reference: str, overrides: Sequence[str], workspace: Workspace, keep: str
     study = load_study(reference, overrides)
     store = open_store(workspace.storage)
     board = open_board(study, workspace, store)
-    if any(job.status == "running" for job in board.jobs.values()):
-        raise UsageError(f"{study.name}: is running; collect when it is done")
+    note = read_note(workspace.running(study.name))
+    if note is not None and not dry_run:
+        raise UsageError(
+            f"{study.name}: is running as process {note['pid']} on {note['host']}; collect when it is done, or run it "
+            f"with --keep {kept}"
+        )
     report = collect(store, kept, [job.cell for job in board.jobs.values()], dry_run)
     stray = leftovers(store) if isinstance(store, FsspecStore) else []
     if isinstance(store, FsspecStore) and not dry_run:

@@ -20,7 +20,7 @@ from sweep.resources import refuses
 from sweep.scheduling import Job, Listener
 from sweep.workspace import Workspace
 from trainables.cell import Record
-from trainables.runtime import write_whole
+from trainables.runtime import gone, machine, write_whole
 
 EVERY = 2.0
 """Seconds between two notes."""
@@ -100,6 +100,7 @@ class Chronicle(Listener):
             "study": self._study,
             "pid": os.getpid(),
             "host": socket.gethostname(),
+            "machine": machine(),
             "written": time.time(),
             "seconds": took,
             "headline": progress.headline(),
@@ -143,6 +144,7 @@ def read_note(path: Path, clock: Callable[[], float] = time.time) -> dict[str, A
     """What the run that is going on says of itself; None where none is, or it was killed."""
     try:
         note = json.loads(path.read_text(encoding="utf-8"))
-        return note if isinstance(note, dict) and clock() - float(note["written"]) < STALE else None
+        fresh = isinstance(note, dict) and clock() - float(note["written"]) < STALE
+        return note if fresh and not gone(str(note.get("machine", "")), int(note.get("pid", 0))) else None
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -5,6 +5,7 @@ from trainables.runtime.device import DEVICE, THREADS, pick_device
 from trainables.runtime.generators import isolated, seeded
 from trainables.runtime.memory_maps import open_map, touched
 from trainables.runtime.optional import require, required_by, required_version
+from trainables.runtime.processes import gone, machine
 from trainables.runtime.provenance import COMMIT, current_provenance
 from trainables.runtime.redaction import has_password, redact, redact_urls
 from trainables.runtime.servers import NotAsked, check_dataset, check_place, unasked
@@ -21,8 +22,10 @@ __all__ = [
     "check_place",
     "compiled_once",
     "current_provenance",
+    "gone",
     "has_password",
     "isolated",
+    "machine",
     "open_map",
     "pick_device",
     "redact",

@@ -20,8 +20,8 @@ import threading
 import time
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
-from functools import cache
 
+from trainables.runtime import gone, machine
 from trainables.store.backend import Place
 from trainables.store.base import Busy, Holder
 
@@ -32,26 +32,6 @@ TTL = 60.0
 
 BEATS = 6
 """Signs of life within that time."""
-
-
-@cache
-def _machine() -> str:
-    """What two processes share exactly when a process number means the same to both; empty if unknown."""
-    try:
-        with open("/proc/sys/kernel/random/boot_id") as file:
-            return f"{file.read().strip()} {os.readlink('/proc/self/ns/pid')}"
-    except OSError:
-        return ""
-
-
-def _gone(pid: int) -> bool:
-    """Whether no process of this number lives on this machine."""
-    import psutil
-
-    try:
-        return bool(psutil.Process(pid).status() in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD))
-    except psutil.NoSuchProcess:
-        return True
 
 
 @dataclass(frozen=True)
@@ -151,7 +131,7 @@ class Leases:
         return LeaseFile(path, max(numbers), *_parse(card), stamp)
 
     def _dead(self, claim: LeaseFile) -> bool:
-        if claim.machine and claim.machine == _machine() and _gone(claim.holder.pid):
+        if gone(claim.machine, claim.holder.pid):
             return True
         stamp, since = self._seen.get(claim.path, (None, 0.0))
         now = time.monotonic()
@@ -170,7 +150,7 @@ class Leases:
 
 def _card(beat: int = 0) -> bytes:
     """What a lease file says of its holder; no two are equal."""
-    fields = {"host": socket.gethostname(), "pid": os.getpid(), "machine": _machine(), "beat": beat}
+    fields = {"host": socket.gethostname(), "pid": os.getpid(), "machine": machine(), "beat": beat}
     return json.dumps(fields | {"token": secrets.token_hex(8)}).encode()
 
 

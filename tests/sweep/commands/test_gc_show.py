@@ -15,6 +15,8 @@ from typer.testing import CliRunner, Result
 from search_spaces import load_study
 from search_spaces.expansion import expand
 from sweep.cli import app
+from sweep.progress import Chronicle, Progress
+from sweep.workspace import open_workspace
 from trainables import run
 from trainables.recursion import Steps
 from trainables.store import open_store
@@ -44,6 +46,21 @@ def test_a_dry_run_says_what_would_go_and_removes_nothing(workspace: Path) -> No
     assert said["dry_run"] is True
     assert {removed["kind"] for removed in said["removed"]} == {"model", "batch"}
     assert sorted(workspace.rglob("*")) == before
+
+
+def test_a_study_that_is_running_is_left_alone_until_it_has_ended(workspace: Path) -> None:
+    place = open_workspace(workspace / "runs")
+    running = Chronicle("toy", place, Progress(2))
+    place.running("toy").parent.mkdir()
+    running.tick()
+    before = sorted(path for path in workspace.rglob("*") if path.is_file())
+    said = call(workspace, "gc", str(workspace / "toy.yaml"))
+    assert said.exit_code == 2
+    assert f"toy: is running as process {os.getpid()} on " in said.stderr
+    assert sorted(path for path in workspace.rglob("*") if path.is_file()) == before
+    assert call(workspace, "gc", str(workspace / "toy.yaml"), "--dry-run").exit_code == 0
+    running.close()
+    assert "artifacts are gone" in call(workspace, "gc", str(workspace / "toy.yaml")).stdout
 
 
 def test_records_stay_and_collected_steps_can_be_computed_again(workspace: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -79,6 +81,21 @@ def test_the_note_tells_throughput_and_ends_with_the_run(run: tuple[Workspace, B
     assert read_note(workspace.running("toy"), clock=lambda: note["written"] + 31) is None, "a killed run"
     chronicle.close()
     assert read_note(workspace.running("toy")) is None
+
+
+def test_a_note_of_a_process_that_is_gone_is_a_killed_run_s_at_once(
+    run: tuple[Workspace, Board, Chronicle, Clock],
+) -> None:
+    workspace, *_ = run
+    path = workspace.running("toy")
+    note = json.loads(path.read_text())
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    assert read_note(path) is not None, "this process lives"
+    path.write_text(json.dumps(note | {"pid": dead.pid}))
+    assert read_note(path) is None
+    path.write_text(json.dumps(note | {"pid": dead.pid, "machine": "another"}))
+    assert read_note(path) is not None, "its processes can't be seen from here"
 
 
 def test_status_in_another_shell_shows_the_run(

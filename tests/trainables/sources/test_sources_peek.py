@@ -75,8 +75,16 @@ CASES: dict[str, tuple[Any, Callable[[Path], dict[str, Any]], str]] = {
     "images: tar": (IMAGE_SOURCES, tarred, "3 of 3 pictures looked at can't be read: 3 × unknown format"),
     "images: column": (IMAGE_SOURCES, image_table, "no column 'image' among picture"),
     "images: none": (IMAGE_SOURCES, lambda folder: {"kind": "folder", "path": str(folder)}, "no pictures in"),
-    "images: text": (IMAGE_SOURCES, written("a.txt", "x", kind="folder"), "is neither a folder of pictures, a zip or tar"),
-    "images: gif": (IMAGE_SOURCES, written("a.gif", "x", kind="folder"), "is neither a folder of pictures, a zip or tar"),
+    "images: text": (
+        IMAGE_SOURCES,
+        written("a.txt", "x", kind="folder"),
+        "is neither a folder of pictures, a zip or tar",
+    ),
+    "images: gif": (
+        IMAGE_SOURCES,
+        written("a.gif", "x", kind="folder"),
+        "is neither a folder of pictures, a zip or tar",
+    ),
     "table: target": (TABLES, written("a.csv", "x,y\n1,2\n", kind="table"), "source.target: no column 'target' among"),
     "table: empty": (TABLES, written("a.csv", "x,target\n", kind="table"), "holds no row"),
     "smiles: column": (
