@@ -33,6 +33,7 @@ def build_report(
     extra: Sequence[Section] = (),
     description: str = "",
     made: date | None = None,
+    notes: Sequence[str] = (),
 ) -> dict[str, Path]:
     """Write everything that can be said of a frame.
 
@@ -46,6 +47,7 @@ def build_report(
         extra: sections on what only the caller knows, shown after the robustness table.
         description: what is asked, in a line.
         made: the day that the report names; today by default.
+        notes: what a reader must know of the frame, a line each; they stand in the head.
 
     Returns:
         Paths by file name; `report.html` opens offline, tables come as csv, parquet, md and tex, plots as svg and png.
@@ -58,7 +60,14 @@ def build_report(
     folder = Path(out_dir)
     folder.mkdir(parents=True, exist_ok=True)
     study = ReportContext(
-        frame, title, thresholds or Thresholds(), store, command, description=description, made=made or date.today()
+        frame,
+        title,
+        thresholds or Thresholds(),
+        store,
+        command,
+        description=description,
+        made=made or date.today(),
+        notes=tuple(notes),
     )
     parts = _parts(study, extra)
     paths: dict[str, Path] = {}

@@ -37,6 +37,7 @@ class ReportContext:
         seed: of every resampling.
         description: what is asked, in a line.
         made: the day of the report.
+        notes: what a reader must know of the frame beside its figures.
     """
 
     frame: pd.DataFrame
@@ -47,6 +48,7 @@ class ReportContext:
     seed: int = 0
     description: str = ""
     made: date = field(default_factory=date.today)
+    notes: tuple[str, ...] = ()
 
     @cached_property
     def common(self) -> pd.DataFrame:

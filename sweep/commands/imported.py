@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json as jsonlib
+import re
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
 import analysis
-from analysis.data import parse_columns, renumbered, set_aside, spacing, suspicion
+from analysis.data import notes, parse_columns, suspicion
 from sweep.commands.outcome import DONE, say
 from sweep.commands.report import print_table
 from sweep.errors import UsageError
@@ -41,19 +42,20 @@ def report(path: str, columns: Sequence[str], worse: str, workspace: Workspace, 
     try:
         mapping = parse_columns(list(columns))
         frame = analysis.load(path, columns=mapping, worse=worse)
-        if worse == "higher" and (why := suspicion(mapping, frame)):
-            say(f"warning: {why}")
-        for told in filter(None, (renumbered(frame), spacing(frame), set_aside(frame))):
-            say(f"note: {told}")
+        told = notes(frame)
+        doubts = [why] if worse == "higher" and (why := suspicion(mapping, frame)) else []
+        for line in (*(f"warning: {why}" for why in doubts), *(f"note: {one}" for one in told)):
+            say(line)
         folder = _folder(workspace, name, Path(path).absolute())
         words = [part for pair in columns for part in ("--column", pair)]
         words += ["--worse", worse] if worse != "higher" else []
         command = shlex.join(["collapse-sweep", "report", path, *words, "--workspace", workspace.named])
         with replacing(folder) as fresh:
             (fresh / SOURCE).write_text(f"{Path(path).absolute()}\n", encoding="utf-8")
-            files = {name: folder / name for name in build_report(frame, fresh, name, command=command)}
+            built = build_report(frame, fresh, name, command=command, notes=[*doubts, *told])
+            files = {file: folder / file for file in built}
     except ValueError as problem:
-        raise UsageError(str(problem)) from None
+        raise UsageError(re.sub(r"^columns\b[.:]? ?", "--column ", str(problem))) from None
     table = pd.read_parquet(files["robustness.parquet"]) if "robustness.parquet" in files else pd.DataFrame()
     if json:
         print(jsonlib.dumps({"study": name, "report": str(folder), "robustness": records(table)}))

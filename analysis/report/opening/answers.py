@@ -150,7 +150,7 @@ def _bounds(grew: pd.DataFrame, limits: Thresholds) -> str:
     """What is known of where it leads."""
     counts = grew["verdict"].value_counts()
     phrases = (
-        (DIVERGED, "went to infinity in {}"),
+        (DIVERGED, "went to infinity or to no number in {}"),
         (COLLAPSES, "shown to be without bound in {}"),
         (LEVELS, "shown to level off in {}"),
         (SLOW, "by less than the margin in {}"),

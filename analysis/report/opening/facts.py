@@ -23,7 +23,7 @@ class Facts:
     Attributes:
         description: what is asked, in a line; empty where nobody said.
         terms: term and what it is, in order.
-        warnings: what a reader must know of cells that did not run to their end.
+        warnings: what a reader must know, as of cells that did not run to their end.
     """
 
     description: str = ""
@@ -36,8 +36,8 @@ def facts_of(study: ReportContext) -> Facts:
     frame = study.frame
     cells = frame.drop_duplicates("cell")
     size = (
-        f"{_count(frame['config'].nunique(), 'configuration')} × {frame['policy'].nunique()} policies × "
-        f"{_seeds(cells)}: {len(cells):,} cells, {len(frame):,} generations"
+        f"{_count(frame['config'].nunique(), 'configuration')} × {_policies(frame['policy'].nunique())} × "
+        f"{_seeds(cells)}: {_count(len(cells), 'cell')}, {_count(len(frame), 'generation')}"
     )
     reached = frame.groupby("cell")["generation"].max()
     terms = (
@@ -48,11 +48,15 @@ def facts_of(study: ReportContext) -> Facts:
         ("Generations", _by_family(cells.assign(reached=cells["cell"].map(reached)), "reached")),
         ("Made", f"{study.made:%-d %B %Y} by collapse-sweep {_version()}"),
     )
-    return Facts(study.description, tuple(term for term in terms if term[1]), tuple(_warnings(cells)))
+    return Facts(study.description, tuple(term for term in terms if term[1]), (*_warnings(cells), *study.notes))
 
 
 def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _policies(number: int) -> str:
+    return "1 policy" if number == 1 else f"{number:,} policies"
 
 
 def _seeds(cells: pd.DataFrame) -> str:
@@ -114,8 +118,8 @@ def _warnings(cells: pd.DataFrame) -> list[str]:
     stopped = int((cells["status"] == STOPPED).sum())
     if stopped:
         said.append(
-            f"A scheduler stopped {stopped} cells early; each policy of a configuration is judged over the generations "
-            "that all its cells reached, and time to collapse counts them as censored."
+            f"A scheduler stopped {_count(stopped, 'cell')} early; each policy of a configuration is judged over the "
+            "generations that all its cells reached, and time to collapse counts them as censored."
         )
     return said
 

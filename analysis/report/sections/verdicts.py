@@ -51,7 +51,7 @@ def _reading(study: ReportContext) -> list[str]:
         "and lines that start late. The column `excluded` names the families of laws that are excluded whole. "
         f"{_margin(limits)} Nothing is decided below {limits.min_runs} recursions, and no law below "
         f"{limits.min_generations} generations. {_correction(study)}",
-        f"Of {len(found)} entries {int(rising.sum())} grow at p < {1 - limits.confidence:.2g} each by themselves, "
+        f"Entries that grow, of {len(found)}: {int(rising.sum())} at p < {1 - limits.confidence:.2g} each by itself, "
         f"{int(controlled.sum())} at that false discovery rate (Benjamini–Hochberg), {int(below.sum())} at that "
         "family-wise error (Holm).",
     ]
@@ -72,6 +72,6 @@ def _correction(study: ReportContext) -> str:
         return "Words are not corrected for the number of rows."
     changed = int((found["verdict"] != found["verdict_alone"]).sum())
     return (
-        f"“Collapses” and “levels off” hold over all {len(found)} rows together (Holm); by itself each of {changed} "
-        "rows would have another word (column `verdict_alone`)."
+        f"“Collapses” and “levels off” hold over all rows of the table together (Holm); {changed or 'none'} of these "
+        f"{len(found)} would have another word by itself (column `verdict_alone`)."
     )

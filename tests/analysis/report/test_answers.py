@@ -54,7 +54,7 @@ def test_growth_is_told_by_its_middle_and_its_ends() -> None:
     assert "by 1 % of the first loss a generation: " in sentence("x", alike, LIMITS)
     gone = entries({"verdict": DIVERGED, "growth_relative": 9.0})
     assert sentence("x", gone, LIMITS) == (
-        "The policy x raised held-out loss in 1 of 1 configuration: went to infinity in 1."
+        "The policy x raised held-out loss in 1 of 1 configuration: went to infinity or to no number in 1."
     )
 
 
@@ -62,7 +62,7 @@ def test_bounds_are_told_from_the_surest_to_the_least_sure() -> None:
     rows = words(RISES, SLOW, LEVELS, COLLAPSES, DIVERGED, needed_runs=7, needed_generations=30)
     said = sentence("x", rows, LIMITS)
     assert said.endswith(
-        ": went to infinity in 1, shown to be without bound in 1, shown to level off in 1, "
+        ": went to infinity or to no number in 1, shown to be without bound in 1, shown to level off in 1, "
         "by less than the margin in 1, not clear yet whether it levels off in 1 "
         "(about 30 generations or 7 recursions would tell)."
     )
@@ -187,7 +187,7 @@ def test_facts_are_of_what_was_run() -> None:
     assert said["Data"] == "linear: drawn from a known distribution"
     one = {("a", "replace", 0): np.ones(1500)}
     said = dict(facts_of(ReportContext(simulated.study(one), "x")).terms)
-    assert said["Size"] == "1 configuration × 1 policies × 1 seed: 1 cells, 1,500 generations"
+    assert said["Size"] == "1 configuration × 1 policy × 1 seed: 1 cell, 1,500 generations"
     assert said["Generations"] == "1,500"
 
 
@@ -212,7 +212,7 @@ def test_warnings_count_what_did_not_run_to_its_end() -> None:
     assert failed.startswith("5 cells failed: memory (2); ")
     assert failed.endswith("; earlier generations are included.")
     assert failed.count("(") == 3, "the three most frequent reasons"
-    assert stopped.startswith("A scheduler stopped 1 cells early; each policy")
+    assert stopped.startswith("A scheduler stopped 1 cell early; each policy")
     assert facts_of(ReportContext(frame, "x")).warnings == ()
 
 

@@ -144,7 +144,7 @@ def test_no_word_is_told_as_another() -> None:
     )
     assert sentence("replace", entries([COLLAPSES] * 2 + [DIVERGED]), limits) == (
         "Replacing raised held-out loss in 3 of 3 configurations, by 7 % of the first loss a generation: "
-        "went to infinity in 1, shown to be without bound in 2."
+        "went to infinity or to no number in 1, shown to be without bound in 2."
     )
     mixed = sentence("mine", entries([STABLE, LEVELS, SLOW, UNDECIDED]), limits)
     assert mixed.startswith(

@@ -181,14 +181,14 @@ def test_how_to_read_the_table_counts_what_holds_after_each_correction() -> None
     )  # fmt: skip
     read = verdicts._reading(study(assessment=table))
     assert read[2] == (
-        "Of 4 entries 3 grow at p < 0.05 each by themselves, 2 at that false discovery rate (Benjamini–Hochberg), "
+        "Entries that grow, of 4: 3 at p < 0.05 each by itself, 2 at that false discovery rate (Benjamini–Hochberg), "
         "1 at that family-wise error (Holm)."
     )
     assert read[1].endswith(
         "The margin is a rise over the run of 1.41 standard deviations of a recursion's change from one generation to "
         "the next, whatever the level of the loss (column `margin`). Nothing is decided below 3 recursions, and no law "
-        "below 6 generations. “Collapses” and “levels off” hold over all 4 rows together (Holm); by itself each of 1 "
-        "rows would have another word (column `verdict_alone`)."
+        "below 6 generations. “Collapses” and “levels off” hold over all rows of the table together (Holm); 1 of these "
+        "4 would have another word by itself (column `verdict_alone`)."
     )
     other = verdicts._reading(study(Thresholds(absolute=0.25, corrected=False), assessment=table))[1]
     assert "The margin is a rise of 0.25 over the run, in the metric's own unit." in other

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from pathlib import Path
@@ -94,3 +95,77 @@ def test_two_files_of_one_name_have_two_reports_and_options_of_studies_are_refus
     refused = report(tmp_path / "a" / "h.csv", tmp_path / "w", "-o", "rows=3")
     assert refused.exit_code == 2
     assert "-o rows=3: changes a study, and" in refused.stderr
+
+
+def simple(path: Path, column: str, values: list[float], first: int = 1, step: int = 1) -> Path:
+    lines = [f"generation,policy,seed,{column}"]
+    lines += [
+        f"{first + step * n},replace,{seed},{value + 0.003 * seed * (-1) ** n}"
+        for seed in range(3)
+        for n, value in enumerate(values)
+    ]
+    path.write_text("\n".join(lines))
+    return path
+
+
+def head(workspace: Path, name: str) -> str:
+    page = (workspace / f"reports/imported/{name}/report.html").read_text(encoding="utf-8")
+    return html.unescape(page.partition("<body>")[2].partition('class="answer')[0])
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "first", "step", "more", "said"),
+    [
+        ("test_loss", [1 + 0.1 * n for n in range(8)], 0, 1, (), ["counted from 1 here; the file's first is 0"]),
+        ("test_loss", [1 + 0.1 * n for n in range(8)], 1, 10, (), ["numbered in steps of 10; verdicts do not"]),
+        (
+            "accuracy",
+            [0.9 - 0.08 * n for n in range(8)],
+            1,
+            1,
+            (),
+            ["better when it is larger; if so, say --worse low"],
+        ),
+        (
+            "accuracy",
+            [0.9 - 0.08 * n for n in range(8)],
+            0,
+            1,
+            ("--worse", "lower"),
+            ["test_loss: is minus accuracy, of which less is worse", "counted from 1 here; the file's first is 0"],
+        ),
+    ],
+)
+def test_whoever_reads_the_page_is_told_what_the_terminal_says(
+    tmp_path: Path, column: str, values: list[float], first: int, step: int, more: tuple[str, ...], said: list[str]
+) -> None:
+    path = simple(tmp_path / "runs.csv", column, values, first, step)
+    result = report(path, tmp_path / "w", *more, columns={"test_loss": column})
+    assert result.exit_code == 0, result.output
+    told = [line.partition(": ")[2] for line in result.stderr.splitlines() if line.startswith(("note:", "warning:"))]
+    assert len(told) == len(said)
+    for line, expected in zip(told, said, strict=True):
+        assert expected in line
+        assert line in head(tmp_path / "w", "runs")
+
+
+def test_a_table_of_losses_from_generation_1_needs_no_word(tmp_path: Path) -> None:
+    path = simple(tmp_path / "runs.csv", "test_loss", [1 + 0.1 * n for n in range(8)])
+    result = report(path, tmp_path / "w", columns={"test_loss": "test_loss"})
+    assert not result.stderr
+    assert "1 configuration × 1 policy × 3 seeds: 3 cells, 24 generations" in head(tmp_path / "w", "runs")
+
+
+@pytest.mark.parametrize(
+    ("columns", "said"),
+    [
+        ({}, "--column test_loss: runs.csv has no such column; name it (test_loss=…); it has: generation, policy, "),
+        ({"test_loss": "acuracy"}, "--column test_loss: runs.csv has no column 'acuracy'; did you mean 'accuracy'?"),
+        ({"test_loss": ""}, "--column 'test_loss=' is not OURS=THEIRS"),
+    ],
+)
+def test_a_mapping_that_is_wrong_is_named_by_its_option(tmp_path: Path, columns: dict[str, str], said: str) -> None:
+    path = simple(tmp_path / "runs.csv", "accuracy", [0.5, 0.6])
+    result = report(path, tmp_path / "w", columns=columns)
+    assert result.exit_code == 2
+    assert result.stderr.startswith(f"collapse-sweep: {said}")
