@@ -63,6 +63,7 @@ def gather(group: Curves, worse: int, limits: Thresholds) -> tuple[Evidence, str
         generations=whole.shape[1],
         diverged=int(known_to_diverge(group.runs).sum()),
         separated=float(group.runs["separated"].to_numpy().mean()),
+        falls=worse < 0,
     )
     if growth.runs < limits.min_runs and not heavy and np.isfinite(group.errors).any():
         return _bounded(group, values, evidence, limits), BOUND

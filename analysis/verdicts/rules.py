@@ -95,6 +95,7 @@ class Evidence:
         excluded: families of laws of which every member is excluded.
         more: what would tell a bound from none, in a few words; empty where that is not known.
         needed: recursions, and generations in all, either of which would tell; 0 where that is not known.
+        falls: whether the metric falls for the worse, so that what grows here is a fall to a reader.
     """
 
     growth: Interval
@@ -111,6 +112,7 @@ class Evidence:
     excluded: Sequence[str] = ()
     more: str = ""
     needed: tuple[int, int] = (0, 0)
+    falls: bool = False
 
 
 @dataclass(frozen=True)
@@ -126,8 +128,10 @@ def judge(
 ) -> Verdict:
     """Apply the rules in the module's docstring, in order; p-values are the evidence's where none are given."""
     growth, limits, level = evidence.growth, thresholds, 1 - thresholds.confidence
+    grows, grew, rise = ("falls", "fell", "fall") if evidence.falls else ("grows", "grew", "rise")
     if evidence.diverged:
-        return Verdict(DIVERGED, f"{evidence.diverged} recursions went to infinity or to no number")
+        many = "recursion" if evidence.diverged == 1 else "recursions"
+        return Verdict(DIVERGED, f"{evidence.diverged} {many} went to infinity or to no number")
     if evidence.separated >= limits.separated:
         return Verdict(SEPARATED, f"labels are fitted perfectly in {evidence.separated:.0%} of recursions")
     if growth.runs < limits.min_runs:
@@ -139,18 +143,14 @@ def judge(
         if evidence.left < limits.vanished:
             return Verdict(COLLAPSES, f"less than {limits.vanished:.0%} of it is left")
         if (evidence.p_collapses if p_collapses is None else p_collapses) < level:
-            return Verdict(COLLAPSES, "grows, and every bounded law is excluded")
+            return Verdict(COLLAPSES, f"{grows}, and every bounded law is excluded")
         if (evidence.p_levels if p_levels is None else p_levels) < level:
-            return Verdict(LEVELS, "grew, and every diverging law is excluded")
+            return Verdict(LEVELS, f"{grew}, and every diverging law is excluded")
     if evidence.highest <= evidence.margin:
-        word = SLOW if growth.low > 0 else STABLE
-        return Verdict(word, f"{_rise(growth)}, at most {evidence.highest:.3g} (margin {evidence.margin:.3g})")
+        word, by = (SLOW, f"it {grows}, by little") if growth.low > 0 else (STABLE, f"no {rise} is shown")
+        return Verdict(word, f"{by}, at most {evidence.highest:.3g} (margin {evidence.margin:.3g})")
     if growth.low > 0:
         why = "too few generations to tell" if not long else "not clear"
         more = f"; {evidence.more}" if evidence.more else ""
         return Verdict(RISES, f"{why} whether it levels off{more}")
-    return Verdict(UNDECIDED, f"a rise of {evidence.highest:.3g} is not excluded (margin {evidence.margin:.3g})")
-
-
-def _rise(growth: Interval) -> str:
-    return "it grows, by little" if growth.low > 0 else "no growth is shown"
+    return Verdict(UNDECIDED, f"a {rise} of {evidence.highest:.3g} is not excluded (margin {evidence.margin:.3g})")

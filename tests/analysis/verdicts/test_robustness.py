@@ -101,7 +101,7 @@ def test_three_generations_cannot_tell_a_bound() -> None:
 
 
 @pytest.mark.parametrize(
-    ("rows", "reason"), [(200, "every bounded law"), (50, "10% of it is left"), (5, "10% of it is left")]
+    ("rows", "reason"), [(200, "falls, and every bounded law"), (50, "10% of it is left"), (5, "10% of it is left")]
 )
 def test_a_variance_that_vanishes_over_hundreds_of_generations_collapses(rows: int, reason: str) -> None:
     """Under replace it is (1 − 1/rows)ⁿ on average: 13 %, 0.03 % and nothing of it are left after 400 generations."""

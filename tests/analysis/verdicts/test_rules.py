@@ -75,10 +75,22 @@ def test_reasons_say_by_what_a_word_came() -> None:
     assert reason(low=np.nan) == "no interval"
     assert reason(left=0.1) == "less than 20% of it is left"
     assert reason(highest=0.5) == "it grows, by little, at most 0.5 (margin 1)"
-    assert reason(highest=0.5, low=-1.0) == "no growth is shown, at most 0.5 (margin 1)"
+    assert reason(highest=0.5, low=-1.0) == "no rise is shown, at most 0.5 (margin 1)"
     assert reason() == "not clear whether it levels off"
     assert reason(generations=4, more="ask again") == "too few generations to tell whether it levels off; ask again"
     assert reason(low=-1.0) == "a rise of 9 is not excluded (margin 1)"
+    assert reason(diverged=1) == "1 recursion went to infinity or to no number"
+
+
+def test_what_falls_for_the_worse_is_said_to_fall() -> None:
+    def reason(**fields: Any) -> str:
+        return judge(evidence(falls=True, **fields), LIMITS).reason
+
+    assert reason(p_collapses=0.0) == "falls, and every bounded law is excluded"
+    assert reason(p_levels=0.0) == "fell, and every diverging law is excluded"
+    assert reason(highest=0.5) == "it falls, by little, at most 0.5 (margin 1)"
+    assert reason(highest=0.5, low=-1.0) == "no fall is shown, at most 0.5 (margin 1)"
+    assert reason(low=-1.0) == "a fall of 9 is not excluded (margin 1)"
 
 
 def test_every_word_is_explained_and_none_is_good_and_bad() -> None:
