@@ -6,12 +6,13 @@ import json as jsonlib
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from search_spaces import load_study
+from search_spaces import Study, load_study
 from sweep.commands.outcome import DONE, say
 from sweep.engine import open_board, show_stored
 from sweep.reporting import findings_of
+from sweep.reporting import report as results
 from sweep.scheduling import Board, read_records
-from sweep.tracking import Difference, Tracker, connect
+from sweep.tracking import Difference, Tracker, connect, exhibit
 from sweep.workspace import Workspace, prepare
 from trainables.store import Store, open_store
 
@@ -32,6 +33,8 @@ def relog(reference: str, overrides: Sequence[str], workspace: Workspace, json: 
     tracker.note(findings_of(study, workspace, board, store).tags)
     unfinished = any(job.status == "waiting" for job in board.jobs.values())
     tracker.close("stopped" if unfinished else "done")
+    if any(job.done for job in board.jobs.values()):
+        _conclude(study, board, workspace, store)
     if json:
         differing = [asdict(one) for found in mended for one in found]
         print(jsonlib.dumps({"study": study.name, "written": written, "mended": len(mended), "differing": differing}))
@@ -40,6 +43,15 @@ def relog(reference: str, overrides: Sequence[str], workspace: Workspace, json: 
     if mended:
         _tell(study.name, mended)
     return DONE
+
+
+def _conclude(study: Study, board: Board, workspace: Workspace, store: Store) -> None:
+    """Show what the study came to, as a run does at its end; the report that was written last with it."""
+    frame = results.stored(study, board, store)
+    folder = workspace.report(study.name)
+    written = folder if (folder / "report.html").is_file() else None
+    table = results.assess(frame, store)
+    exhibit(study, board, workspace, store, frame, table, written, lambda trouble: say(f"warning: {trouble}"))
 
 
 def _mend(board: Board, store: Store, tracker: Tracker) -> list[Sequence[Difference]]:

@@ -52,11 +52,11 @@ def exhibit(
     tracker.conclude(summarise(frame, table))
     if folder is not None:
         tracker.keep_report(folder)
-        for job in _representatives(board, frame):
-            if not tracker.samples_kept(job):
-                with _samples(job, store) as files:
-                    if files is not None:
-                        tracker.keep_samples(job, files)
+    for job in _representatives(board, frame):
+        if not tracker.samples_kept(job):
+            with _samples(job, store) as files:
+                if files is not None:
+                    tracker.keep_samples(job, files)
     tracker.close("")
 
 
