@@ -67,12 +67,15 @@ def test_a_model_that_is_not_one_is_not_exported(study, place, tmp_path):
     path = study()
     cell = points(load_study(path))[0].cell
     key = Steps(cell).step(2).model
-    for prefix, count in (("zz", 0), ("", 3)):
+    keys = [Steps(cell).step(generation).model[:12] for generation in (1, 2, 3)]
+    told = [f"{start} (gaussian / dim 1 / replace / seed 0, generation {n})" for n, start in enumerate(keys, 1)]
+    for prefix, said in (
+        ("zz", f"no model of this study has a key that starts with 'zz'; its last ones: {told[2]}"),
+        ("", f"'' starts 3 models of this study; give more digits: {'; '.join(told)}"),
+    ):
         with pytest.raises(UsageError) as refused:
             export(path, [], place, prefix, tmp_path / "out")
-        assert str(refused.value) == (
-            f"KEY: {count} models of this study have a key that starts with {prefix!r}; give one's"
-        )
+        assert str(refused.value) == f"KEY: {said}"
     with pytest.raises(UsageError) as refused:
         export(path, [], place, key[:12], tmp_path / "out")
     assert str(refused.value) == (
