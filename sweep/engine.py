@@ -251,7 +251,7 @@ def _connecting(study: Study, workspace: Workspace, warn: Callable[[str], None])
     """
 
     def told(trouble: str) -> None:
-        warn(f"{trouble}; {KEPT}")
+        warn(trouble if "kept in the store" in trouble else f"{trouble}; {KEPT}")
 
     aside = ThreadPoolExecutor(1, "collapse-sweep connecting")
     connecting = aside.submit(connect_aside, study, workspace, warn)

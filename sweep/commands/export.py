@@ -6,10 +6,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from safetensors import SafetensorError
+
 from search_spaces import load_study
 from sweep.commands.outcome import DONE, say
 from sweep.engine import open_board
 from sweep.errors import UsageError
+from sweep.reporting import replacing
 from sweep.scheduling import Job
 from sweep.workspace import Workspace
 from trainables.recursion import Recursion, Steps
@@ -44,9 +47,13 @@ def export(reference: str, overrides: Sequence[str], workspace: Workspace, prefi
     if model is None:
         raise UsageError(f"KEY: model {key} is not in {workspace.storage}: it was collected, or the study has not run")
     try:
-        Recursion(place.job.cell, store).family.export(model, folder)
+        with replacing(folder) as fresh:
+            Recursion(place.job.cell, store).family.export(model, fresh)
     except TypeError as problem:
         raise UsageError(f"KEY: {problem}") from problem
+    except (OSError, SafetensorError) as problem:
+        reason = getattr(problem, "strerror", None) or " ".join(str(problem).split())
+        raise UsageError(f"FOLDER: {str(folder)!r} can't be written: {reason}") from None
     say(f"model {key} ({place}) is in {folder}")
     return DONE
 

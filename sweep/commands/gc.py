@@ -14,7 +14,7 @@ from sweep.errors import UsageError
 from sweep.progress import read_note
 from sweep.workspace import Workspace
 from trainables.recursion import Keep, Report, collect, readable
-from trainables.store import FsspecStore, discard, leftovers, open_store
+from trainables.store import FsspecStore, Store, StoreError, discard, leftovers, open_store
 
 Leftovers = Sequence[tuple[str, int]]
 """Paths in a store that no artifact needs, with bytes."""
@@ -33,11 +33,28 @@ def gc(reference: str, overrides: Sequence[str], workspace: Workspace, keep: str
             f"with --keep {kept}"
         )
     report = collect(store, kept, [job.cell for job in board.jobs.values()], dry_run)
-    stray = leftovers(store) if isinstance(store, FsspecStore) else []
+    stray = _stray(store, dry_run)
     if isinstance(store, FsspecStore) and not dry_run:
         discard(store, stray)
     print(_as_json(study.name, report, stray) if json else _as_text(study.name, report, stray))
     return DONE
+
+
+def _stray(store: Store, dry_run: bool) -> Leftovers:
+    """What killed writes left. Their age is told by a file that is written beside them: of a store that takes none,
+    nothing is told, and nothing could go.
+
+    Raises:
+        StoreError: the store can't be written, and something is to go.
+    """
+    if not isinstance(store, FsspecStore):
+        return []
+    try:
+        return leftovers(store)
+    except StoreError:
+        if dry_run:
+            return []
+        raise
 
 
 def level(keep: str, useless: frozenset[str] = frozenset()) -> Keep:

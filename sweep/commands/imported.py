@@ -11,7 +11,7 @@ from pathlib import Path
 
 import analysis
 from analysis.data import notes, parse_columns, suspicion
-from sweep.commands.outcome import DONE, say
+from sweep.commands.outcome import DONE, FULL, say
 from sweep.commands.report import print_table
 from sweep.errors import UsageError
 from sweep.reporting import records, replacing
@@ -54,6 +54,10 @@ def report(path: str, columns: Sequence[str], worse: str, workspace: Workspace, 
             (fresh / SOURCE).write_text(f"{Path(path).absolute()}\n", encoding="utf-8")
             built = build_report(frame, fresh, name, command=command, notes=[*doubts, *told])
             files = {file: folder / file for file in built}
+    except OSError as problem:
+        if problem.errno not in FULL:
+            raise
+        raise UsageError(f"--workspace {workspace.root}: the report can't be written: {problem.strerror}") from None
     except ValueError as problem:
         raise UsageError(re.sub(r"^columns\b[.:]? ?", "--column ", str(problem))) from None
     table = pd.read_parquet(files["robustness.parquet"]) if "robustness.parquet" in files else pd.DataFrame()

@@ -10,6 +10,7 @@ from search_spaces import load_study
 from search_spaces.loading import study_template
 from sweep.commands.outcome import DONE
 from sweep.errors import UsageError
+from trainables.runtime import write_whole
 
 
 def init(
@@ -31,9 +32,8 @@ def init(
         raise UsageError(f"--out {out}: is there already; choose another name, or add --force to replace it")
     text = study_template(family, out.stem, data, policies, seeds, generations, out)
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
         before = out.read_bytes() if out.exists() else None
-        out.write_text(text, encoding="utf-8")
+        write_whole(out, text)
     except OSError as problem:
         raise UsageError(f"--out {out}: can't be written: {problem.strerror}") from None
     try:

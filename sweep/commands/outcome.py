@@ -11,6 +11,8 @@ from trainables.errors import CollapseSweepError
 from trainables.runtime import redact
 
 DONE, INCOMPLETE, REFUSED = 0, 1, 2
+FULL = (errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EDQUOT)
+"""Of system errors, those of a place that takes no more: a full disk, one that is read only or somebody else's."""
 
 
 def report(command: Callable[[], int]) -> int:
@@ -25,7 +27,7 @@ def report(command: Callable[[], int]) -> int:
     except BrokenPipeError:
         return _closed_pipe()
     except OSError as problem:
-        if problem.errno not in (errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EDQUOT):
+        if problem.errno not in FULL:
             raise
         return _refuse(f"{problem.filename or 'writing'}: {problem.strerror}")
 
