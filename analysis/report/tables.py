@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,10 +13,15 @@ from analysis.verdicts import COLLAPSES, DIVERGED, LEVELS, RISES, SEPARATED, SLO
 
 if TYPE_CHECKING:
     import pandas as pd
+    from rich.console import Console
     from rich.table import Table
 
+NAMING = frozenset({*NAMES, "metric", "unit", "configuration", "study", "policy"})
+"""Columns that say what a row is about."""
 SYMBOLS = {DIVERGED: "✕", SEPARATED: "◇", COLLAPSES: "▲", RISES: "△", SLOW: "△", LEVELS: "■", STABLE: "■"}
 """Verdicts are told by word and symbol, never by colour alone."""
+GAP = 3
+"""Characters between two columns on a terminal."""
 LINE = 66
 """Characters of the smallest type in a paper's column of 3.3 inches."""
 
@@ -197,27 +203,73 @@ def write(
 
 
 def render(table: pd.DataFrame, width: int | None = None) -> str:
-    """The table for a terminal, wrapped to its width, without colours."""
+    """The table for a terminal, fitted to its width, without colours."""
     from rich.console import Console
 
     console = Console(width=width, no_color=True, record=False)
     with console.capture() as capture:
-        console.print(rich_table(table))
+        show(table, console)
     return capture.get()
 
 
-def rich_table(table: pd.DataFrame) -> Table:
-    """The table as rich prints it; verdicts are coloured where the terminal has colours."""
+def show(table: pd.DataFrame, console: Console) -> None:
+    """Print the table, wrapped between words; where its columns are too narrow for their longest words, the entries of
+    each row below each other."""
+    widths = _widths(table, console.width)
+    for made in [rich_table(table, widths)] if widths else rich_rows(table):
+        console.print(made)
+
+
+def rich_table(table: pd.DataFrame, widths: Sequence[int] = ()) -> Table:
+    """The table as rich prints it, its columns of these widths where some are given; verdicts are coloured where the
+    terminal has colours."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
     made = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in table.columns:
-        made.add_column(Text(str(column)), overflow="fold")
+    for number, column in enumerate(table.columns):
+        made.add_column(Text(str(column)), overflow="fold", width=widths[number] if widths else None)
     for row in plain(table).to_numpy().tolist():
         made.add_row(*(Text(str(cell), style=_style(str(cell))) for cell in row))
     return made
+
+
+def _widths(table: pd.DataFrame, width: int) -> list[int]:
+    """Characters of each column on a terminal: its longest word at least, and of what is left as much as it can use;
+    empty where the words do not fit."""
+    columns = [
+        [str(cell) for cell in cells] for cells in zip(table.columns, *plain(table).to_numpy().tolist(), strict=True)
+    ]
+    words = [max((len(word) for cell in cells for word in cell.split()), default=1) for cells in columns]
+    wanted = [max(map(len, cells)) - word for cells, word in zip(columns, words, strict=True)]
+    left = width - sum(words) - GAP * len(columns)
+    if left < 0:
+        return []
+    share = min(1.0, left / max(1, sum(wanted)))
+    return [word + int(share * more) for word, more in zip(words, wanted, strict=True)]
+
+
+def rich_rows(table: pd.DataFrame) -> Iterator[Table]:
+    """Each row on its own: what names it in a line, below it the other columns by name."""
+    from rich.table import Table
+    from rich.text import Text
+
+    names = [column for column in table.columns if column in NAMING]
+    for row in plain(table).to_dict("records"):
+        made = Table(
+            title=Text(" · ".join(str(row[name]) for name in names if str(row[name])), style="bold"),
+            title_justify="left",
+            box=None,
+            show_header=False,
+            padding=(0, 0, 0, 2),
+        )
+        made.add_column(overflow="fold")
+        made.add_column(overflow="fold")
+        for name, cell in row.items():
+            if name not in names and str(cell):
+                made.add_row(Text(str(name)), Text(str(cell), style=_style(str(cell))))
+        yield made
 
 
 def _style(cell: str) -> str:

@@ -114,7 +114,7 @@ def _print(settings: Sequence[Setting], sides: Sequence[_Side], studies: Sequenc
         console.width = max(console.width, PIPE_WIDTH)
     for table in (side_by_side(studies), paired_differences(studies)):
         if not table.empty:
-            console.print(tables.rich_table(table))
+            tables.show(table, console)
 
 
 def _safe(label: str) -> str:

@@ -123,7 +123,7 @@ def print_table(table: pd.DataFrame) -> None:
     console = Console(file=sys.stdout)
     if not console.is_terminal:  # a file or a pipe has no width of its own
         console.width = max(console.width, PIPE_WIDTH)
-    console.print(tables.rich_table(tables.robustness(table)))
+    tables.show(tables.robustness(table), console)
 
 
 def _plain(study: Study, board: Board, table: pd.DataFrame, folder: str | None) -> dict[str, Any]:

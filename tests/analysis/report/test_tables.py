@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -199,6 +200,30 @@ def test_files_hold_full_precision_and_what_is_shown_to_people(tmp_path: Path) -
     plain = tables.write(table, tmp_path, "plain", shown)
     assert "shown" in plain["plain.tex"].read_text()
     assert "0.333" in tables.write(table, tmp_path, "bare")["bare.md"].read_text()
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 120, 130, 160, 200])
+def test_no_word_of_a_terminals_table_is_broken(width: int) -> None:
+    cell = "+5.47e−05 [+4.89e−05, +6.05e−05] ×1.68 ■ levels off (theory 0.0367, z +0.1)"
+    policies = ("replace", "accumulate", "accumulate_subsample")
+    names = {"family": ["gaussian"], "size": ["dim 1"], "metric": ["trace_ratio"], "unit": ["nats per generation"]}
+    lines = tables.render(pd.DataFrame(names | {policy: [cell] for policy in policies}), width).splitlines()
+    assert max(map(len, lines)) <= width
+    words = Counter(word for line in lines for word in line.split() if set(word) - set("─·"))
+    assert all(words[word] == 3 for word in cell.split()), words
+    assert all(words[policy] == 1 for policy in policies)
+    assert words["trace_ratio"] == 1
+
+
+def test_what_fits_in_no_table_is_told_row_by_row_with_empty_entries_left_out() -> None:
+    held = pd.DataFrame({"family": ["vae", "kde"], "size": ["", "9"], "replace": ["▲ collapses", ""], "b": ["", "○ x"]})
+    assert [line.rstrip() for line in tables.render(held, width=20).splitlines()] == [
+        "vae",
+        "  replace  ▲",
+        "           collapses",
+        "kde · 9",
+        "  b  ○ x",
+    ]
 
 
 def test_a_terminals_table_wraps_and_has_no_colours() -> None:
