@@ -77,7 +77,8 @@ class Design:
     def line(self, question: PowerRequirement | None) -> str:
         """What people are told."""
         if question is None:
-            return f"warning: {self.name}: {self.seeds} seeds a configuration; below {FEW} no verdict is given"
+            seeds = "1 seed" if self.seeds == 1 else f"{self.seeds} seeds"
+            return f"warning: {self.name}: {seeds} a configuration; below {FEW} no verdict is given"
         detectable = "nothing" if self.detectable is None or math.isnan(self.detectable) else f"{self.detectable:.3g}"
         return (
             f"{'warning: underpowered: ' if self.underpowered else ''}{self.name}: {_effect(question)} is found with "

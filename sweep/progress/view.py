@@ -107,6 +107,10 @@ class Progress(Listener):
         return f"{done}/{self.cells} cells done, {running} running, {failed} failed{early}{hint}"
 
 
+def _generations(job: Job) -> str:
+    return f"{job.done} generation{'' if job.done == 1 else 's'}"
+
+
 class PlainProgress(Progress):
     """One line for each cell that ends, and now and then one about what runs."""
 
@@ -121,11 +125,11 @@ class PlainProgress(Progress):
         super().ended(job)
         if job.status == "done":
             took = duration(self._clock() - self.begun[job.key])
-            self._line(f"done    {job.title}  ({job.done} generations, {took})")
+            self._line(f"done    {job.title}  ({_generations(job)}, {took})")
         elif job.status == "failed":
             self._line(f"failed  {job.title}  {job.failure}")
         elif job.status == "stopped":
-            self._line(f"stopped {job.title}  by the scheduler, after {job.done} generations")
+            self._line(f"stopped {job.title}  by the scheduler, after {_generations(job)}")
 
     def tick(self) -> None:
         """Say what runs, when nothing has been said for a while."""

@@ -214,9 +214,14 @@ def test_plan_refuses_too_few_seeds_where_it_is_asked_to(study: Path) -> None:
 
 def test_plan_tells_a_price_at_the_users_own_rate(study: Path) -> None:
     (study.parent / "lab.yaml").write_text("{nodes: 2, gpu: A100, gpus_per_node: 4, price_per_hour: 12, currency: EUR}")
-    text = call(study.parent, "plan", "toy.yaml", "--cluster", "lab.yaml").stdout
+    (study.parent / "v.yaml").write_text(
+        "{name: v, cell: {family: {kind: vae}, policy: {kind: replace}, generations: 1}}"
+    )
+    text = call(study.parent, "plan", "v.yaml", "--cluster", "lab.yaml").stdout
     assert "On lab (2 × 4 A100 at 30% of its peak" in text
     assert "at the stated 12 EUR a node and hour" in text
+    forms = call(study.parent, "plan", "toy.yaml", "--cluster", "lab.yaml").stdout
+    assert "On lab: gaussian needs no A100; for the price of cores leave gpu out and say cpus_per_node." in forms
 
 
 def test_a_calibration_is_kept_and_makes_a_plan_tell_the_time(study: Path) -> None:

@@ -7,21 +7,32 @@ from functools import cache
 from trainables.cell import Cell
 from trainables.policies import FRESH, Draw, Recipe
 from trainables.population import Feed
+from trainables.runtime import NotAsked
 
 
 def check_data(cell: Cell) -> None:
     """Refuse a cell whose rows do not suffice, before anything is trained.
 
     Raises:
-        ValueError: which generation asks for more rows than exist; or with the arithmetic of the reserve.
+        ValueError: which generation asks for more rows than exist; or with the arithmetic of the reserve; or the
+            family's data can't be read.
     """
     reserve = planned_reserve(cell)
-    available = cell.family.available_rows()
+    available = _available(cell)
     if available is not None and cell.rows + reserve > available:
         raise ValueError(
             f"rows: {cell.rows} real rows and a reserve of {reserve} fresh ones over {cell.generations} "
             f"generations make {cell.rows + reserve}, but the training split of {cell.family.kind} holds {available}"
         )
+
+
+def _available(cell: Cell) -> int | None:
+    """Real rows to train on; what is wrong with them is told by its place in the cell."""
+    try:
+        return cell.family.available_rows()
+    except ValueError as problem:
+        kind = NotAsked if isinstance(problem, NotAsked) else ValueError
+        raise kind(f"family.{str(problem).removeprefix('family.')}") from problem
 
 
 def planned_reserve(cell: Cell) -> int:

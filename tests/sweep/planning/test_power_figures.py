@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 
 import pytest
 from statsmodels.stats.power import TTestPower
@@ -145,6 +146,7 @@ def test_a_line_tells_power_needed_and_detectable_and_what_they_rest_on():
     )
     assert few.line(asked).endswith("between recursions, assumed equal to the effect: no records yet)")
     assert few.line(None) == "warning: vae 1k: 2 seeds a configuration; below 3 no verdict is given"
+    assert replace(few, seeds=1).line(None) == "warning: vae 1k: 1 seed a configuration; below 3 no verdict is given"
 
 
 def test_a_line_about_a_verdict_tells_the_word_the_law_and_the_table():

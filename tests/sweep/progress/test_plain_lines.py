@@ -41,7 +41,7 @@ def test_cells_that_fail_or_are_stopped_say_why(plain):
     end(progress, one, "failed", Failure("the loss is nan", 2))
     end(progress, other, "stopped")
     assert said[0].startswith(f"failed  {TITLE}  generation 2: the loss is nan  [0/2 cells done, 1 running, 1 failed")
-    assert said[1].startswith(f"stopped {TITLE}  by the scheduler, after 1 generations  [0/2 cells done, 0 running, ")
+    assert said[1].startswith(f"stopped {TITLE}  by the scheduler, after 1 generation  [0/2 cells done, 0 running, ")
     assert "1 failed, 1 stopped early" in said[1]
 
 
