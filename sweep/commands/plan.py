@@ -152,8 +152,9 @@ def _speeds(found: Plan, store: Store, workspace: Workspace, asked: Asked) -> sp
 def _print(found: Plan, asked: Asked, card: CardTime, ahead: Forecast, charged: Bill | None) -> None:
     print(_table(found))
     print(_summary(found))
-    print(_time(ahead, asked))
-    print(_card(asked.gpu, card))
+    rest = "the budget allows no more" if found.left_out else "everything is done"
+    print(_time(ahead, asked, rest))
+    print(_card(asked.gpu, card, rest))
     if charged:
         print(charged.line())
     for title in found.left_out[:20]:
@@ -164,11 +165,11 @@ def _print(found: Plan, asked: Asked, card: CardTime, ahead: Forecast, charged: 
         print(f"note: the data can't be read here, and `run` will ask for it: {reason}")
 
 
-def _card(gpu: str, card: CardTime) -> str:
-    """How long what is left takes on one accelerator, and how that is known."""
+def _card(gpu: str, card: CardTime, rest: str = "everything is done") -> str:
+    """How long what is left takes on one accelerator, and how that is known; why nothing is left, where it is so."""
     cores = f"{', '.join(card.on_cores)} run{'s' * (len(card.on_cores) == 1)} on cores" if card.on_cores else ""
     if not card.hours:
-        return f"On one {gpu}: none; {cores or 'everything is done'}."
+        return f"On one {gpu}: none; {cores or rest}."
     rests = [f"{family} at rates of {source}" for family, source in card.measured.items()]
     if card.assumed:
         what = "the rest" if rests else "all"
@@ -179,8 +180,8 @@ def _card(gpu: str, card: CardTime) -> str:
     )
 
 
-def _time(ahead: Forecast, asked: Asked) -> str:
-    """How long it takes here, and how that is known."""
+def _time(ahead: Forecast, asked: Asked, rest: str = "everything is done") -> str:
+    """How long it takes here, and how that is known; why nothing is left, where it is so."""
     if ahead.unknown:
         how = (
             "too large to be tried in a calibration"
@@ -190,7 +191,7 @@ def _time(ahead: Forecast, asked: Asked) -> str:
         was = "was" if len(ahead.unknown) == 1 else "were"
         return f"Time on this machine: unknown; {', '.join(ahead.unknown)} {was} never timed here ({how})."
     if ahead.seconds == 0:
-        return "Time on this machine: none; everything is done."
+        return f"Time on this machine: none; {rest}."
     known = ", ".join(f"{count} by {WORDS[source]}" for source, count in ahead.sources.items())
     borrowed = "".join(f"; {made} as {other}" for made, other in ahead.borrowed.items() if made != other)
     return (

@@ -54,6 +54,15 @@ def test_the_table_the_time_and_the_card_are_told_line_by_line(place, capsys):
     assert (code, said.err) == (0, "")
 
 
+def test_what_a_budget_leaves_out_is_not_said_to_be_done(place, capsys):
+    """A budget of one generation allows neither cell of three."""
+    _, said = plan(place, capsys, overrides=["budget.generations=1"])
+    assert "The budget leaves out 2 cells." in said.out
+    assert "Time on this machine: none; the budget allows no more." in said.out
+    assert "On one H100: none; the budget allows no more." in said.out
+    assert "everything is done" not in said.out
+
+
 def test_the_json_has_the_same_figures(place, capsys):
     _, said = plan(place, capsys, json=True)
     told = json.loads(said.out)
