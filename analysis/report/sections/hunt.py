@@ -144,7 +144,10 @@ class Hunt:
     def _counterexample(self, title: str, c: Candidate) -> str:
         effect = tables.interval(c.effect, c.low, c.high)
         p = tables.probability(c.p_holm)
-        return f"Counterexample: {title}; {effect} of the first loss on fresh seeds, adjusted p {p}."
+        return (
+            f"Counterexample: {title}; against the claim by {effect} of the first loss on fresh seeds (0 or less where "
+            f"it holds), adjusted p {p}."
+        )
 
     def _without(self) -> str:
         region = "; ".join(f"{path} {word}" for path, word in self.region.items())

@@ -39,7 +39,8 @@ def test_an_unfinished_hunt_says_how_far_it_is_and_nothing_else() -> None:
     assert hunt(finished=False, unjudged=2, candidates=(candidate(),)).sentences == [
         "Claim: mix stays bounded. Outcome: unfinished.",
         f"{TRIED} (2 more can't be judged: a run failed, or the mean is infinite); the search is not finished.",
-        "Counterexample: rate=3, policy.kind=mix; +0.40 [+0.30, +0.50] of the first loss on fresh seeds, "
+        "Counterexample: rate=3, policy.kind=mix; against the claim by +0.40 [+0.30, +0.50] of the first loss on fresh "
+        "seeds (0 or less where it holds), "
         "adjusted p 0.01.",
     ]
 
