@@ -3,7 +3,7 @@
 from analysis.data import censoring, metrics, replicates
 from analysis.data.artifact_places import is_own
 from analysis.data.censoring import STOPPED
-from analysis.data.external import parse_columns
+from analysis.data.external import notes, parse_columns, renumbered, set_aside, spacing, suspicion
 from analysis.data.frame import IDENTITY, is_parameter, parameters, short, tidy, told_apart
 from analysis.data.labels import NAMES, configurations, in_order, settings, title, titles
 from analysis.data.loading import load, read_runs
@@ -12,7 +12,6 @@ from analysis.data.policy_order import order
 from analysis.data.runs import BROKEN, FAILED, FORMER, CellRun, Points, restore
 from analysis.data.store_records import Shown, compositions, representatives, samples
 from analysis.data.stored_points import metrics_of
-from analysis.data.table_notes import notes, renumbered, set_aside, spacing, suspicion
 from trainables.families import Metric
 
 __all__ = [

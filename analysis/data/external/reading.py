@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from analysis.data import frame as frames
+from analysis.data.external.table_files import table_of
+from analysis.data.external.table_notes import ASIDE, FIRST, TURNED
 from analysis.data.frame import IDENTITY
-from analysis.data.table_files import table_of
-from analysis.data.table_notes import ASIDE, FIRST, TURNED
 from trainables.config import did_you_mean
 
 if TYPE_CHECKING:
