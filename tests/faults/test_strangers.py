@@ -10,6 +10,7 @@ import sqlite3
 import threading
 import tracemalloc
 from collections.abc import Iterator
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +73,7 @@ class TestWithMlflow:
         assert {path.name for path in origin.iterdir()} == {"toy.yaml", "w"}
         assert not list(origin.parent.glob("job%252F7*")), "MLflow's empty folder goes again"
         assert (origin / "w" / "mlflow.db").stat().st_size > 0
-        assert len(rows(origin / "w", "SELECT 1 FROM runs")) == 3
+        assert len(rows(origin / "w", "SELECT 1 FROM runs")) == 5, "the study's, two cells' and what each came to"
 
     def test_a_moved_workspace_shows_its_files_where_it_is_now(self, origin: Path, moved: Path) -> None:
         before = sorted(str(path) for path in origin.rglob("*"))
@@ -96,7 +97,7 @@ class TestWithMlflow:
         outside.mkdir()
         with listening() as (address, heard):
             places = (outside.as_uri(), f"{address}/api/2.0/mlflow-artifacts", f"mlflow-artifacts://{address[7:]}/x")
-            for (run,), place in zip(rows(moved / "w", "SELECT run_uuid FROM runs"), places, strict=True):
+            for (run,), place in zip(rows(moved / "w", "SELECT run_uuid FROM runs"), cycle(places), strict=False):
                 rows(moved / "w", f"UPDATE runs SET artifact_uri = '{place}' WHERE run_uuid = '{run}'")
             rows(moved / "w", "DELETE FROM tags WHERE key IN ('config', 'collapse_sweep.samples')")
             assert call(moved, "report", moved / "w").exit_code == 0
@@ -113,7 +114,7 @@ class TestWithMlflow:
         assert "is damaged" in again.output
         assert "2 of 2 cells" in again.output
         assert len(list((moved / "w").glob("mlflow.db.broken-*"))) == 1
-        assert len(rows(moved / "w", "SELECT 1 FROM runs")) == 3
+        assert len(rows(moved / "w", "SELECT 1 FROM runs")) == 5
 
 
 @contextlib.contextmanager
