@@ -109,6 +109,14 @@ class FamilyConfig(Config, ABC):
         version = {"version": self.fit_version} if self.fit_version else {}
         return {k: v for k, v in self.canonical().items() if k not in other} | version
 
+    def fitted_on(self, rows: int) -> dict[str, Any]:
+        """What, besides `fit_identity`, decides a model of so many rows: a mend that some numbers of rows meet."""
+        return {}
+
+    def judged_on(self, rows: int) -> dict[str, Any]:
+        """The same of a judge of the kind `reference` that is fitted on so many rows."""
+        return {}
+
     def starts_from(self, generation: int) -> Start:
         """Where the fit of a generation (1, 2, …) starts."""
         return "fresh"
