@@ -192,6 +192,16 @@ class FamilyConfig(Config, ABC):
         when a record is read, and not stored: no key changes where one is added."""
         return {}
 
+    def undefined(self, metrics: Mapping[str, float], replicates: Mapping[str, np.ndarray]) -> frozenset[str]:
+        """Metrics that a stored record holds as numbers though they have none; they are left out when it is read, so
+        that no key changes.
+
+        Args:
+            metrics: of the record.
+            replicates: of each replicate, [replicates] by name.
+        """
+        return frozenset()
+
     @classmethod
     def tiny(cls) -> tuple[FamilyConfig, int]:
         """A config and a number of rows that fit, sample and evaluate in well under a second, embedded data only.

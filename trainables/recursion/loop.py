@@ -20,6 +20,7 @@ from trainables.cell import Cell, Record
 from trainables.corpus import Batch, Corpus, RealisedDraw, realise
 from trainables.errors import CollapseSweepError, NotInstalled
 from trainables.families import Diverged, Evaluation, Family, World
+from trainables.families.metrics import plain
 from trainables.families.replicate_summary import figures
 from trainables.lineage import Stream
 from trainables.policies import FRESH
@@ -220,6 +221,8 @@ class Recursion:
         }
         fields = {name: held[name] for name in Record.model_fields if name in held}
         metrics = finite(held["metrics"] | self.cell.family.derived(payload.tensors) | theory)
+        undefined = self.cell.family.undefined(metrics, payload.tensors)
+        metrics = {name: value for name, value in metrics.items() if plain(name) not in undefined}
         return Record.model_validate(fields | {"generation": generation, "metrics": metrics})
 
     def model(self, generation: int) -> Payload:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+import numpy as np
 from pydantic import Field, field_validator, model_validator
 
 from trainables.families.base import Cost, Family, World
@@ -359,6 +360,13 @@ class LanguageConfig(StartConfig):
     def judge_identity(self) -> dict[str, Any]:
         pretrained = self.checkpoint_key()
         return super().judge_identity() | ({} if pretrained is None else {"checkpoint": pretrained})
+
+    def undefined(self, metrics: Mapping[str, float], replicates: Mapping[str, np.ndarray]) -> frozenset[str]:
+        """Of rows that are all shorter than four tokens `repetition` was 1, which no others reach; of one row alone
+        `self_bleu` was 0."""
+        repeats = np.append(replicates.get("repetition", ()), metrics.get("repetition", 0.0))
+        found = {"repetition": (repeats == 1.0).any(), "self_bleu": self.sample_rows == 1}
+        return frozenset(name for name, none in found.items() if none)
 
     def check(self, rows: int, replicates: int) -> None:
         super().check(rows, replicates)
