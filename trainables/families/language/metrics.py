@@ -53,8 +53,8 @@ def grams(row: np.ndarray, n: int) -> list[tuple[int, ...]]:
 
 
 def distinct(rows: Sequence[np.ndarray], n: int) -> float:
-    """Distinct n-grams over all n-grams of the rows; 0 where there is none, as over tokens, by which Li et al. 2016 (arXiv
-    1510.03055) divide."""
+    """Distinct n-grams over all n-grams of the rows; 0 where there is none, as over tokens, by which Li et al. 2016
+    (arXiv 1510.03055) divide."""
     found = [gram for row in rows for gram in grams(row, n)]
     return len(set(found)) / max(len(found), 1)
 
