@@ -17,6 +17,7 @@ from trainables.families.language.fit import fit, rate
 from trainables.families.language.token_rows import Rows
 from trainables.families.metrics import plain
 from trainables.lineage import Stream
+from trainables.population import Population
 from trainables.recursion import Recursion
 from trainables.store import open_store
 
@@ -152,4 +153,19 @@ def test_what_samples_do_not_have_is_absent_whenever_the_record_was_written(repl
     older = replace(held, meta={**held.meta, "metrics": held.meta["metrics"] | old}, tensors={**held.tensors, **each})
     again = open_store(None)
     again.once("record", key, lambda: older)
+    assert next(iter(run(asked, again))).metrics == record.metrics
+
+
+def test_a_population_is_pooled_without_what_its_members_records_do_not_have() -> None:
+    asked = cell("replace", 1, rows=32, context=3).model_copy(update={"population": Population(models=2, real="own")})
+    store, again = open_store(None), open_store(None)
+    (record,) = run(asked, store)
+    assert "repetition" not in record.metrics
+    steps = Recursion(asked, store).steps
+    for member in steps.members:
+        key = member.step(1).own_record
+        held = store.get("record", key)
+        assert held is not None
+        older = replace(held, meta={**held.meta, "metrics": held.meta["metrics"] | {"repetition": 1.0}})
+        again.once("record", key, lambda older=older: older)
     assert next(iter(run(asked, again))).metrics == record.metrics
