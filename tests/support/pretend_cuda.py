@@ -217,7 +217,7 @@ def _functions(machine: Machine) -> dict[str, Any]:
         "mem_get_info": lambda device=None: (FREE, TOTAL),
         "memory_allocated": lambda device=None: 0,
         "memory_reserved": lambda device=None: 0,
-        "is_bf16_supported": lambda *_: True,
+        "is_bf16_supported": lambda including_emulation=True: True,
         "get_device_name": lambda device=None: "a pretended card",
         "get_device_capability": lambda device=None: (9, 0),
         "get_rng_state": lambda device=None: torch.zeros(16, dtype=torch.uint8),

@@ -4,11 +4,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from tests.support.pretend_card import Card
 from trainables import Cell
 from trainables.cell import Record
 from trainables.families import FAMILIES
+from trainables.families.language import model as architecture
+from trainables.families.language.config import LanguageConfig
+from trainables.families.vae import network
 from trainables.recursion import Recursion
 from trainables.runtime import DEVICE
 from trainables.store import MemoryStore
@@ -69,3 +73,16 @@ def test_generations_in_halves(card: Card, kind: str, policy: dict[str, Any], re
         pytest.skip("language models have no correction")
     for record in records(kind, {}, policy, replicates, "fresh"):
         assert np.isfinite(record.test_loss)
+
+
+def test_a_card_that_only_emulates_halves_takes_single_precision(card: Card, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cards before Ampere calculate in bfloat16 slower than in single precision, which torch calls supported."""
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: including_emulation)
+    tiny, _ = FAMILIES.get("language").tiny()
+    assert isinstance(tiny, LanguageConfig)
+    assert not architecture.halves(tiny)
+    assert architecture.sampling_dtype(tiny) == torch.float32
+    with network.arithmetic("auto"):
+        assert not torch.is_autocast_enabled("cuda")
+    with network.arithmetic("bfloat16"):
+        assert torch.is_autocast_enabled("cuda"), "who asks for it has it"

@@ -133,7 +133,7 @@ def arithmetic(precision: str) -> AbstractContextManager[Any]:
     """Bfloat16 autocast where asked for or, by `auto`, on a GPU that has it; convolutions as `exact` has them."""
     where = pick_device()
     wanted = precision == "bfloat16" or (
-        precision == "auto" and where.type == "cuda" and torch.cuda.is_bf16_supported()
+        precision == "auto" and where.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
     )
     stack = ExitStack()
     stack.enter_context(torch.autocast(where.type, dtype=torch.bfloat16, enabled=wanted))
