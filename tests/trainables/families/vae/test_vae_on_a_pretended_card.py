@@ -1,16 +1,18 @@
 """Autoencoders and classifiers as on a card: updates recorded, nothing refused, convolutions that repeat exactly."""
 
+import gc
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from torch.multiprocessing.reductions import StorageWeakRef
 
 from tests.support.pretend_card import Card
 from trainables.families.vae import classifier, network, objective
 from trainables.families.vae.config import VaeConfig
-from trainables.families.vae.rows import RESIDENT
+from trainables.families.vae.rows import RESIDENT, Feed
 from trainables.families.vae.training import CHECK_EVERY
 from trainables.lineage import Stream
 from trainables.runtime import DEVICE
@@ -69,6 +71,24 @@ def test_fits_wait_for_the_card_seldom(card: Card) -> None:
     looks = sum(count for place, count in waits.items() if place.startswith("_local_scalar_dense"))
     assert (sent, looks) == (2 * UPDATES, -(-UPDATES // CHECK_EVERY) + 1)
     assert sum(waits.values()) == sent + looks + 2, "and the first of both made there"
+
+
+def test_images_leave_the_card_with_their_fit(card: Card, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At once: memory of a card does not wait for Python to look for cycles."""
+    plain, held = Feed.of, []
+
+    def seen(pixels: Pixels) -> Feed:
+        found = plain(pixels)
+        held.append(StorageWeakRef(found.resident.inner.untyped_storage()))
+        return found
+
+    monkeypatch.setattr(Feed, "of", seen)
+    gc.disable()
+    try:
+        fitted(config(), images())
+        assert [some.expired() for some in held] == [True]
+    finally:
+        gc.enable()
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch.multiprocessing.reductions import StorageWeakRef
 from torch.nn.attention import varlen
 
 from tests.support.pretend_card import Card
@@ -156,7 +157,7 @@ def test_fits_wait_for_the_card_once_a_stretch(card: Card) -> None:
 def test_what_is_forgotten_leaves_the_card_at_once(card: Card) -> None:
     fitted(config("gpt2"), pool(0))
     (work,) = train._kept.values()
-    held = torch.multiprocessing.reductions.StorageWeakRef(work._corpus.inner.untyped_storage())
+    held = StorageWeakRef(work._corpus.inner.untyped_storage())
     del work
     fitted(config("llama"), pool(0))
     assert held.expired()
