@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 import pytest
-import torch
 
 from tests.support.pretend_card import Card
 from tests.support.pretend_cuda import pretend_card
@@ -13,8 +12,6 @@ from trainables.runtime import DEVICE
 @pytest.fixture
 def card(monkeypatch: pytest.MonkeyPatch) -> Iterator[Card]:
     """The first of two, on which nothing may be done that a card would not do."""
-    if torch.version.cuda is not None:
-        pytest.skip("for builds of torch without CUDA")
     with pretend_card(monkeypatch, count=2) as card:
         monkeypatch.setenv(DEVICE, "cuda")
         yield card
