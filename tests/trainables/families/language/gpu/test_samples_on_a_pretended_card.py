@@ -125,6 +125,22 @@ def test_growth_waits_for_the_card_every_so_many_places(card: Card, monkeypatch:
     assert sum(count for place, count in card.waits.items() if "gpu/" in place) <= waits + 4
 
 
+def test_another_makes_memory_and_torchs_own_is_free_for_the_next(card: Card, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Room is asked for when the last make has gone, and torch has given back what it kept."""
+    given_back: list[bool] = []
+
+    def free(device: Any = None) -> tuple[int, int]:
+        return (0 if grow._kept or not given_back else 2**36), 2**37
+
+    monkeypatch.setattr(torch.cuda, "mem_get_info", free)
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: given_back.append(True))
+    for name in ("gpt2", "llama"):
+        given_back.clear()
+        sampled(config(name, context=24), "cuda", monkeypatch)
+        (work,) = grow._kept.values()
+        assert work.rows == 96
+
+
 @pytest.mark.parametrize("precision", ["float32", "auto"])
 @pytest.mark.parametrize("name", ["gpt2", "llama"])
 def test_rows_of_models_side_by_side_are_those_of_each(
