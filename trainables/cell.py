@@ -235,7 +235,7 @@ class Cell(Config):
         family = self.family
         parts = {
             "data": dict(data),
-            "fit": family.fit_identity(),
+            "fit": family.fit_identity() | family.fitted_on(self.rows),
             "evaluation": family.evaluation_identity(),
             "judge": family.judge_identity(),
             "policy": self.policy.canonical(),

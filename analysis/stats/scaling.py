@@ -18,6 +18,8 @@ SIZES = 4
 DRAWS = 1000
 _GRID = tuple(np.geomspace(0.02, 3.0, 160).tolist())
 _COARSE = tuple(np.geomspace(0.02, 3.0, 40).tolist())
+_STEPS = 2
+"""Of Gauss–Newton, for each exponent: from a cell of the grid they lead to the last digits."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,8 @@ class Law:
 
 
 def fit(sizes: Array, losses: Array, rows: Array | None = None) -> Fits:
-    """Least squares over a grid of exponents, refined by a parabola through the best three.
+    """Least squares over a grid of exponents, refined by a parabola through the best three of each, then together by
+    steps of Gauss–Newton: two exponents lie in a valley aslant to both.
 
     Args:
         sizes: N of each point, [points].
@@ -80,6 +83,7 @@ def fit(sizes: Array, losses: Array, rows: Array | None = None) -> Fits:
     left = _profile(tuple(map(tuple, scaled)), losses, grid)
     shape = (len(losses), *[len(grid)] * len(scaled))
     exponents = _refine(left.reshape(shape), np.log(np.array(grid)))
+    exponents = _descended(scaled, losses, exponents, grid)
     return _solve(scaled, losses, exponents, sizes, rows)
 
 
@@ -192,6 +196,23 @@ def _refine(left: Array, logs: Array) -> Array:
             move = np.where(bend > 0, 0.5 * (before - after) / bend, 0.0)
         step = logs[1] - logs[0]
         found[:, term] = np.where(inside, np.exp(logs[place[:, term]] + np.clip(move, -1, 1) * step), np.nan)
+    return found
+
+
+def _descended(scaled: list[Array], losses: Array, exponents: Array, grid: tuple[float, ...]) -> Array:
+    """Exponents after steps of Gauss–Newton, each at most the grid's; NaN where they leave it. Floor and factors,
+    which the law is linear in, are solved for at every step (Golub & Pereyra 1973)."""
+    found, known = exponents.copy(), np.isfinite(exponents).all(axis=1)
+    most, now, held = grid[1] / grid[0], exponents[known], losses[known]
+    logs, terms = np.log(np.stack(scaled)), len(scaled)
+    for _ in range(_STEPS * terms):
+        powers = np.exp(-now[:, :, None] * logs)
+        columns = np.concatenate([np.ones_like(powers[:, :1]), powers, -powers * logs], axis=1)
+        square = columns @ np.swapaxes(columns, 1, 2) * (1 + 1e-14 * np.eye(1 + 2 * terms))  # of like terms no inverse
+        solved = np.linalg.solve(square, columns @ held[..., None])[..., 0]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            now = np.clip(now + solved[:, 1 + terms :] / solved[:, 1 : 1 + terms], now / most, now * most)
+    found[known] = np.where((now > grid[0]) & (now < grid[-1]), now, np.nan)
     return found
 
 

@@ -66,6 +66,17 @@ def bare() -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def waiting_workers() -> Iterator[None]:
+    """Within the block, Tune's trials take the workers that Ray has started ahead.
+
+    Tune gives every trial a setting of PyTorch Lightning's, PL_DISABLE_FORK, which no worker that waits has: each trial
+    would wait for an environment and for another worker to load everything. Where it can't be left out, trials do so.
+    """
+    with _replaced(import_module("ray.tune.execution.class_cache"), "DEFAULT_ENV_VARS", {}):
+        yield
+
+
+@contextlib.contextmanager
 def memory_kills_are_deaths() -> Iterator[None]:
     """Within the block, Tune restarts the trials of workers that were killed for their node's memory.
 

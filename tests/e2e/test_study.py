@@ -118,10 +118,10 @@ def test_a_killed_driver_goes_on_and_ends_with_the_same_table(undisturbed: Path)
     with unfinished(undisturbed / "toy.yaml", store_of(undisturbed, "killed")):
         process = start(undisturbed, "run", "toy.yaml", "--workspace", "killed", "--cpus", "2")
         wait_for(lambda: len(models(undisturbed, "killed")) >= 6, process)
-        workers = trials(process)
+        crew = trials(process)
         process.send_signal(signal.SIGKILL)
         process.communicate(timeout=PATIENCE)
-        assert psutil.wait_procs(workers, timeout=PATIENCE)[1] == [], "workers notice that their driver is gone"
+        assert psutil.wait_procs(crew, timeout=PATIENCE)[1] == [], "workers notice that their driver is gone"
         kept = models(undisturbed, "killed")
     assert len(kept) < 22, "it was killed in the middle"
     call(undisturbed, "run", "toy.yaml", "--workspace", "killed", "--cpus", "2")
@@ -133,10 +133,15 @@ def test_a_killed_driver_goes_on_and_ends_with_the_same_table(undisturbed: Path)
 
 def trials(process: Command) -> list[psutil.Process]:
     """Processes that run a trial; Ray names them after the class, or the method that is running."""
+    return workers(process, "ray::CellTrial", "ray::ResourceTrainable")
+
+
+def workers(process: Command, *names: str) -> list[psutil.Process]:
+    """Processes that a run has started and that Ray names so."""
     found = []
     for child in psutil.Process(process.pid).children(recursive=True):
         with contextlib.suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
-            if any(name in " ".join(child.cmdline()) for name in ("ray::CellTrial", "ray::ResourceTrainable")):
+            if any(name in " ".join(child.cmdline()) for name in names):
                 found.append(child)
     return found
 
@@ -145,6 +150,7 @@ def test_a_killed_worker_is_started_again_and_the_records_are_the_same(undisturb
     with unfinished(undisturbed / "toy.yaml", store_of(undisturbed, "worker")):
         process = start(undisturbed, "run", "toy.yaml", "--workspace", "worker", "--cpus", "1", "--no-report")
         wait_for(lambda: len(models(undisturbed, "worker")) >= 3, process)
+        assert workers(process, "ray::IDLE") == [], "none was started in vain"
         wait_for(lambda: kill(trials(process)) > 0, process)
     _, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, err

@@ -23,9 +23,9 @@ LIBRARIES = [
     "mlflow", "mlflow.store.tracking.sqlalchemy_store", "optuna", "pandas", "psutil", "pyarrow.parquet", "pydantic",
     "ray", "ray.air.integrations.comet", "ray.air.integrations.mlflow", "ray.air.integrations.wandb",
     "ray.dashboard.optional_deps", "ray.tune", "rich.console", "rich.progress", "rich.table", "scipy.optimize",
-    "scipy.stats", "statsmodels.stats.multitest", "typer", "yaml",
+    "scipy.stats", "statsmodels.stats.multitest", "typer", "yaml", "tests.support.lasting",
 ]  # fmt: skip
-"""What a run loads."""
+"""What a run loads, and that it stays."""
 PASSED_ON = {"RAY_TMPDIR", "RAY_USAGE_STATS_ENABLED"}
 """Settings of Ray's that it reads anew whenever it starts."""
 

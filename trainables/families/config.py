@@ -109,6 +109,14 @@ class FamilyConfig(Config, ABC):
         version = {"version": self.fit_version} if self.fit_version else {}
         return {k: v for k, v in self.canonical().items() if k not in other} | version
 
+    def fitted_on(self, rows: int) -> dict[str, Any]:
+        """What, besides `fit_identity`, decides a model of so many rows: a mend that some numbers of rows meet."""
+        return {}
+
+    def judged_on(self, rows: int) -> dict[str, Any]:
+        """The same of a judge of the kind `reference` that is fitted on so many rows."""
+        return {}
+
     def starts_from(self, generation: int) -> Start:
         """Where the fit of a generation (1, 2, …) starts."""
         return "fresh"
@@ -183,6 +191,16 @@ class FamilyConfig(Config, ABC):
         """Metrics that follow from what a record holds of each replicate, [replicates] by name. They are worked out
         when a record is read, and not stored: no key changes where one is added."""
         return {}
+
+    def undefined(self, metrics: Mapping[str, float], replicates: Mapping[str, np.ndarray]) -> frozenset[str]:
+        """Metrics that a stored record holds as numbers though they have none; they are left out when it is read, so
+        that no key changes.
+
+        Args:
+            metrics: of the record.
+            replicates: of each replicate, [replicates] by name.
+        """
+        return frozenset()
 
     @classmethod
     def tiny(cls) -> tuple[FamilyConfig, int]:

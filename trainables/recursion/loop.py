@@ -20,6 +20,7 @@ from trainables.cell import Cell, Record
 from trainables.corpus import Batch, Corpus, RealisedDraw, realise
 from trainables.errors import CollapseSweepError, NotInstalled
 from trainables.families import Diverged, Evaluation, Family, World
+from trainables.families.metrics import plain
 from trainables.families.replicate_summary import figures
 from trainables.lineage import Stream
 from trainables.policies import FRESH
@@ -160,6 +161,7 @@ class Recursion:
         records = [member.own_record(generation) for member in self.members]
         if any(map(failure, records)):
             return lost(records)
+        records = [self._defined(record) for record in records]
         models = [member.model(generation) for member in self.members]
         try:
             apart = self.family.disagree(models, Stream(self.steps.step(generation).record).child("disagree"))
@@ -212,15 +214,29 @@ class Recursion:
         return self._read(generation, held) if held is not None else None
 
     def _read(self, generation: int, payload: Payload) -> Record:
-        failed, held = failure(payload), payload.meta
+        failed = failure(payload)
         if failed is not None:
             raise failed
+        payload = self._defined(payload)
+        held = payload.meta
         theory = {
             f"theory_{name}": float(c[generation - 1]) for name, c in self._theory.items() if generation <= len(c)
         }
         fields = {name: held[name] for name in Record.model_fields if name in held}
         metrics = finite(held["metrics"] | self.cell.family.derived(payload.tensors) | theory)
         return Record.model_validate(fields | {"generation": generation, "metrics": metrics})
+
+    def _defined(self, record: Payload) -> Payload:
+        """A record without figures that stand for none."""
+        metrics = record.meta.get("metrics", {})
+        none = self.cell.family.undefined(metrics, record.tensors)
+        if not none:
+            return record
+        kept, tensors = (
+            {name: value for name, value in held.items() if plain(name) not in none}
+            for held in (metrics, record.tensors)
+        )
+        return replace(record, meta={**record.meta, "metrics": kept}, tensors=tensors)
 
     def model(self, generation: int) -> Payload:
         """The model of a generation, fitted where the store has none.

@@ -175,7 +175,8 @@ class Steps:
             recipe = self._recipe(generation, self.member)
             draws = self._canonical(self.cell.draws(recipe, self.member, self._sizes))
             resolved = [self._resolved(draw) for draw in draws]
-            model = make_key("model", draws=resolved, fit=self._fit, seed=self.cell.seed, **self._start(generation))
+            fit = self._fit | self.cell.family.fitted_on(self._rows(draws))
+            model = make_key("model", draws=resolved, fit=fit, seed=self.cell.seed, **self._start(generation))
             judged: dict[str, Any] = {"evaluation": self.cell.family.evaluation_identity(), "model": model}
             if self.cell.family.prompted:  # what is judged by its samples
                 judged |= self._placed()
@@ -183,6 +184,10 @@ class Steps:
                 judged["first"] = self._make(1).model if generation > 1 else model
             self._steps[generation] = Step(generation, recipe, draws, model, make_key("record", **judged))
         return self._steps[generation]
+
+    def _rows(self, draws: Sequence[Draw]) -> int:
+        """Rows of a corpus."""
+        return sum(draw.rows or sum(batch.rows for batch in self.drawn(draw)) for draw in draws)
 
     def _placed(self) -> dict[str, int]:
         """Where batch 0 lies, where that is not the start and samples have anything of its rows."""
@@ -247,6 +252,8 @@ class Steps:
             return first
         against = {"model": first, "bias": self.bias} | self._placed() if judge == "detector" else None
         family = self.cell.family.judge_identity()
+        if judge == "reference":
+            family |= self.cell.family.judged_on(self.cell.rows)
         return make_key("judge", against=against, family=family, judge=judge, real=self.batch(0).key)
 
     def scores_key(self, batch: BatchStep, judge: str = "detector") -> str:

@@ -1,6 +1,6 @@
 """How things run on this machine: device, threads, memory maps, provenance. Never part of an identity."""
 
-from trainables.runtime.capture import Captured, compiled_once, warn_once
+from trainables.runtime.capture import Captured, compiled_once, forget, warn_once
 from trainables.runtime.device import DEVICE, THREADS, pick_device
 from trainables.runtime.generators import isolated, seeded
 from trainables.runtime.memory_maps import open_map, touched
@@ -22,6 +22,7 @@ __all__ = [
     "check_place",
     "compiled_once",
     "current_provenance",
+    "forget",
     "gone",
     "has_password",
     "isolated",

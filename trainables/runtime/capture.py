@@ -7,12 +7,15 @@ itself reads and advances.
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
+import weakref
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from functools import lru_cache
 from pathlib import Path
+from types import MethodType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
@@ -33,18 +36,22 @@ log = logging.getLogger(__name__)
 
 
 class Captured:
-    """A function without arguments and result, called as often as wanted.
+    """A function without result, called as often as wanted.
 
     What a graph can't hold (a wait for the device, memory that moves) ends the recording with one warning, and every
     call goes on as it would without: never a wrong number, never an end.
 
     Args:
-        work: reads and writes tensors that outlive it. Calls that record it do not run it.
+        work: reads and writes tensors that outlive it; calls that record it do not run it. Of a method, the object is
+            not kept: who owns both goes at once, and so does the memory of the recording.
         device: where they lie.
+        given: what `work` is called with, every time.
     """
 
-    def __init__(self, work: Callable[[], None], device: torch.device) -> None:
-        self._work, self._device = work, device
+    def __init__(self, work: Callable[..., None], device: torch.device, *given: Any) -> None:
+        self._work: Callable[[], Callable[..., None] | None]
+        self._work = weakref.WeakMethod(work) if isinstance(work, MethodType) else lambda: work
+        self._device, self._given = device, given
         self._calls, self._graph = 0, None
         self._gave_up = device.type != "cuda"
 
@@ -59,44 +66,78 @@ class Captured:
         if self._graph is not None:
             self._graph.replay()
         elif self._gave_up:
-            self._work()
+            self._run()
         else:
             self._aside()
         self._calls += 1
 
+    def _run(self) -> None:
+        work = self._work()
+        assert work is not None  # who calls this owns it
+        work(*self._given)
+
     def _aside(self) -> None:
-        """A call on a stream of its own, as recordings ask of what goes before them."""
+        """A call on another stream, as recordings ask of what goes before them."""
         import torch
 
-        here = torch.cuda.current_stream(self._device)
-        aside: Any = torch.cuda.Stream(self._device)  # type: ignore[no-untyped-call]  # torch's own
+        here, aside = torch.cuda.current_stream(self._device), _stream("aside", _number(self._device))
         aside.wait_stream(here)
         with torch.cuda.stream(aside):
-            self._work()
+            self._run()
         here.wait_stream(aside)
 
     def _record(self) -> Any:
         import torch
 
-        graph = torch.cuda.CUDAGraph()
+        graph, number = torch.cuda.CUDAGraph(), _number(self._device)
+        here = torch.cuda.current_stream(number)  # which torch does not go back to when a recording fails
         try:
-            with torch.cuda.graph(graph, pool=_pool()):
-                self._work()
+            with torch.cuda.stream(here), torch.cuda.graph(graph, _pool(number), _stream("recording", number)):
+                self._run()
         except RuntimeError as problem:  # torch's word for whatever a graph can't hold
             self._gave_up = True
             warn_once("recorded as a CUDA graph", problem)
             return None
+        _recordings[graph] = number
         return graph
 
 
-@lru_cache(maxsize=1)
-def _pool() -> Any:
-    """Memory of what recordings hold on the way, one after another; nothing that is read later lies there but what its
-    owner still refers to.
+_recordings: weakref.WeakKeyDictionary[Any, int] = weakref.WeakKeyDictionary()
+"""All that are alive, and their devices' numbers."""
+
+
+def _pool(number: int) -> Any:
+    """Memory of what recordings on a device hold on the way, one after another; nothing that is read later lies there
+    but what its owner still refers to.
+
+    It is that of a recording that lives: torch refuses a pool whose recordings are all gone, as long as anything lies
+    in it (its issue 189126). All share it: with any graph torch lets go the scratch memory of products that others of
+    its stream go on to write to (193402).
+    """
+    return next((graph.pool() for graph, its in _recordings.items() if its == number), None)
+
+
+@lru_cache
+def _stream(use: str, number: int) -> Any:
+    """One for each use: products keep scratch memory for each stream. What is recorded runs nothing else on its own,
+    so that this memory lies in the recordings' pool.
     """
     import torch
 
-    return torch.cuda.graph_pool_handle()
+    return torch.cuda.Stream(number)  # type: ignore[no-untyped-call]  # torch's own
+
+
+def _number(device: torch.device) -> int:
+    """Of a CUDA device; the current one where it names none."""
+    import torch
+
+    return torch.cuda.current_device() if device.index is None else device.index
+
+
+def forget(kept: dict[str, Any]) -> None:
+    """Nothing kept any more, and its memory given back at once: what is compiled refers to its owner, in a circle."""
+    kept.clear()
+    gc.collect()
 
 
 def compiled_once(function: F, **options: Any) -> F:

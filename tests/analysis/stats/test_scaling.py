@@ -65,6 +65,20 @@ def test_rows_add_a_second_exponent() -> None:
     assert law.beta[0].low < 0.28 < law.beta[0].high
 
 
+def test_intervals_of_two_exponents_cover_however_precise_the_losses() -> None:
+    """400 studies whose losses are precise to a thousandth: refined one by one, exponents of sizes were always covered,
+    those of rows in 56 % and floors in 70 %."""
+    rng, covered = np.random.default_rng(4), np.zeros(3)
+    sizes, rows = (g.ravel() for g in np.meshgrid(np.geomspace(1e5, 1e8, 6), np.geomspace(1e4, 1e7, 5)))
+    for study in range(400):
+        y = 1.7 + 400 * sizes**-0.34 + 410 * rows**-0.28 + 0.001 * rng.standard_normal(len(sizes))
+        law = bootstrap(sizes, y[:, None], rows, draws=200, seed=study)
+        assert law is not None
+        found = (law.alpha[0], 0.34), (law.beta[0], 0.28), (law.floor[0], 1.7)
+        covered += [estimate.low <= truth <= estimate.high for estimate, truth in found]
+    assert ((covered >= 0.91 * 400) & (covered <= 0.98 * 400)).all(), covered
+
+
 def test_edge_exponents_are_rejected() -> None:
     straight = np.log(SIZES)[None] * -0.1 + 5
     assert np.isnan(fit(SIZES, straight).exponents).all()

@@ -9,6 +9,7 @@ import pytest
 from ray._private import ray_constants, utils
 from ray._private.node import Node
 from ray.air.execution._internal.actor_manager import RayActorManager
+from ray.tune import Trainable
 from ray.tune.execution import class_cache
 
 from sweep.errors import UsageError
@@ -35,11 +36,26 @@ def test_a_ray_that_can_not_be_kept_to_itself_is_refused(monkeypatch: pytest.Mon
         internals.hold_secrets()
 
 
+def test_trials_ask_for_no_environment_of_their_own_and_so_fit_workers_that_wait() -> None:
+    known = dict(class_cache.DEFAULT_ENV_VARS)
+    with internals.waiting_workers():
+        made = class_cache._ActorClassCache().get(type("Trial", (Trainable,), {}))
+    assert made._default_options.get("runtime_env") in (None, {}, {"env_vars": {}})
+    assert class_cache.DEFAULT_ENV_VARS == known != {}
+
+
 def test_what_is_a_convenience_is_left_out_where_it_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(utils, "set_sigterm_handler")
     monkeypatch.delattr(RayActorManager, "_actor_task_failed")
     monkeypatch.delattr(Node, "start_log_monitor")
-    with internals.sigterm_left_alone(), internals.memory_kills_are_deaths(), internals.bare():
+    monkeypatch.delattr(class_cache, "DEFAULT_ENV_VARS")
+    with (
+        internals.sigterm_left_alone(),
+        internals.memory_kills_are_deaths(),
+        internals.waiting_workers(),
+        internals.bare(),
+    ):
+        assert not hasattr(class_cache, "DEFAULT_ENV_VARS")
         assert not hasattr(Node, "start_log_monitor")
         assert not hasattr(utils, "set_sigterm_handler")
         assert not hasattr(RayActorManager, "_actor_task_failed")

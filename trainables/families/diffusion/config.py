@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from trainables.families.base import Cost, Family, World
+from trainables.families.batches import recounted, updates
 from trainables.families.metrics import Metric
 from trainables.families.starts import StartConfig
 from trainables.runtime import require
@@ -166,6 +167,13 @@ class DiffusionConfig(StartConfig):
         message = w * m + m + w * m + (EDGE_TYPES + self.radial) * m + m + m * m + m + m
         update = (w + m) * w + w + w * w + w
         return ATOM_TYPES * w + (TIME_FEATURES * w + w + w * w + w) + self.layers * message + (self.layers - 1) * update
+
+    def updates(self, rows: int) -> int:
+        """Updates of a fit on `rows` rows."""
+        return self.steps or updates(self.epochs, rows, self.batch)
+
+    def fitted_on(self, rows: int) -> dict[str, Any]:
+        return {} if self.steps else recounted(self.epochs, rows, self.batch)
 
     def data_identity(self) -> dict[str, Any]:
         return super().data_identity() | {"source": self.source.identity()}

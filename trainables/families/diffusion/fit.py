@@ -61,7 +61,7 @@ def fit(
         Diverged: the loss or a weight is not finite.
     """
     model = create(config, stream.integer("init")).to(pick_device()) if start is None else load(config, start).train()
-    updates = config.steps or max(1, math.ceil(config.epochs * len(rows) / config.batch))
+    updates = config.updates(len(rows))
     together = joined(model)
     featured, weight = Featured(rows, config.scale), torch.from_numpy(weights.astype(np.float32))
     stays = gpu.can_stay(featured.sizes, updates * config.batch)

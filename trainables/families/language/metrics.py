@@ -53,26 +53,28 @@ def grams(row: np.ndarray, n: int) -> list[tuple[int, ...]]:
 
 
 def distinct(rows: Sequence[np.ndarray], n: int) -> float:
-    """Distinct n-grams over all n-grams of the rows (Li et al. 2016, arXiv 1510.03055)."""
+    """Distinct n-grams over all n-grams of the rows; 0 where there is none, as over tokens, by which Li et al. 2016
+    (arXiv 1510.03055) divide."""
     found = [gram for row in rows for gram in grams(row, n)]
     return len(set(found)) / max(len(found), 1)
 
 
 def repetition(rows: Sequence[np.ndarray], n: int = ORDER) -> float:
-    """Share of n-grams that repeat an earlier one of their own row (seq-rep-n of Welleck et al. 2020)."""
+    """Share of n-grams that repeat an earlier one of their own row (seq-rep-n of Welleck et al. 2020); NaN where no row
+    has any."""
     total = sum(len(grams(row, n)) for row in rows)
     different = sum(len(set(grams(row, n))) for row in rows)
-    return 1.0 - different / max(total, 1)
+    return 1.0 - different / total if total else float("nan")
 
 
 def self_bleu(rows: Sequence[np.ndarray]) -> float:
     """Mean BLEU-4 of each row against all others (Zhu et al. 2018, arXiv 1802.01886); 1 is one text repeated.
 
     Modified precisions with one added to both counts of n > 1 (Lin and Och 2004), brevity against the
-    reference of nearest length, of two as near against the shorter (as sacrebleu and NLTK do).
+    reference of nearest length, of two as near against the shorter (as sacrebleu and NLTK do). NaN of one row alone.
     """
     if len(rows) < 2:
-        return 0.0
+        return float("nan")
     logs = np.zeros(len(rows))
     for n in range(1, ORDER + 1):
         add = 0 if n == 1 else 1

@@ -180,7 +180,7 @@ def sampling_dtype(config: LanguageConfig) -> torch.dtype:
 def _gpu_gains() -> bool:
     import torch
 
-    return pick_device().type == "cuda" and torch.cuda.is_bf16_supported()
+    return pick_device().type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
 
 
 def _construct(config: LanguageConfig) -> PreTrainedModel:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from trainables.families.base import Cost, Family, World
+from trainables.families.batches import recounted, updates
 from trainables.families.metrics import Metric
 from trainables.families.starts import StartConfig
 from trainables.sources.images import IMAGE_SOURCES, Digits, ImageSource, load
@@ -168,7 +169,13 @@ class VaeConfig(StartConfig):
 
     def updates(self, rows: int) -> int:
         """Updates of a fit on `rows` rows."""
-        return self.steps or max(1, round(self.epochs * rows / self.batch))
+        return self.steps or updates(self.epochs, rows, self.batch, round)
+
+    def fitted_on(self, rows: int) -> dict[str, Any]:
+        return {} if self.steps else recounted(self.epochs, rows, self.batch, round)
+
+    def judged_on(self, rows: int) -> dict[str, Any]:
+        return self.fitted_on(rows) if self.reference == "elbo" else {}
 
     def data_identity(self) -> dict[str, Any]:
         return super().data_identity() | {"source": self.source.identity()}

@@ -130,12 +130,19 @@ def settle(module: AnyModule) -> AnyModule:
 
 
 def arithmetic(precision: str) -> AbstractContextManager[Any]:
-    """Bfloat16 autocast where asked for or, by `auto`, on a GPU that has it; convolutions that repeat exactly."""
+    """Bfloat16 autocast where asked for or, by `auto`, on a GPU that has it; convolutions as `exact` has them."""
     where = pick_device()
     wanted = precision == "bfloat16" or (
-        precision == "auto" and where.type == "cuda" and torch.cuda.is_bf16_supported()
+        precision == "auto" and where.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
     )
     stack = ExitStack()
     stack.enter_context(torch.autocast(where.type, dtype=torch.bfloat16, enabled=wanted))
-    stack.enter_context(torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True))
+    stack.enter_context(exact())
     return stack
+
+
+def exact() -> AbstractContextManager[Any]:
+    """Convolutions on a GPU that repeat exactly, and whose single precision is one: torch rounds it to TF32, 10 bits,
+    unless told otherwise. Gradients ask for themselves when they are taken.
+    """
+    return torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)

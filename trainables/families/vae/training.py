@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from trainables.families.base import Diverged
+from trainables.families.vae.network import exact
 from trainables.runtime import Captured, pick_device, seeded
 
 BETAS = (0.9, 0.95)
@@ -102,7 +103,8 @@ class _Update:
         """At the rate that the optimiser holds."""
         value = self.loss(*inputs)
         self.optimizer.zero_grad(set_to_none=True)
-        torch.autograd.backward(value)
+        with exact():
+            torch.autograd.backward(value)
         if self.clip is not None:
             nn.utils.clip_grad_norm_(self.module.parameters(), self.clip)
         self.optimizer.step()
@@ -129,7 +131,7 @@ class _Recorded(_Update):
         if not self.inputs:
             self.inputs = tuple(part.to(self.rate.device, copy=True) for part in inputs)
         for held, given in zip(self.inputs, inputs, strict=True):
-            held.copy_(given)
+            held.copy_(given, non_blocking=True)
         self.rate.fill_(rate)
         self.run()
         return self.value

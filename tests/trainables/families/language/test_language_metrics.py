@@ -23,11 +23,17 @@ def test_repetition_is_within_a_row() -> None:
     assert metrics.repetition(arrays([7] * 8)) == pytest.approx(1 - 1 / 5)
 
 
+def test_rows_without_four_tokens_have_no_repetition() -> None:
+    """0/0 was 1, as of one token for ever: what ends at once said that it repeats itself most."""
+    assert np.isnan(metrics.repetition(arrays([1], [1, 2, 3], [])))
+    assert metrics.repetition(arrays([1], [1, 2, 3], [1, 2, 3, 4])) == 0.0
+
+
 def test_self_bleu_is_one_for_one_text_and_low_for_unlike_ones() -> None:
     assert metrics.self_bleu(arrays(*[list(range(20))] * 5)) == pytest.approx(1.0)
     unlike = arrays(*(list(range(20 * n, 20 * n + 20)) for n in range(5)))
     assert metrics.self_bleu(unlike) == 0.0
-    assert metrics.self_bleu(arrays([1, 2, 3])) == 0.0
+    assert np.isnan(metrics.self_bleu(arrays([1, 2, 3]))), "nothing to be compared with"
 
 
 def test_self_bleu_equals_the_definition() -> None:

@@ -1,6 +1,7 @@
 """Language recursions end to end: every kind of architecture, what the literature says, and honest failure."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,11 @@ from trainables.families.language.data import prepare
 from trainables.families.language.evaluate import row_losses
 from trainables.families.language.fit import fit, rate
 from trainables.families.language.token_rows import Rows
+from trainables.families.metrics import plain
 from trainables.lineage import Stream
+from trainables.population import Population
+from trainables.recursion import Recursion
+from trainables.store import open_store
 
 TINY: dict[str, Any] = LanguageConfig.tiny()[0].canonical()
 
@@ -129,3 +134,38 @@ def test_a_low_temperature_collapses_faster() -> None:
     assert found[0.3][0].test_loss == found[1.0][0].test_loss
     assert found[0.3][-1].test_loss > found[1.0][-1].test_loss + 0.1
     assert found[0.3][-1].metrics["entropy"] < found[1.0][-1].metrics["entropy"]
+
+
+@pytest.mark.parametrize("replicates", [1, 2])
+def test_what_samples_do_not_have_is_absent_whenever_the_record_was_written(replicates: int) -> None:
+    """Rows of three tokens have no 4-grams, one row alone no others; records held 1 and 0 in their place."""
+    asked = cell("replace", 1, rows=64, context=3, sample_rows=1).model_copy(update={"replicates": replicates})
+    store = open_store(None)
+    (record,) = run(asked, store)
+    absent = {"repetition", "self_bleu"}
+    assert not absent & {plain(name) for name in record.metrics}
+    assert record.metrics["distinct_3"] == 1.0
+    key = Recursion(asked, store).steps.step(1).record
+    held = store.get("record", key)
+    assert held is not None
+    old = {"repetition": 1.0, "repetition_se": 0.0, "self_bleu": 0.0}
+    each = {"repetition": np.array([1.0, 0.25]), "self_bleu": np.zeros(2)} if replicates > 1 else {}
+    older = replace(held, meta={**held.meta, "metrics": held.meta["metrics"] | old}, tensors={**held.tensors, **each})
+    again = open_store(None)
+    again.once("record", key, lambda: older)
+    assert next(iter(run(asked, again))).metrics == record.metrics
+
+
+def test_a_population_is_pooled_without_what_its_members_records_do_not_have() -> None:
+    asked = cell("replace", 1, rows=32, context=3).model_copy(update={"population": Population(models=2, real="own")})
+    store, again = open_store(None), open_store(None)
+    (record,) = run(asked, store)
+    assert "repetition" not in record.metrics
+    steps = Recursion(asked, store).steps
+    for member in steps.members:
+        key = member.step(1).own_record
+        held = store.get("record", key)
+        assert held is not None
+        older = replace(held, meta={**held.meta, "metrics": held.meta["metrics"] | {"repetition": 1.0}})
+        again.once("record", key, lambda older=older: older)
+    assert next(iter(run(asked, again))).metrics == record.metrics

@@ -52,6 +52,7 @@ def model() -> Any:
         ({"epochs": 0.5, "batch": 4}, 10, 2),
         ({"epochs": 0.01, "batch": 4}, 10, 1),
         ({"epochs": 0.01, "batch": 4}, 0, 1),
+        ({"epochs": 1.1, "batch": 2}, 100, 55),
         ({"steps": 3, "epochs": 40}, 10, 3),
     ],
 )

@@ -16,7 +16,7 @@ from trainables.families.diffusion.cpu.denoiser import Predictor
 from trainables.families.diffusion.denoiser import Denoiser, Dense, Prepared
 from trainables.families.diffusion.gpu.update import sized
 from trainables.families.diffusion.process import BOX, steps
-from trainables.runtime import Captured
+from trainables.runtime import Captured, forget
 
 KEPT = 8
 """Numbers and sizes of molecules whose steps are kept, the latest."""
@@ -43,7 +43,7 @@ def reversed_in_place(config: DiffusionConfig, model: Denoiser, graphs: Dense, d
     told = config.timesteps, config.sampling_steps, config.sampler, config.schedule, config.beta_start, config.beta_end
     key = f"{shapes} {told} {model.centres_R1.device}"
     if key not in _kept:
-        _kept.clear()  # of another make: its memory is wanted
+        forget(_kept)  # of another make: its memory is wanted
         _kept[key] = Reverse(config, copy.deepcopy(model))
     _kept[key].load(model)
     return _kept[key](graphs, draws)

@@ -83,9 +83,9 @@ class RecordedUpdate:
         given = torch.from_numpy(index), noise, t_B
         if size not in self._runs:
             self._held[size] = tuple(part.to(self.rate.device, copy=True) for part in given)  # type: ignore[assignment]
-            self._runs[size] = Captured(lambda: self._once(size), self.rate.device)
+            self._runs[size] = Captured(self._once, self.rate.device, size)
         for held, part in zip(self._held[size], given, strict=True):
-            held.copy_(part)
+            held.copy_(part, non_blocking=True)
         self.rate.fill_(rate)
         self._runs[size]()
         return self.value

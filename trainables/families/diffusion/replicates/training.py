@@ -5,7 +5,6 @@ Nothing passes between replicates, so that each is what a fit of its own from th
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -62,7 +61,7 @@ def fit(config: DiffusionConfig, replicates: Sequence[Replicate]) -> list[dict[s
         Diverged: a loss or a weight of a replicate is not finite.
     """
     together, rows = Denoisers([_first(config, replicate) for replicate in replicates]), len(replicates[0].rows)
-    updates = config.steps or max(1, math.ceil(config.epochs * rows / config.batch))
+    updates = config.updates(rows)
     parameters = list(together.parameters.values())
     optimizer = torch.optim.Adam(parameters, lr=config.learning_rate, fused=pick_device().type in ("cpu", "cuda"))
     levels_T, batches = scheduler(config).alphas_cumprod.to(pick_device()), _batches(config, replicates)

@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+import numpy as np
 from pydantic import Field, field_validator, model_validator
 
 from trainables.families.base import Cost, Family, World
+from trainables.families.batches import recounted, updates
 from trainables.families.card_rates import CardRates
 from trainables.families.language.config import footprint
 from trainables.families.language.config.checks import check_fits, check_together
@@ -271,7 +273,7 @@ class LanguageConfig(StartConfig):
 
     def updates(self, rows: int) -> int:
         """Updates of a fit on `rows` rows."""
-        return self.steps or max(1, math.ceil(self.epochs * rows / self.batch))
+        return self.steps or updates(self.epochs, rows, self.batch)
 
     def side_by_side(self, device: str) -> int:
         """Rows that are sampled together on a type of device."""
@@ -311,6 +313,12 @@ class LanguageConfig(StartConfig):
         mended = named and self.shape.intermediate != 4 * self.shape.width
         return super().fit_identity() | ({"version": 4} if mended else {})
 
+    def fitted_on(self, rows: int) -> dict[str, Any]:
+        return {} if self.steps else recounted(self.epochs, rows, self.batch)
+
+    def judged_on(self, rows: int) -> dict[str, Any]:
+        return self.fitted_on(rows)
+
     def sampling_identity(self) -> dict[str, Any]:
         return super().sampling_identity() | self._generic()
 
@@ -335,7 +343,8 @@ class LanguageConfig(StartConfig):
         if self.checkpoint is None:
             return None
         if self.foundation is not None and (told := self.checkpoint.pretrain) is not None:
-            made = {"data": self.foundation.data_identity(), "fit": self.foundation.fit_identity()}
+            fit = self.foundation.fit_identity() | self.foundation.fitted_on(told.rows)
+            made = {"data": self.foundation.data_identity(), "fit": fit}
             return make_key("checkpoint", kind=self.kind, rows=told.rows, seed=told.seed, **made)
         held = self.readable()
         # what can't be read names no artifact: its data can't either, and a run is refused for that
@@ -351,6 +360,13 @@ class LanguageConfig(StartConfig):
     def judge_identity(self) -> dict[str, Any]:
         pretrained = self.checkpoint_key()
         return super().judge_identity() | ({} if pretrained is None else {"checkpoint": pretrained})
+
+    def undefined(self, metrics: Mapping[str, float], replicates: Mapping[str, np.ndarray]) -> frozenset[str]:
+        """Of rows that are all shorter than four tokens `repetition` was 1, which no others reach; of one row alone
+        `self_bleu` was 0."""
+        repeats = np.append(replicates.get("repetition", ()), metrics.get("repetition", 0.0))
+        found = {"repetition": (repeats == 1.0).any(), "self_bleu": self.sample_rows == 1}
+        return frozenset(name for name, none in found.items() if none)
 
     def check(self, rows: int, replicates: int) -> None:
         super().check(rows, replicates)

@@ -26,7 +26,7 @@ from trainables.families.language.gpu.draw import drawn_by_blocks
 from trainables.families.language.gpu.keys_values import StaticKeyValues
 from trainables.families.language.gpu.update import repays
 from trainables.families.language.sampling import cut, has_lean_decoder, inverse, lean_decoder, tempered
-from trainables.runtime import Captured, compiled_once, pick_device
+from trainables.runtime import Captured, compiled_once, forget, pick_device
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -88,11 +88,13 @@ def growth_of(config: LanguageConfig, fresh: StepDecoder, make: str, rows: int, 
     fields = ("context", "sequences", "decoding", "top_k", "top_p", "bos", "eos")
     told = [str(getattr(config, name)) for name in fields]
     kinds = [*sorted({str(tensor.dtype) for tensor in tensors}), str(tensors[0].device), str(lanes)]
-    key, wanted = "|".join([make, *kinds, *told]), fitting(config, tensors[0].device, rows, lanes)
-    if key not in _kept or _kept[key].rows < wanted:
-        _kept.clear()  # its cache, before the next one is made
+    key, device = "|".join([make, *kinds, *told]), tensors[0].device
+    if key not in _kept or _kept[key].rows < fitting(config, device, rows, lanes):
+        forget(_kept)  # of another make, or too small: its cache goes before the next one is made
+        if device.type == "cuda":
+            torch.cuda.empty_cache()  # what torch itself keeps and nobody uses counts as taken
         with torch.inference_mode():
-            _kept[key] = Growth(config, copy.deepcopy(fresh), wanted, lanes)
+            _kept[key] = Growth(config, copy.deepcopy(fresh), fitting(config, device, rows, lanes), lanes)
     with torch.inference_mode():
         _kept[key].load(fresh)
     return _kept[key]

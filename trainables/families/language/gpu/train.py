@@ -13,6 +13,7 @@ from trainables.families.language.fit import rate, require_finite
 from trainables.families.language.gpu.packing import Documents, Plan, documents, plan
 from trainables.families.language.gpu.update import STRETCH, Update
 from trainables.families.language.sampling import has_lean_decoder
+from trainables.runtime import forget
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -86,7 +87,7 @@ def _update(config: LanguageConfig, model: PreTrainedModel) -> Update:
     told = [str(getattr(config, name)) for name in fields]
     key = "|".join([model.config.to_json_string(), str(next(model.parameters()).device), *told])
     if key not in _kept:
-        _kept.clear()  # of another make: its memory is wanted
+        forget(_kept)  # of another make: its memory is wanted
         _kept[key] = Update(config, model)
     return _kept[key]
 

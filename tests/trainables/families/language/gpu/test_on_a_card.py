@@ -60,6 +60,25 @@ def test_a_recorded_fit_ends_where_the_padded_one_does(name: str, caplog: pytest
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_a_fit_in_halves_attends_by_kernels_for_different_lengths(name: str, caplog: pytest.LogCaptureFixture) -> None:
+    given, draws = config(name).model_copy(update={"precision": "auto"}), np.random.default_rng(0)
+    starts = np.concatenate([[0], np.cumsum(draws.integers(1, 81, 60))])
+    rows = RowsView((Rows(draws.integers(2, 300, starts[-1]).astype(np.uint16), starts),))
+    found, expected = (architecture.create(given, 1).train() for _ in range(2))
+    with caplog.at_level(logging.WARNING):
+        gpu.fit_packed(given, found, rows, shuffled(60, 8, np.random.default_rng(0)))
+    (work,) = train._kept.values()
+    assert work.flat
+    assert work._run is not None
+    assert work._run.recorded, caplog.text
+    assert not caplog.records
+    _fit_padded(given, expected, rows, shuffled(60, 8, np.random.default_rng(0)))
+    for (part, one), other in zip(found.named_parameters(), expected.parameters(), strict=True):
+        if not part.endswith("c_attn.bias"):  # of keys, which change no chance
+            torch.testing.assert_close(one, other, rtol=0.0, atol=0.02, msg=part)
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_recorded_steps_give_the_rows_of_a_cpu(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     given = config(name).model_copy(update={"sequences": "fixed_length"})
     model = architecture.create(given, 1).eval()
@@ -72,7 +91,7 @@ def test_recorded_steps_give_the_rows_of_a_cpu(name: str, monkeypatch: pytest.Mo
     assert same.mean() > 0.9  # a point within rounding of a border leads a row elsewhere
 
 
-@pytest.mark.parametrize("width", [32, 64])
+@pytest.mark.parametrize("width", [32, 64, 96, 128, 256])
 def test_kernels_for_different_lengths_are_used_where_they_agree(width: int) -> None:
     assert kernels_agree(width, torch.device("cuda"))
 
