@@ -1,6 +1,7 @@
 """One thread, no network, no usage reporting: set before any library is imported. What contract suites say of a failed
 assertion; the order of files."""
 
+import gc
 import os
 from pathlib import Path
 
@@ -37,15 +38,25 @@ settings.load_profile("repeatable")
 WAITING = ("cluster", "e2e", "faults", "security")
 """Folders of tests that start clusters, runs and servers: these take cores in turns, and mostly wait for each other."""
 
+SPREAD = 0.85
+"""Share of the whole over which they are spread: what takes long begins while there is other work beside it."""
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files of tests that mostly wait, evenly between those of tests that compute: where several workers take files in
-    this order, seldom do two of them have a cluster at the same time, or none."""
+    this order, seldom do two of them have a cluster at the same time, or none. The last ones compute."""
     files: dict[Path, list[pytest.Item]] = {}
     for item in items:
         files.setdefault(item.path, []).append(item)
     kinds: tuple[list[Path], list[Path]] = ([], [])
     for path in files:
         kinds[path.relative_to(Path(__file__).parent).parts[0] not in WAITING].append(path)
-    places = {path: number / len(kind) for kind in kinds for number, path in enumerate(kind)}
+    shares = zip(kinds, (SPREAD, 1.0), strict=True)
+    places = {path: share * number / len(kind) for kind, share in shares for number, path in enumerate(kind)}
     items[:] = [item for path in sorted(files, key=lambda path: places[path]) for item in files[path]]
+
+
+def pytest_collection_finish() -> None:
+    """What was loaded to collect the tests stays: it is not looked through for garbage again and again."""
+    gc.collect()
+    gc.freeze()
