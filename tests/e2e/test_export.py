@@ -4,8 +4,6 @@ population has them."""
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,9 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
+from typer.testing import CliRunner
 
 from search_spaces import load_study
 from search_spaces.expansion import expand
+from sweep.cli import app
+from tests.support.commands import call
 from trainables.recursion import Recursion
 from trainables.store import open_store
 
@@ -32,9 +33,8 @@ TUNED = {
 }
 
 
-def called(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "sweep", *words, "--workspace", "w"]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=600)
+def run(folder: Path) -> None:
+    call(folder, "run", "s.yaml", "--no-report", "--tracking-uri", "none", "--cpus", "1", "--workspace", "w")
 
 
 def keys(folder: Path) -> list[str]:
@@ -44,7 +44,8 @@ def keys(folder: Path) -> list[str]:
 
 def exported(folder: Path, key: str) -> bool:
     """Whether the model of the store is written, to the last digit."""
-    if called(folder, "export", "s.yaml", key[:8], f"out-{key}").returncode:
+    words = ["export", str(folder / "s.yaml"), key[:8], str(folder / f"out-{key}"), "--workspace", str(folder / "w")]
+    if CliRunner().invoke(app, words).exit_code:
         return False
     held = open_store(str(folder / "w" / "store")).get("model", key)
     assert held is not None
@@ -59,16 +60,14 @@ def values(tensors: Mapping[str, Any]) -> list[float]:
 
 def test_each_model_that_a_search_has_tried_is_exported(tmp_path: Path) -> None:
     (tmp_path / "s.yaml").write_text(json.dumps(SEARCHED))
-    done = called(tmp_path, "run", "s.yaml", "--no-report", "--tracking-uri", "none", "--cpus", "2")
-    assert done.returncode == 0, done.stderr
+    run(tmp_path)
     assert len(keys(tmp_path)) == 2
     assert all(exported(tmp_path, key) for key in keys(tmp_path))
 
 
 def test_the_model_of_the_setting_that_was_chosen_is_exported(tmp_path: Path) -> None:
     (tmp_path / "s.yaml").write_text(json.dumps(TUNED))
-    done = called(tmp_path, "run", "s.yaml", "--no-report", "--tracking-uri", "none", "--cpus", "2")
-    assert done.returncode == 0, done.stderr
+    run(tmp_path)
     assert len(keys(tmp_path)) == 2, "one a setting"
     assert [exported(tmp_path, key) for key in keys(tmp_path)].count(True) == 1
 
