@@ -55,7 +55,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A workspace in which the study ran on this machine alone."""
     folder = tmp_path_factory.mktemp("alone")
     (folder / "nodes.yaml").write_text(STUDY)
-    call(folder, "run", "nodes.yaml", "--workspace", "w", "--cpus", "2", timeout=400)
+    call(folder, "run", "nodes.yaml", "--workspace", "w", "--cpus", "1", timeout=400)
     return folder
 
 

@@ -61,7 +61,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("faults")
     (made / "toy.yaml").write_text(TOY)
     (made / "hungry.yaml").write_text(HUNGRY)
-    call(made, "run", "toy.yaml", "--workspace", "w", "--cpus", "2")
+    call(made, "run", "toy.yaml", "--workspace", "w", "--cpus", "1")
     return made
 
 
