@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 
 from sweep.signals import terminable
+from sweep.streams import lossy
 from trainables.errors import CollapseSweepError
 from trainables.runtime import redact
 
@@ -16,16 +17,22 @@ FULL = (errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EDQUOT)
 
 
 def report(command: Callable[[], int]) -> int:
-    """The exit code of a command. What a user can set right is told in one line, never as a traceback."""
+    """The exit code of a command. What a user can set right is told in one line, never as a traceback; output that
+    nobody reads any more, as after `head`, changes nothing."""
+    with lossy():
+        return _code(command)
+
+
+def _code(command: Callable[[], int]) -> int:
     try:
         with terminable():
-            return command()
+            code = command()
+        sys.stdout.flush()
+        return code
     except CollapseSweepError as problem:
         return _refuse(str(problem))
     except KeyboardInterrupt:
         return _refuse("interrupted", INCOMPLETE)
-    except BrokenPipeError:
-        return _closed_pipe()
     except OSError as problem:
         if problem.errno not in FULL:
             raise
@@ -40,11 +47,3 @@ def say(line: str) -> None:
 def _refuse(line: str, code: int = REFUSED) -> int:
     say("collapse-sweep: " + " ".join(line.splitlines()))
     return code
-
-
-def _closed_pipe() -> int:
-    """Whoever read our output has seen enough, as `head` does."""
-    import os
-
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return DONE

@@ -18,6 +18,7 @@ from sweep.commands.outcome import DONE, INCOMPLETE, say
 from sweep.errors import UsageError
 from sweep.ray_backend import packed, send_token
 from sweep.resources import Machines
+from sweep.streams import unread
 from trainables.runtime import has_password
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def submit(
         stop = shlex.join(["ray", "job", "stop", "--address", address, job])
         say(f"the job goes on; follow it with: {again}; stop it with: {stop}")
         return INCOMPLETE
-    return _ended(client, job)
+    return DONE if unread() else _ended(client, job)
 
 
 def entrypoint(machines: Machines, places: dict[str, str]) -> str:
@@ -135,6 +136,8 @@ def _send(client: JobSubmissionClient, address: str, command: str, parcel: Path,
 async def _follow(client: JobSubmissionClient, job: str) -> None:
     async for lines in client.tail_job_logs(job):
         print(lines, end="", flush=True)
+        if unread():
+            return
 
 
 def _ended(client: JobSubmissionClient, job: str) -> int:
