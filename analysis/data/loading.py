@@ -25,7 +25,7 @@ def load(
     study: str | None = None,
     tracking_uri: str | None = None,
     columns: Mapping[str, str] | None = None,
-    worse: str = "higher",
+    worse: str | None = None,
     store: Store | None = None,
     former: bool = False,
 ) -> pd.DataFrame:
@@ -41,7 +41,8 @@ def load(
             tracker only says which cells there are, and stands in for what the store lacks.
         former: keep cells that a study had once and, as it was last run or reported, no longer has; they are left out
             with a warning otherwise.
-        worse: of a table, whether a `higher` or a `lower` test_loss is for the worse.
+        worse: of a table, whether a `higher` or a `lower` test_loss is for the worse; None withholds verdicts where
+            that is doubtful, see `analysis.data.external.read`.
 
     Returns:
         Columns `analysis.data.frame.IDENTITY`, then metrics, then hyperparameters by dotted path. Empty (but with the

@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from analysis.data import BROKEN, FAILED, NAMES, STOPPED, Metric, configurations, in_order, metrics
+from analysis.data import BROKEN, DOUBT, FAILED, NAMES, STOPPED, Metric, configurations, in_order, metrics
 from analysis.stats import Curves, Interval, by_policy, curves_of, first, holm, intervals, slope, whole_block
 from analysis.verdicts.evidence import gather, mean_of
-from analysis.verdicts.rules import Thresholds, judge
+from analysis.verdicts.rules import UNDECIDED, Thresholds, judge
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -80,6 +80,8 @@ def assess(
     if table.empty:
         return table
     table = _worded(table, limits)
+    if frame.attrs.get(DOUBT):
+        table = _withheld(table, frame.attrs[DOUBT])
     return in_order(_adjust(table).sort_values(["metric", "policy"], kind="stable"), names)
 
 
@@ -189,6 +191,14 @@ def _worded(table: pd.DataFrame, limits: Thresholds) -> pd.DataFrame:
     return table.assign(verdict=[v.word for v in found], reason=reasons + table["notes"]).drop(
         columns=["notes", "evidence"]
     )
+
+
+def _withheld(table: pd.DataFrame, doubt: str) -> pd.DataFrame:
+    """Without a word for losses of which nobody knows which way is for the worse; what diverged did either way."""
+    open_ = (table["metric"] == "test_loss") & (table["diverged"] == 0)
+    for column, value in (("verdict", UNDECIDED), ("verdict_alone", UNDECIDED), ("reason", doubt)):
+        table[column] = table[column].mask(open_, value)
+    return table
 
 
 def _adjust(table: pd.DataFrame) -> pd.DataFrame:

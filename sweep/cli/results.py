@@ -32,8 +32,9 @@ def report(
         typer.Option(metavar="OURS=THEIRS", help="Of a file: what it calls test_loss, policy, … (repeatable)."),
     ] = None,
     worse: Annotated[
-        str, typer.Option(metavar="higher|lower", help="Of a file: which test_loss is worse; lower for an accuracy.")
-    ] = "higher",
+        str | None,
+        typer.Option(metavar="higher|lower", help="Of a file: which test_loss is worse; lower for an accuracy."),
+    ] = None,
     workspace: Root = DEFAULT,
     storage: Storage = None,
     tracking_uri: Tracking = None,
@@ -51,7 +52,7 @@ def report(
                 f"-o {override[0]}: changes a study, and {study} is a table of runs; --column maps its columns"
             )
         return imported.report(study, column or [], worse, place, json)
-    if column or worse != "higher":
+    if column or worse:
         raise UsageError(f"--column and --worse are about a table of runs, and {study} is a study")
     return command.report(study, override or [], place, json)
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import analysis
-from analysis.data import notes, parse_columns, suspicion
+from analysis.data import DOUBT, notes, parse_columns
 from sweep.commands.outcome import DONE, FULL, say
 from sweep.commands.report import print_table
 from sweep.errors import UsageError
@@ -21,18 +21,19 @@ SOURCE = "source.txt"
 """Says which file a report is about."""
 
 
-def report(path: str, columns: Sequence[str], worse: str, workspace: Workspace, json: bool) -> int:
+def report(path: str, columns: Sequence[str], worse: str | None, workspace: Workspace, json: bool) -> int:
     """Write the report of a table of runs, and print its robustness table.
 
     Args:
         path: a csv, tsv or parquet file, a row per run and generation.
         columns: `OURS=THEIRS` each, see `analysis.data.external.read`.
-        worse: `lower` where a larger test_loss is better, see `analysis.data.external.read`.
+        worse: `lower` where a larger test_loss is better, see `analysis.data.external.read`; None where nobody said.
         workspace: the report goes to `reports/imported/<name of the file>`.
         json: print the table as JSON.
 
     Raises:
-        UsageError: the file or the mapping is of no use; one line.
+        UsageError: the file or the mapping is of no use, or nobody said which test_loss is worse and it is doubtful;
+            one line.
     """
     import pandas as pd
 
@@ -43,16 +44,17 @@ def report(path: str, columns: Sequence[str], worse: str, workspace: Workspace, 
         mapping = parse_columns(list(columns))
         frame = analysis.load(path, columns=mapping, worse=worse)
         told = notes(frame)
-        doubts = [why] if worse == "higher" and (why := suspicion(mapping, frame)) else []
-        for line in (*(f"warning: {why}" for why in doubts), *(f"note: {one}" for one in told)):
-            say(line)
+        if frame.attrs[DOUBT]:
+            raise ValueError(f"{frame.attrs[DOUBT]}, else --worse higher")
+        for one in told:
+            say(f"note: {one}")
         folder = _folder(workspace, name, Path(path).absolute())
         words = [part for pair in columns for part in ("--column", pair)]
-        words += ["--worse", worse] if worse != "higher" else []
+        words += ["--worse", worse] if worse else []
         command = shlex.join(["collapse-sweep", "report", path, *words, "--workspace", workspace.named])
         with replacing(folder) as fresh:
             (fresh / SOURCE).write_text(f"{Path(path).absolute()}\n", encoding="utf-8")
-            built = build_report(frame, fresh, name, command=command, notes=[*doubts, *told])
+            built = build_report(frame, fresh, name, command=command, notes=told)
             files = {file: folder / file for file in built}
     except OSError as problem:
         if problem.errno not in FULL:

@@ -11,7 +11,7 @@ import numpy as np
 
 from analysis.data import frame as frames
 from analysis.data.external.table_files import table_of
-from analysis.data.external.table_notes import ASIDE, FIRST, TURNED
+from analysis.data.external.table_notes import ASIDE, DOUBT, FIRST, TURNED, suspicion
 from analysis.data.frame import IDENTITY
 from trainables.config import did_you_mean
 
@@ -54,7 +54,7 @@ _DATE = re.compile(r"(\d{4}([-/.])\d{1,2}\2\d{1,2}|\d{1,2}([-/.])\d{1,2}\3\d{4})
 
 
 def read(
-    path: str | Path, columns: Mapping[str, str] | None = None, study: str | None = None, worse: str = "higher"
+    path: str | Path, columns: Mapping[str, str] | None = None, study: str | None = None, worse: str | None = None
 ) -> pd.DataFrame:
     """A tidy table of runs as a frame.
 
@@ -71,7 +71,8 @@ def read(
             rows and mapped hyperparameters.
         study: name to give the study; default the file's.
         worse: `lower` where `test_loss` is mapped to a figure that is better when it is larger, as an accuracy or a
-            log-likelihood; its sign is turned, so that growth is for the worse everywhere.
+            log-likelihood; its sign is turned, so that growth is for the worse everywhere. None is `higher`, but
+            verdicts are withheld where `suspicion` says that it may be such a figure (`attrs["doubt"]`).
 
     Raises:
         ValueError: a column is missing, is no number where one is needed, or rows are ambiguous; one line each.
@@ -80,7 +81,7 @@ def read(
     table = table.assign(**{_NO_NUMBER: _no_number(table["test_loss"])}).apply(_without_nan)
     for name in ("generation", "test_loss"):
         table[name] = _numbers(table, name)
-    if worse not in ("higher", "lower"):
+    if worse not in (None, "higher", "lower"):
         raise ValueError(f"worse: {worse!r} is neither higher nor lower")
     if worse == "lower":
         table["test_loss"] = -table["test_loss"]
@@ -98,7 +99,8 @@ def read(
     whole = _complete(table.reset_index(drop=True), study or Path(path).stem)
     found = frames.arrange(whole)
     name = (columns or {}).get("test_loss", "test_loss") if worse == "lower" else ""
-    found.attrs |= {FIRST: first, ASIDE: whole.attrs.get(ASIDE, {}), TURNED: name}
+    doubt = "" if worse else suspicion(columns or {}, found)
+    found.attrs |= {FIRST: first, ASIDE: whole.attrs.get(ASIDE, {}), TURNED: name, DOUBT: doubt}
     return found
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,12 +19,22 @@ ASIDE = "set_aside"
 TURNED = "turned"
 """In a frame's `attrs`: the file's name of a `test_loss` whose sign was turned; empty where none was."""
 
+DOUBT = "doubt"
+"""In a frame's `attrs`: why the direction of a `test_loss` is doubtful that nobody told; empty where it is not."""
+
 BETTER = re.compile(
-    r"acc|accuracy|likelihood|loglik|loglikelihood|logprob|logp|ll|elbo|score|auc|auroc|auprc|map|bleu|rouge|chrf|meteor"
-    r"|f1|r2|reward|precision|recall|iou|dice|ssim|psnr|mrr|ndcg|top[15]|pass|em|exact|wins|winrate|kappa|mcc",
+    r"acc|likelihood|loglik|logprob|logp|ll|elbo|auprc|map|ap|bleu\d?|rouge\w*|chrf|meteor|f1|r2|rsquared|r²|rewards?"
+    r"|precision|recall|iou|jaccard|dice|ssim|psnr|mrr|ndcg|top\d+|hits?|pass|em|exact|correct|wins?|winrate|success|kappa"
+    r"|mcc|similarity|coverage|diversity|quality|agreement|corr|correlation|returns?|\w*(accuracy|likelihood|score|auc|auroc)",
     re.IGNORECASE,
 )
 """Words in names of figures that are better when they are larger."""
+WORSE = re.compile(
+    r"\w*loss(es)?|\w*errors?|err|nll|mse|rmse|mae|perplexity|ppl|crossentropy|xent|bpb|bpc|kl|fid|kid|wer|cer"
+    r"|brier|distance|divergence|regret|risk|ece|toxicity|lpips",
+    re.IGNORECASE,
+)
+"""Words in names of figures that are worse when they are larger, whatever else the name holds: a dice loss."""
 _TURNED = re.compile(r"(neg(ative)?|minus|-)[_ -]*(log[_ -]*)?(likelihood|prob|elbo|ll|reward|score)", re.IGNORECASE)
 _WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[fFrR]\d")
 _TOLERANCE = 0.05
@@ -51,18 +62,32 @@ def turned(frame: pd.DataFrame) -> str:
 def suspicion(columns: Mapping[str, str], frame: pd.DataFrame | None = None) -> str:
     """Why a mapped loss may be none; empty where neither its name nor its values say anything of the kind.
 
-    By its name, or as what lies between 0 and 1, or below 0, falls over the generations: as a loss it gets better.
+    By its name, or, where that says neither, as what lies between 0 and 1, or below 0, falls over the generations: as a
+    loss it gets better.
 
     Args:
         columns: our names -> the file's.
         frame: what was read.
     """
     theirs = columns.get("test_loss", "test_loss")
-    plain = _TURNED.sub("", theirs)
-    words = [*re.split(r"[^A-Za-z0-9]+", plain), *_WORDS.findall(plain)]
-    if any(BETTER.fullmatch(word) for word in words):
+    words = _words_of(_TURNED.sub("", theirs))
+    if _are(WORSE, words):
+        return ""
+    if _are(BETTER, words):
         return f"test_loss={theirs}: looks like something that is better when it is larger; if so, say --worse lower"
     return "" if frame is None else _falling(theirs, frame)
+
+
+def _words_of(name: str) -> list[str]:
+    """Words of a name however it is written, pairs of neighbours as one too: `log prob`, `win_rate`."""
+    found = []
+    for words in (re.split(r"[^A-Za-z0-9²]+", name), _WORDS.findall(name)):
+        found += [*words, *(first + second for first, second in pairwise(words))]
+    return found
+
+
+def _are(kind: re.Pattern[str], words: Iterable[str]) -> bool:
+    return any(kind.fullmatch(word) for word in words)
 
 
 def renumbered(frame: pd.DataFrame) -> str:

@@ -200,6 +200,9 @@ def test_an_accuracy_that_falls_is_no_loss_that_falls(tmp_path: Path) -> None:
     assert growth["Replace"] == pytest.approx(0.056)
     assert verdict["Replace"] in ("collapses", "rises")
     assert verdict["Accumulate"] not in ("collapses", "rises")
+    doubtful = assess(analysis.load(tmp_path / "runs.csv", columns={"test_loss": "acc"}))
+    assert set(doubtful["verdict"]) == {"undecided"}
+    assert doubtful["reason"].str.contains("better when it is larger").all()
     with pytest.raises(ValueError, match="worse: 'up' is neither higher nor lower"):
         analysis.load(tmp_path / "runs.csv", columns={"test_loss": "acc"}, worse="up")
 
@@ -209,7 +212,10 @@ def test_an_accuracy_that_falls_is_no_loss_that_falls(tmp_path: Path) -> None:
     [("val_acc", True), ("Test Accuracy", True), ("log likelihood", True),
      ("neg_log_likelihood", False), ("nll", False), ("loss", False), ("F1", True), ("Squared Error", False),
      ("valAccuracy", True), ("test/top1", True), ("pass@1", True), ("ELBO", True), ("neg_elbo", False), ("NLL", False),
-     ("mean_ap_loss", False), ("logLoss", False), ("error_rate", False), ("1-ssim", True)],
+     ("mean_ap_loss", False), ("logLoss", False), ("error_rate", False), ("1-ssim", True),
+     ("win rate", True), ("log prob", True), ("BERTScore", True), ("rougeL", True), ("rouge1", True), ("bleu4", True),
+     ("top10", True), ("hits@10", True), ("r_squared", True), ("macro_auc", True), ("testaccuracy", True),
+     ("success_rate", True), ("dice_loss", False), ("top1_error", False), ("FID score", False), ("em_distance", False)],
 )  # fmt: skip
 def test_a_name_that_suggests_more_is_better_is_told(column: str, suspect: bool) -> None:
     assert bool(suspicion({"test_loss": column})) is suspect

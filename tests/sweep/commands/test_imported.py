@@ -121,14 +121,6 @@ def head(workspace: Path, name: str) -> str:
         (
             "accuracy",
             [0.9 - 0.08 * n for n in range(8)],
-            1,
-            1,
-            (),
-            ["better when it is larger; if so, say --worse low"],
-        ),
-        (
-            "accuracy",
-            [0.9 - 0.08 * n for n in range(8)],
             0,
             1,
             ("--worse", "lower"),
@@ -154,6 +146,26 @@ def test_a_table_of_losses_from_generation_1_needs_no_word(tmp_path: Path) -> No
     result = report(path, tmp_path / "w", columns={"test_loss": "test_loss"})
     assert not result.stderr
     assert "1 configuration × 1 policy × 3 seeds: 3 cells, 24 generations" in head(tmp_path / "w", "runs")
+
+
+@pytest.mark.parametrize("column", ["accuracy", "val_acc", "win_rate", "rougeL", "r2", "reward", "metric"])
+def test_no_word_is_said_of_a_figure_of_which_nobody_knows_which_way_is_worse(tmp_path: Path, column: str) -> None:
+    """0.90 -> 0.34 was "stable" beside a warning."""
+    path = simple(tmp_path / "runs.csv", column, [0.9 - 0.08 * n for n in range(8)])
+    result = report(path, tmp_path / "w", columns={"test_loss": column})
+    assert (result.exit_code, result.stdout, len(result.stderr.splitlines())) == (2, "", 1)
+    assert f"test_loss={column}: " in result.stderr
+    assert "say --worse lower, else --worse higher" in result.stderr
+    assert not (tmp_path / "w/reports/imported").exists()
+    for worse, words in (("lower", {"collapses", "rises"}), ("higher", {"stable"})):
+        said = report(path, tmp_path / "w", "--worse", worse, "--json", columns={"test_loss": column})
+        assert {row["verdict"] for row in json.loads(said.stdout)["robustness"]} <= words
+
+
+def test_a_loss_between_0_and_1_that_falls_is_a_loss(tmp_path: Path) -> None:
+    path = simple(tmp_path / "runs.csv", "dice_loss", [0.9 - 0.08 * n for n in range(8)])
+    result = report(path, tmp_path / "w", columns={"test_loss": "dice_loss"})
+    assert (result.exit_code, result.stderr) == (0, "")
 
 
 @pytest.mark.parametrize(
