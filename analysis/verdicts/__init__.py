@@ -19,6 +19,7 @@ from analysis.verdicts.rules import (
     WORDS,
     Thresholds,
     judge,
+    reached_from,
 )
 
 __all__ = [
@@ -42,6 +43,7 @@ __all__ = [
     "gather",
     "judge",
     "paired",
+    "reached_from",
     "robustness",
     "share_bound",
     "weigh",

@@ -27,7 +27,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.stats import Interval
+from analysis.stats import Interval, exclusion
 
 DIVERGED, COLLAPSES, RISES, SLOW = "diverged", "collapses", "rises", "grows slowly"
 LEVELS, STABLE, UNDECIDED, SEPARATED = "levels off", "stable", "undecided", "separated"
@@ -121,6 +121,12 @@ class Verdict:
 
     word: str
     reason: str
+
+
+def reached_from(limits: Thresholds | None = None) -> dict[str, int]:
+    """Generations from which on a curve can get each word that rests on its growth."""
+    long = max((limits or Thresholds()).min_generations, exclusion.FEWEST)
+    return {word: long if word in (COLLAPSES, LEVELS) else 2 for word in (COLLAPSES, LEVELS, RISES, SLOW, STABLE)}
 
 
 def judge(

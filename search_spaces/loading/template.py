@@ -27,6 +27,7 @@ def template(
     seeds: int = 3,
     generations: int | None = None,
     file: Path | None = None,
+    note: str = "",
 ) -> str:
     """The text of a study's file.
 
@@ -38,6 +39,7 @@ def template(
         seeds: 0, 1, … so many.
         generations: None takes what the family finds sensible.
         file: where it is to lie; None is `NAME.yaml` in the working folder.
+        note: on the number of generations, a comment in the file.
 
     Raises:
         StudyError: there is no such family or policy, or the family takes no such data.
@@ -59,6 +61,7 @@ def template(
             "",
             "cell:  # what all recursions have in common",
             f"  generations: {generations or config.default_generations}  # fits in all; the first on real rows only",
+            *([f"  # {note}"] if note else []),
             f"  rows: {config.default_rows}  # N: real rows of the first corpus, rows of each synthetic batch",
             "  family:",
             textwrap.indent(_block(cell), "    "),

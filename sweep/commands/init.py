@@ -10,6 +10,7 @@ from search_spaces import load_study
 from search_spaces.loading import study_template
 from sweep.commands.outcome import DONE
 from sweep.errors import UsageError
+from sweep.planning import reach_line
 from trainables.runtime import write_whole
 
 
@@ -30,7 +31,7 @@ def init(
     """
     if out.exists() and not force:
         raise UsageError(f"--out {out}: is there already; choose another name, or add --force to replace it")
-    text = study_template(family, out.stem, data, policies, seeds, generations, out)
+    text = study_template(family, out.stem, data, policies, seeds, generations, out, note=reach_line())
     try:
         before = out.read_bytes() if out.exists() else None
         write_whole(out, text)

@@ -30,9 +30,11 @@ from sweep.planning import (
     designs,
     name,
     plan_study,
+    reach_line,
     read_cluster,
     speeds,
     time_on,
+    words_from,
 )
 from sweep.progress import duration
 from sweep.terminal import columns
@@ -79,6 +81,8 @@ def show_plan(reference: str, overrides: Sequence[str], workspace: Workspace, as
         print(jsonlib.dumps(told | {"schedulers": [vars(one) for one in schedulers(study)]}))
     else:
         _print(found, asked, card, ahead, charged)
+        if reach := reach_line(min((cell.generations for cell in found.asked), default=None)):
+            print(reach)
         for scheduler in schedulers(study):
             print(scheduler)
         for design in judged:
@@ -253,6 +257,7 @@ def _plain(
         "time": asdict(ahead),
         "cluster": charged.as_json() if charged else None,
         "power": [design.as_json() for design in judged],
+        "words_from": words_from(),
     }
 
 

@@ -7,6 +7,7 @@ from sweep.planning.forecast import Forecast, name
 from sweep.planning.plan import Plan, Totals, plan_study
 from sweep.planning.power import Design, designs, require_power
 from sweep.planning.price import Bill, bill, read_cluster
+from sweep.planning.reach import reach_line, words_from
 
 __all__ = [
     "PEAK",
@@ -23,8 +24,10 @@ __all__ = [
     "designs",
     "name",
     "plan_study",
+    "reach_line",
     "read_cluster",
     "require_power",
     "speeds",
     "time_on",
+    "words_from",
 ]
