@@ -157,6 +157,7 @@ def _print(found: Plan, asked: Asked, card: CardTime, ahead: Forecast, charged: 
     print(_table(found))
     print(_summary(found))
     rest = "the budget allows no more" if found.left_out else "everything is done"
+    print(_disk(found))
     print(_time(ahead, asked, rest))
     print(_card(asked.gpu, card, rest))
     if charged:
@@ -167,6 +168,11 @@ def _print(found: Plan, asked: Asked, card: CardTime, ahead: Forecast, charged: 
         print(f"note: {note}")
     for reason in found.missing:
         print(f"note: the data can't be read here, and `run` will ask for it: {reason}")
+
+
+def _disk(found: Plan) -> str:
+    results, others = (f"{si(size)}B" for size in found.disk.values())
+    return f"On the disk: about {results} of results, with folders; reports and local tracking {others} more."
 
 
 def _card(gpu: str, card: CardTime, rest: str = "everything is done") -> str:
@@ -221,7 +227,7 @@ def _figures(totals: Totals) -> list[str]:
         si(totals.rows),
         si(totals.tokens),
         si(totals.flops),
-        si(totals.size) + "B",
+        si(totals.disk) + "B",
     ]
 
 

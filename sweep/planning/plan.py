@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from search_spaces import Point, Study, StudyError
 from search_spaces.expansion import expand, expected, is_open, place
+from sweep.planning import disk
 from sweep.planning.data_identity import Declared
 from sweep.planning.forecast import Effort, Forecast, forecast
 from sweep.planning.speeds import Make, Speeds, make_of, observe
@@ -35,6 +37,7 @@ class Totals:
         rows, tokens: that are fitted on, one pass.
         flops: of fitting and sampling.
         size: bytes kept of models and batches.
+        disk: bytes that these and records take on a disk, folders left out.
     """
 
     cells: int = 0
@@ -45,6 +48,7 @@ class Totals:
     tokens: float = 0.0
     flops: float = 0.0
     size: float = 0.0
+    disk: float = 0.0
 
 
 @dataclass
@@ -91,6 +95,7 @@ class Plan:
         left_out: titles of cells that the budget leaves out.
         missing: why data can't be read here, which `run` will refuse.
         notes: what is wrong with the first rows of data that can be read.
+        folders: bytes of the store's folders.
         makes: a cell of each make that has work left, for a calibration.
         asked: the cells, without fits that tune first.
         left: what is still to be computed.
@@ -109,11 +114,23 @@ class Plan:
     left: Left
     tuning: int = 0
     notes: list[str] = field(default_factory=list)
+    folders: float = 0.0
+
+    @property
+    def disk(self) -> dict[str, float]:
+        """Bytes that the study takes on a disk: its results, and about what reports and the tracking database do."""
+        return {
+            "results": self.totals.disk + self.folders,
+            "reports_and_tracking": disk.beside(self.totals.generations),
+        }
 
     def as_json(self) -> dict[str, Any]:
         """Plain data."""
         shown = ("study", "totals", "estimated", "left_out", "missing", "notes")
-        return {name: _plain(getattr(self, name)) for name in shown} | {"lines": [asdict(line) for line in self.lines]}
+        return {name: _plain(getattr(self, name)) for name in shown} | {
+            "lines": [asdict(line) for line in self.lines],
+            "disk": self.disk,
+        }
 
     def speeds(self, store: Store, kept: Speeds) -> Speeds:
         """What the store and the workspace know of this machine's speeds; the study's own records go first."""
@@ -148,6 +165,7 @@ class _Count:
         self._makes: dict[Make, Cell] = {}
         self._cells: list[Cell] = []
         self._seen: set[str] = set()
+        self._records: set[str] = set()
         self._left = Left()
 
     def plan(self) -> Plan:
@@ -172,7 +190,12 @@ class _Count:
             self._left,
             len(self._tuning),
             self._declared.notes,
+            folders=self._folders(),
         )
+
+    def _folders(self) -> float:
+        kinds = Counter(name.partition("/")[0] for name in self._seen)
+        return sum(disk.of_folders(count) for count in (*kinds.values(), len(self._records)))
 
     def _take(self, point: Point) -> bool:
         """Count a cell; whether the budget allows it."""
@@ -219,6 +242,9 @@ class _Count:
         shared, alone = self._left.efforts.setdefault(make, Effort()), Effort()
         for (step, parts), one in zip(work, stages, strict=True):
             stored = self._store.has("record", step.record)
+            if step.record not in self._records:
+                self._records.add(step.record)
+                totals.disk += disk.of_record(cell)
             fresh = [part for part in parts if part.name not in self._seen]
             self._seen.update(part.name for part in fresh)
             for part in fresh:
@@ -247,6 +273,7 @@ def _spend(effort: Effort, parts: Iterable[Work]) -> None:
 def _count(totals: Totals, work: Work, stored: bool) -> None:
     totals.flops += work.flops
     totals.size += work.size
+    totals.disk += disk.of_work(work)
     if work.kind == "model":
         totals.trained += 1
         totals.rows += work.rows

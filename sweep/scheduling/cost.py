@@ -36,10 +36,6 @@ class Work:
         return f"{self.kind}/{self.key}"
 
 
-FLOAT = 4
-"""Bytes of a stored parameter."""
-
-
 def generation_work(cell: Cell, steps: Steps, generation: int) -> tuple[Step, list[Work]]:
     """What generation n computes: its model, and batch n − 1 where a recipe samples one; in a population, each member's
     model and the batches that somebody reads, what is the same of several once. Generation 1 also computes the
@@ -81,7 +77,7 @@ def _fit(cell: Cell, steps: Steps, step: Step) -> Work:
     )
     cost = cell.family.cost(rows)
     total = rows * cell.replicates
-    size = FLOAT * (cost.parameters if cost.kept is None else cost.kept) * cell.replicates
+    size = cost.parameter_bytes * (cost.parameters if cost.kept is None else cost.kept) * cell.replicates
     return Work("model", step.model, total, total * cost.tokens_per_row, total * cost.fit_flops, size)
 
 
@@ -89,7 +85,7 @@ def _pretrain(cell: Cell, steps: Steps) -> Work:
     found = cell.family.pretraining()
     assert found is not None  # asked only where the study makes the checkpoint
     rows, cost = found
-    size = FLOAT * cost.parameters
+    size = cost.parameter_bytes * cost.parameters
     return Work("checkpoint", steps.checkpoint, rows, rows * cost.tokens_per_row, rows * cost.fit_flops, size)
 
 

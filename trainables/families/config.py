@@ -31,6 +31,7 @@ class Cost:
         row_bytes: of a stored row.
         tokens_per_row: tokens (language), pixels (images), atoms (molecules), 1 elsewhere.
         kept: parameters that are stored of a model, where it is stored as what differs from its checkpoint.
+        parameter_bytes: of a stored parameter.
     """
 
     parameters: int
@@ -39,6 +40,7 @@ class Cost:
     row_bytes: float
     tokens_per_row: float = 1.0
     kept: int | None = None
+    parameter_bytes: int = 4
 
 
 DEVICE_CONTEXT = 0.6 * 2**30

@@ -42,10 +42,11 @@ def test_the_table_the_time_and_the_card_are_told_line_by_line(place, capsys):
     """Work: 100 operations of fits, 60 of samples, 5 generations of 0.4 + 0.1 s: 1 + 1.2 + 2.5 s. The longest cell:
     0.6 + 0.8 + 1.5 s is more than half of it; ten seconds are for the start."""
     code, said = plan(place, capsys, power=PowerRequirement(effect=0.1, deviation=1.0))
-    table, total, summary, time, card, reach, power = said.out.splitlines()[1:]
+    table, total, summary, room, time, card, reach, power = said.out.splitlines()[1:]
+    assert room.startswith("On the disk: about ")
     assert reach.startswith("Verdicts can say “collapses” and “levels off” from 6 generations on (here 3); ")
-    assert table.split() == ["gaussian", "dim", "1", "2", "2", "6", "5", "800", "800", "160", "440B"]
-    assert total.split() == ["total", "2", "6", "5", "800", "800", "160", "440B"]
+    assert table.split() == ["gaussian", "dim", "1", "2", "2", "6", "5", "800", "800", "160", "53.2kB"]
+    assert total.split() == ["total", "2", "6", "5", "800", "800", "160", "53.2kB"]
     assert summary == (
         "toy: 2 cells of 6 generations; 1 of these are shared between cells, 0 are in the store, 5 are to be trained."
     )

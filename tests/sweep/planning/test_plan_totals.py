@@ -2,7 +2,7 @@
 
 A Gaussian of one dimension has 1·(1 + 3)/2 = 2 parameters, and fitting or sampling it takes 4·1³ operations a
 recursion, whatever the rows (`GaussianConfig.cost`). The toy study has 5 recursions side by side: 20 operations a fit
-and a batch, 4·2·5 = 40 bytes a model, 8·1·2·5 = 80 bytes a batch of sufficient statistics.
+and a batch, 8·2·5 = 80 bytes a model, 8·1·2·5 = 80 bytes a batch of sufficient statistics.
 """
 
 import json
@@ -20,7 +20,7 @@ from trainables.recursion import Recursion, Steps
 from trainables.store import MemoryStore
 
 FIT = SAMPLE = 20.0
-MODEL, BATCH = 40.0, 80.0
+MODEL, BATCH = 80.0, 80.0
 
 
 def done(study, policy=None):
@@ -40,6 +40,7 @@ def test_totals_are_sums_over_models_and_batches_each_once():
     assert (totals.rows, totals.tokens) == (fitted, fitted)
     assert totals.flops == 5 * FIT + 3 * SAMPLE
     assert totals.size == 5 * MODEL + 3 * BATCH
+    assert totals.disk == (5 + 3 + 5) * 4096, "a small file each: models, batches, records"
 
 
 def test_totals_grow_with_seeds_in_proportion_for_seeds_share_nothing():

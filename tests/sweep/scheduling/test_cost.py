@@ -23,7 +23,7 @@ def test_each_generation_fits_a_model_and_samples_the_batch_before():
     cost = cell.family.cost(10)
     for model in (one[0] for one in generations):
         assert (model.rows, model.tokens, model.flops) == (40, 40.0, 40 * cost.fit_flops)
-        assert model.size == 4 * cost.parameters * 4
+        assert model.size == 4 * cost.parameters * 8
     batch = generations[2][1]
     assert (batch.rows, batch.tokens, batch.flops, batch.size) == (
         40,

@@ -64,7 +64,7 @@ class CountsConfig(FamilyConfig):
 
     def cost(self, rows: int) -> Cost:
         """One addition a row."""
-        return Cost(1, 1.0, 10.0, 8.0)
+        return Cost(1, 1.0, 10.0, 8.0, parameter_bytes=8)
 
     def build(self, world: World) -> Counts:
         return Counts(self, world)

@@ -87,7 +87,7 @@ class DiscreteConfig(FamilyConfig):
     def cost(self, rows: int) -> Cost:
         """Statistics cost the same whatever the rows; what is given here is that cost per row."""
         work = 10.0 * self.categories / rows
-        return Cost(self.categories, work, work, 4.0 * self.categories / rows)
+        return Cost(self.categories, work, work, 8.0 * self.categories / rows, parameter_bytes=8)
 
     def derived(self, replicates: Mapping[str, np.ndarray]) -> dict[str, float]:
         """`forgotten`, the share of recursions of whose model one category is left. Where the latest batches are all

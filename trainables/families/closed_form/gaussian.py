@@ -80,7 +80,9 @@ class GaussianConfig(FamilyConfig):
     def cost(self, rows: int) -> Cost:
         """Statistics cost the same whatever the rows; what is given here is that cost per row."""
         work = 4.0 * self.dim**3 / rows
-        return Cost(self.dim * (self.dim + 3) // 2, work, work, 8.0 * self.dim * (self.dim + 1) / rows)
+        return Cost(
+            self.dim * (self.dim + 3) // 2, work, work, 8.0 * self.dim * (self.dim + 1) / rows, parameter_bytes=8
+        )
 
     def build(self, world: World) -> Gaussian:
         return Gaussian(self, world)

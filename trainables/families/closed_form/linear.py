@@ -112,7 +112,7 @@ class LinearConfig(FamilyConfig):
     def cost(self, rows: int) -> Cost:
         """Statistics cost the same whatever the rows; what is given here is that cost per row."""
         work = 4.0 * self.dim**2 / rows
-        return Cost(self.dim, work, work, 8.0 * self.dim / rows)
+        return Cost(self.dim, work, work, 8.0 * self.dim / rows, parameter_bytes=8)
 
     def build(self, world: World) -> Linear:
         return Linear(self, world)

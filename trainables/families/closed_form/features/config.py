@@ -86,7 +86,7 @@ class FeaturesConfig(FamilyConfig):
         """Statistics cost the same whatever the rows; what is given here is that cost per row."""
         rank = min(self.width or self.dim, self.dim)
         work = 2.0 * self.dim**2 * rank / rows
-        return Cost(self.width or self.dim, work, 2.0 * self.dim**2 / rows, 8.0 * self.dim / rows)
+        return Cost(self.width or self.dim, work, 2.0 * self.dim**2 / rows, 8.0 * self.dim / rows, parameter_bytes=8)
 
     def build(self, world: World) -> RandomFeatures:
         from trainables.families.closed_form.features.family import RandomFeatures

@@ -119,7 +119,7 @@ class GlmConfig(FamilyConfig):
     def cost(self, rows: int) -> Cost:
         """Newton steps on the inputs of batch 0, whatever the corpus repeats of them."""
         work = STEPS * self.columns * (self.columns + 4.0)
-        return Cost(self.columns, work, 2.0 * self.columns, 1.0)
+        return Cost(self.columns, work, 2.0 * self.columns, 1.0, parameter_bytes=8)
 
     def build(self, world: World) -> Glm:
         from trainables.families.closed_form.glm.family import Glm

@@ -71,7 +71,7 @@ class KdeConfig(FamilyConfig):
 
     def cost(self, rows: int) -> Cost:
         """Dominated by kernel values between held-out rows and the corpus."""
-        return Cost(rows * self.dim, 5.0 * self.held_out, 5.0 * self.dim, 4.0 * self.dim)
+        return Cost(rows * self.dim, 5.0 * self.held_out, 5.0 * self.dim, 8.0 * self.dim, parameter_bytes=8)
 
     def build(self, world: World) -> Kde:
         from trainables.families.closed_form.kde.family import Kde

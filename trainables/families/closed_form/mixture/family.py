@@ -78,7 +78,9 @@ class MixtureConfig(FamilyConfig):
 
     def cost(self, rows: int) -> Cost:
         """Some dozen passes of EM."""
-        return Cost(1 + self.dim * (self.dim + 3), 200.0 * self.dim**2, 2.0 * self.dim**2, 8.0 * self.dim)
+        return Cost(
+            1 + self.dim * (self.dim + 3), 200.0 * self.dim**2, 2.0 * self.dim**2, 8.0 * self.dim, parameter_bytes=8
+        )
 
     def build(self, world: World) -> Mixture:
         return Mixture(self, world)
