@@ -11,7 +11,7 @@ import math
 from sweep.scheduling import Work
 from trainables.cell import Cell
 from trainables.families import recorded
-from trainables.store.payload_io import INLINE
+from trainables.store import INLINE
 
 BLOCK = 4096
 """Bytes by which file systems count."""

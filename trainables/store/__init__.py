@@ -6,8 +6,10 @@ from trainables.store.fsspec_store import FsspecStore
 from trainables.store.memory import MemoryStore
 from trainables.store.opening import open_store
 from trainables.store.orphans import discard, leftovers
+from trainables.store.payload_io import INLINE
 
 __all__ = [
+    "INLINE",
     "Artifact",
     "Busy",
     "FsspecStore",
