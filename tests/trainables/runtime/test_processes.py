@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 
 import psutil
 import pytest
@@ -12,11 +11,11 @@ from trainables.runtime import gone, machine
 
 
 @pytest.fixture
-def ended() -> Iterator[int]:
+def ended() -> int:
     """The number of a process that has ended, and of none other yet."""
     process = subprocess.Popen([sys.executable, "-c", ""])
     process.wait()
-    yield process.pid
+    return process.pid
 
 
 def test_a_process_that_ended_here_is_gone(ended: int) -> None:
