@@ -2,7 +2,7 @@
 
 from trainables.recursion.ancestry import ancestry_of, find, readable
 from trainables.recursion.graph import Graph, Name, Node, last_uses
-from trainables.recursion.loop import CellFailed, Recursion, failure, run
+from trainables.recursion.loop import CellFailed, Recursion, defined, failure, run
 from trainables.recursion.retention import Keep, Report, collect, remove
 from trainables.recursion.row_checks import check_data, planned_reserve
 from trainables.recursion.steps import BatchStep, Step, Steps
@@ -22,6 +22,7 @@ __all__ = [
     "ancestry_of",
     "check_data",
     "collect",
+    "defined",
     "failure",
     "find",
     "last_uses",

@@ -19,7 +19,7 @@ import numpy as np
 from trainables.cell import Cell, Record
 from trainables.corpus import Batch, Corpus, RealisedDraw, realise
 from trainables.errors import CollapseSweepError, NotInstalled
-from trainables.families import Diverged, Evaluation, Family, World
+from trainables.families import Diverged, Evaluation, Family, FamilyConfig, World
 from trainables.families.metrics import plain
 from trainables.families.replicate_summary import figures
 from trainables.lineage import Stream
@@ -54,6 +54,18 @@ class CellFailed(CollapseSweepError):
 def failure(record: Payload) -> CellFailed | None:
     """What a stored record says of a failure, where it is one's."""
     return CellFailed(record.meta["generation"], record.meta["failed"]) if "failed" in record.meta else None
+
+
+def defined(record: Payload, family: FamilyConfig) -> Payload:
+    """A stored record without the figures that stand for none."""
+    metrics = record.meta.get("metrics", {})
+    none = family.undefined(metrics, record.tensors)
+    if not none:
+        return record
+    kept, tensors = (
+        {name: value for name, value in held.items() if plain(name) not in none} for held in (metrics, record.tensors)
+    )
+    return replace(record, meta={**record.meta, "metrics": kept}, tensors=tensors)
 
 
 def run(cell: Cell, store: Store | str | None = None) -> Iterator[Record]:
@@ -161,7 +173,7 @@ class Recursion:
         records = [member.own_record(generation) for member in self.members]
         if any(map(failure, records)):
             return lost(records)
-        records = [self._defined(record) for record in records]
+        records = [defined(record, self.cell.family) for record in records]
         models = [member.model(generation) for member in self.members]
         try:
             apart = self.family.disagree(models, Stream(self.steps.step(generation).record).child("disagree"))
@@ -217,7 +229,7 @@ class Recursion:
         failed = failure(payload)
         if failed is not None:
             raise failed
-        payload = self._defined(payload)
+        payload = defined(payload, self.cell.family)
         held = payload.meta
         theory = {
             f"theory_{name}": float(c[generation - 1]) for name, c in self._theory.items() if generation <= len(c)
@@ -225,18 +237,6 @@ class Recursion:
         fields = {name: held[name] for name in Record.model_fields if name in held}
         metrics = finite(held["metrics"] | self.cell.family.derived(payload.tensors) | theory)
         return Record.model_validate(fields | {"generation": generation, "metrics": metrics})
-
-    def _defined(self, record: Payload) -> Payload:
-        """A record without figures that stand for none."""
-        metrics = record.meta.get("metrics", {})
-        none = self.cell.family.undefined(metrics, record.tensors)
-        if not none:
-            return record
-        kept, tensors = (
-            {name: value for name, value in held.items() if plain(name) not in none}
-            for held in (metrics, record.tensors)
-        )
-        return replace(record, meta={**record.meta, "metrics": kept}, tensors=tensors)
 
     def model(self, generation: int) -> Payload:
         """The model of a generation, fitted where the store has none.
