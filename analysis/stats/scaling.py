@@ -20,6 +20,8 @@ _GRID = tuple(np.geomspace(0.02, 3.0, 160).tolist())
 _COARSE = tuple(np.geomspace(0.02, 3.0, 40).tolist())
 _STEPS = 2
 """Of Gauss–Newton, for each exponent: from a cell of the grid they lead to the last digits."""
+_ROUNDING = 1e-9
+"""Share by which sums of squares of equal fits differ by their last digits."""
 
 
 @dataclass(frozen=True)
@@ -200,20 +202,44 @@ def _refine(left: Array, logs: Array) -> Array:
 
 
 def _descended(scaled: list[Array], losses: Array, exponents: Array, grid: tuple[float, ...]) -> Array:
-    """Exponents after steps of Gauss–Newton, each at most the grid's; NaN where they leave it. Floor and factors,
-    which the law is linear in, are solved for at every step (Golub & Pereyra 1973)."""
+    """Exponents after steps of Gauss–Newton, each at most the grid's; NaN where they leave it. A step that fits worse
+    is not taken, and the next one is half as long."""
     found, known = exponents.copy(), np.isfinite(exponents).all(axis=1)
     most, now, held = grid[1] / grid[0], exponents[known], losses[known]
-    logs, terms = np.log(np.stack(scaled)), len(scaled)
-    for _ in range(_STEPS * terms):
-        powers = np.exp(-now[:, :, None] * logs)
-        columns = np.concatenate([np.ones_like(powers[:, :1]), powers, -powers * logs], axis=1)
-        square = columns @ np.swapaxes(columns, 1, 2) * (1 + 1e-14 * np.eye(1 + 2 * terms))  # of like terms no inverse
-        solved = np.linalg.solve(square, columns @ held[..., None])[..., 0]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            now = np.clip(now + solved[:, 1 + terms :] / solved[:, 1 : 1 + terms], now / most, now * most)
+    logs = np.log(np.stack(scaled))
+    length, left = np.ones((len(now), 1)), _left(logs, held, now)
+    for _ in range(_STEPS * len(scaled)):
+        tried = np.clip(now + length * _step(logs, held, now), now / most, now * most)
+        fits = _left(logs, held, tried)
+        better = fits <= left * (1 + _ROUNDING)
+        now, left = np.where(better[:, None], tried, now), np.where(better, fits, left)
+        length = np.where(better[:, None], 1.0, length / 2)
     found[known] = np.where((now > grid[0]) & (now < grid[-1]), now, np.nan)
     return found
+
+
+def _step(logs: Array, losses: Array, exponents: Array) -> Array:
+    """A step of Gauss–Newton from these exponents; floor and factors, which the law is linear in, are solved for
+    beside it (Golub & Pereyra 1973)."""
+    terms = len(logs)
+    powers = np.exp(-exponents[:, :, None] * logs)
+    columns = np.concatenate([np.ones_like(powers[:, :1]), powers, -powers * logs], axis=1)
+    basis, triangle = np.linalg.qr(np.swapaxes(columns, 1, 2))  # their products would have no digits left
+    ends = np.einsum("rii->ri", triangle)
+    ends[ends == 0] = np.finfo(float).tiny  # of like terms there is no inverse
+    seen, linear = np.swapaxes(basis, 1, 2) @ losses[..., None], 1 + terms
+    with np.errstate(all="ignore"):
+        factors = np.linalg.solve(triangle[:, :linear, :linear], seen[:, :linear])[:, 1:, 0]
+        return np.asarray(np.linalg.solve(triangle, seen)[:, linear:, 0] / factors)
+
+
+def _left(logs: Array, losses: Array, exponents: Array) -> Array:
+    """Residual sum of squares at given exponents, [responses]; NaN where one is none."""
+    powers = np.exp(-exponents[:, :, None] * logs)
+    columns = np.concatenate([np.ones_like(powers[:, :1]), powers], axis=1)
+    basis = np.linalg.qr(np.swapaxes(columns, 1, 2))[0]
+    fitted = basis @ (np.swapaxes(basis, 1, 2) @ losses[..., None])
+    return np.asarray(((losses - fitted[..., 0]) ** 2).sum(axis=1))
 
 
 def _solve(scaled: list[Array], losses: Array, exponents: Array, sizes: Array, rows: Array | None) -> Fits:

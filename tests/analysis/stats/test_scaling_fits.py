@@ -241,3 +241,21 @@ def test_parameters_are_the_columns_or_what_the_family_says() -> None:
     found = size_ladders.model_sizes(told)
     assert found[[0, 3]].tolist() == [7.0, 7.0], "a coefficient for each dimension"
     assert np.isnan(found[1:3]).all()
+
+
+def test_an_exponent_that_one_cell_drives_out_of_the_grid_is_rejected() -> None:
+    """Of 18 cells one has so few rows that they matter, and the best exponent of rows is beyond 3: steps by the factors
+    of the next law led the other way, to 1.49."""
+    sizes = np.tile([1.27e4, 4.48e4, 1.58e5, 5.18e5, 2.57e7, 5.04e7], 3)
+    rows = np.array(
+        [494, 1270, 4460, 458, 773, 971, 861, 1340, 976, 1600, 5820, 95.2, 1750, 1490, 2260, 11300, 620, 1970]
+    )
+    y = [232.3, 89.7, 35.7, 14.7, 1.5, 1.4, 231.8, 89.9, 35.5, 15.4, 1.7, 52.4, 231.9, 90.3, 35.1, 15.3, 1.9, 1.1]
+
+    def left(alpha: float, beta: float) -> float:
+        design = np.stack([np.ones(18), (sizes / 1e5) ** -alpha, (rows / 1e3) ** -beta], axis=1)
+        return float(np.square(y - design @ np.linalg.lstsq(design, y, rcond=None)[0]).sum())
+
+    betas = np.linspace(1.0, 3.0, 21)
+    assert betas[np.argmin([min(left(a, beta) for a in np.linspace(0.7, 0.8, 21)) for beta in betas])] == 3.0
+    assert np.isnan(fit(sizes, np.array([y]), rows).exponents[0, 1])
