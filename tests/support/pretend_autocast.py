@@ -12,9 +12,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
-from torch.utils._pytree import tree_flatten, tree_map
 
-from tests.support.pretend_card import OnCard
+from tests.support.pretend_card import OnCard, leaves, mapped
 
 _LOWER = """
     _convolution _convolution.deprecated conv1d conv2d conv3d conv_tbc conv_transpose1d conv_transpose2d.input
@@ -78,7 +77,7 @@ def _eligible(x: Any) -> bool:
 
 
 def _to(values: Any, dtype: torch.dtype) -> Any:
-    return tree_map(lambda x: x.to(dtype) if _eligible(x) else x, values)
+    return {word: mapped(lambda x: x.to(dtype) if _eligible(x) else x, value) for word, value in values.items()}
 
 
 def _lower(values: Any) -> Any:
@@ -94,5 +93,5 @@ def _sums(values: Any) -> Any:
 
 
 def _widest(values: Any) -> Any:
-    types = {x.dtype for x in tree_flatten(values)[0] if _eligible(x)}
+    types = {x.dtype for x in leaves(values.values()) if _eligible(x)}
     return _to(values, torch.float32 if torch.float32 in types else next(iter(types), torch.float32))

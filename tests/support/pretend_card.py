@@ -8,15 +8,16 @@ wait for one another too little in ways that order does not tell.
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any, cast
 
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
-from torch.utils._pytree import tree_flatten, tree_map
 
 WAITS = frozenset(
     {
@@ -38,6 +39,9 @@ WAITS = frozenset(
 
 INDEXED = frozenset({"index", "index_put_", "index_put", "_index_put_impl_", "_unsafe_index"})
 """Operations whose indices may lie on a host, from where they are sent."""
+
+MET = WAITS | INDEXED | {"copy_"}
+"""Operations where host and device may meet."""
 
 BARE = frozenset({torch.uint16, torch.uint32, torch.uint64})
 """Types that a card can store, convert and fill, and hardly calculate with."""
@@ -138,47 +142,51 @@ class Card(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         named: dict[str, Any] = kwargs or {}
-        here = [leaf for leaf in tree_flatten((args, named))[0] if isinstance(leaf, OnCard)]
-        wanted = named.get("device")
+        given, wanted = leaves(args) + leaves(named.values()) if types else [], named.get("device")
+        here = [leaf for leaf in given if isinstance(leaf, OnCard)]
         if not here and (wanted is None or torch.device(wanted).type != "cuda"):
             return func(*args, **named)
-        if torch._C._dispatch_has_kernel_for_dispatch_key(func.name(), "CompositeImplicitAutograd"):
+        if _composite(func):
             with self:
                 found = func.decompose(*args, **named)
             if found is not NotImplemented:
                 return found
         return self._ran(func, args, named, here)
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False  # nothing here is compiled
+
     def _ran(self, func: Any, args: Any, named: dict[str, Any], here: Sequence[OnCard]) -> Any:
-        name = func.overloadpacket.__name__
-        device = self._device(name, func, args, named, here)
+        name, given = func.overloadpacket.__name__, leaves(args) + leaves(named.values())
+        device = self._device(name, func, args, given, named, here)
         self._waits(name, args)
-        self._kernels(name, func, args, named)
+        self._kernels(name, here)
         if device.type == "cuda":
             self.before(name, device)
-        plain = tree_map(_inner, args), tree_map(_inner, named)
+        inside, words = mapped(_inner, args), {word: mapped(_inner, value) for word, value in named.items()}
         if named.get("device") is not None:
-            plain[1]["device"] = torch.device("cpu")
-        plain[1].pop("pin_memory", None)
+            words["device"] = torch.device("cpu")
+        words.pop("pin_memory", None)
         run = func
         if self.recorder is not None and self.recorder.takes(device):
-            run = self.recorder.runner(func, [leaf for leaf in tree_flatten((args, named))[0] if _on_host(leaf)])
-        with torch.inference_mode(False), torch.no_grad():
-            found = run(*plain[0], **plain[1])
+            run = self.recorder.runner(func, [leaf for leaf in given if _on_host(leaf)])
+        with torch.inference_mode(False) if torch.is_inference_mode_enabled() else contextlib.nullcontext():
+            found = run(*inside, **words)
         if device.type != "cuda":
             return found
         outer = {id(leaf.inner): leaf for leaf in here}
-        return tree_map(lambda one: _outer(one, outer, device), found)
+        return mapped(lambda one: _outer(one, outer, device), found)
 
     def _device(
-        self, name: str, func: Any, args: Any, named: Mapping[str, Any], here: Sequence[OnCard]
+        self, name: str, func: Any, args: Any, given: list[Any], named: Mapping[str, Any], here: Sequence[OnCard]
     ) -> torch.device:
         """Where the result lies."""
-        places = {leaf.device for leaf in here}
-        beside = [args[0], *args[2:]] if name in INDEXED else (args, named)
-        hosts = [leaf for leaf in tree_flatten(beside)[0] if _on_host(leaf)]
+        places = {leaf.place for leaf in here}
         if name != "copy_":
-            lone = torch.Tag.pointwise in func.tags or name in INDEXED or name == "fill_"
+            beside = leaves([args[0], *args[2:]]) if name in INDEXED else given
+            hosts = [leaf for leaf in beside if _on_host(leaf)]
+            lone = name in INDEXED or name == "fill_" or torch.Tag.pointwise in func.tags
             if len(places) > 1 or (places and any(not lone or leaf.ndim for leaf in hosts)):
                 self.refuse(f"Expected all tensors to be on the same device, but found two ({func})")
         drawn = named.get("generator")
@@ -195,10 +203,12 @@ class Card(TorchDispatchMode):
         return device
 
     def _waits(self, name: str, args: Any) -> None:
-        masks = name in INDEXED and any(_mask(leaf) for leaf in tree_flatten(args[1])[0])
+        if name not in MET:
+            return
+        masks = name in INDEXED and any(_mask(leaf) for leaf in leaves(args[1]))
         if masks and name in ("index_put_", "_index_put_impl_"):  # a number into a mask's places is a plain fill
-            masks = not (_on_host(args[2]) and args[2].ndim == 0 and len(tree_flatten(args[1])[0]) == 1)
-        sent = name in INDEXED and any(_on_host(leaf) for leaf in tree_flatten(args[1])[0])
+            masks = not (_on_host(args[2]) and args[2].ndim == 0 and len(leaves(args[1])) == 1)
+        sent = name in INDEXED and any(_on_host(leaf) for leaf in leaves(args[1]))
         if name == "copy_":
             sent = args[0].device.type != args[1].device.type
         if name in WAITS or masks or sent:
@@ -224,8 +234,8 @@ class Card(TorchDispatchMode):
             fresh = inner.clone()
         return OnCard(fresh, device) if device.type == "cuda" else fresh
 
-    def _kernels(self, name: str, func: Any, args: Any, named: Mapping[str, Any]) -> None:
-        types = {leaf.dtype for leaf in tree_flatten((args, named))[0] if isinstance(leaf, OnCard)}
+    def _kernels(self, name: str, here: Sequence[OnCard]) -> None:
+        types = {leaf.dtype for leaf in here}
         if types & BARE and name not in MOVES:
             self.refuse(f'"{name}" not implemented for {sorted(map(str, types & BARE))}')
         if types & HALVES and name.startswith("linalg_") and "norm" not in name:
@@ -235,6 +245,29 @@ class Card(TorchDispatchMode):
         """Raises RuntimeError, and remembers it."""
         self.faults.append(f"{problem} at {_place()}")
         raise RuntimeError(problem)
+
+
+@cache
+def _composite(func: Any) -> bool:
+    """Whether an operation is made of others wherever it runs."""
+    return bool(torch._C._dispatch_has_kernel_for_dispatch_key(func.name(), "CompositeImplicitAutograd"))
+
+
+def leaves(values: Iterable[Any]) -> list[Any]:
+    """What values and lists among them hold; torch's own way takes longer than what is computed here."""
+    found: list[Any] = []
+    for one in values:
+        if isinstance(one, tuple | list):
+            found += leaves(one)
+        else:
+            found.append(one)
+    return found
+
+
+def mapped(change: Callable[[Any], Any], values: Any) -> Any:
+    """The same lists of changed leaves."""
+    kind = type(values)
+    return kind([mapped(change, one) for one in values]) if kind is tuple or kind is list else change(values)
 
 
 def _inner(leaf: Any) -> Any:

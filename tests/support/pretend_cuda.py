@@ -11,6 +11,7 @@ import torch
 import torch._dynamo  # asks for functions of `torch.cuda` as they were
 import torch.nn.attention.varlen
 from torch import Tensor
+from torch.utils._python_dispatch import _disable_current_modes
 
 from tests.support.pretend_autocast import pretend_autocast
 from tests.support.pretend_card import Card, OnCard
@@ -18,7 +19,7 @@ from tests.support.pretend_graphs import Graph, Pool, Stream
 from tests.support.pretend_varlen import pretend_varlen
 from trainables.families.diffusion.gpu import reverse
 from trainables.families.language.gpu import attention, grow, train
-from trainables.runtime import capture
+from trainables.runtime import DEVICE, capture
 
 FREE, TOTAL = 100 * 2**30, 139 * 2**30
 """Bytes of memory."""
@@ -151,6 +152,14 @@ def pretend_card(monkeypatch: pytest.MonkeyPatch, count: int = 1) -> Iterator[Ca
             _forget()
             torch._C._set_only_lift_cpu_tensors(lifted)
             torch.__future__.set_swap_module_params_on_conversion(swaps)
+
+
+@contextlib.contextmanager
+def on_a_cpu(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A device that no card has to look after."""
+    with monkeypatch.context() as here, _disable_current_modes():
+        here.setenv(DEVICE, "cpu")
+        yield
 
 
 def _forget() -> None:

@@ -17,7 +17,8 @@ import torch
 from torch import Tensor
 from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import _disable_current_modes
-from torch.utils._pytree import tree_flatten, tree_map
+
+from tests.support.pretend_card import leaves, mapped
 
 if TYPE_CHECKING:
     from tests.support.pretend_cuda import Machine
@@ -79,6 +80,7 @@ class Recorder:
 
     Attributes:
         steps: functions, what they are given, and which of their results are new memory.
+        addresses: of what lies outside, each once.
         born: what was made on the way, by its memory.
         fixed: numbers of the host, which a recording holds as they were.
         written: what was changed outside, and what it held before.
@@ -87,6 +89,7 @@ class Recorder:
     def __init__(self, device: torch.device) -> None:
         self.device = device
         self.steps: list[tuple[Any, Any, Any, list[Any]]] = []
+        self.addresses: dict[Any, Address] = {}
         self.born: dict[int, Tensor] = {}
         self.fixed: dict[int, Tensor] = {}
         self.written: dict[int, tuple[StorageWeakRef, torch.UntypedStorage]] = {}
@@ -100,8 +103,8 @@ class Recorder:
         return lambda *args, **named: self._run(func, args, named)
 
     def _run(self, func: Any, args: Any, named: Any) -> Any:
-        known = {_memory(leaf) for leaf in tree_flatten((args, named))[0] if isinstance(leaf, Tensor)}
-        held = tree_map(self._held, args), tree_map(self._held, named)
+        known = {_memory(leaf) for leaf in leaves(args) + leaves(named.values()) if isinstance(leaf, Tensor)}
+        held = mapped(self._held, args), {word: mapped(self._held, value) for word, value in named.items()}
         if func._schema.is_mutable:
             for leaf in _changed(func, args, named):
                 self._keep(leaf)
@@ -117,7 +120,10 @@ class Recorder:
     def _held(self, leaf: Any) -> Any:
         if not isinstance(leaf, Tensor) or _memory(leaf) in self.born or _memory(leaf) in self.fixed:
             return leaf
-        return Address.of(leaf)
+        name = _memory(leaf), leaf.storage_offset(), tuple(leaf.size()), leaf.stride(), leaf.dtype
+        if name not in self.addresses:
+            self.addresses[name] = Address.of(leaf)
+        return self.addresses[name]
 
     def _keep(self, leaf: Tensor) -> None:
         """What is outside and about to change."""
@@ -140,7 +146,7 @@ def _memory(leaf: Tensor) -> int:
 
 
 def _flat(found: Any) -> list[Any]:
-    return cast(list[Any], tree_flatten(found)[0])
+    return leaves([found])
 
 
 def _quietly() -> Any:
@@ -207,21 +213,25 @@ class Graph:
         assert recorder is not None
         self.machine.before("replay", recorder.device)
         with _quietly():
+            outside = {id(one): self._found(one) for one in recorder.addresses.values()}
+
+            def given(leaf: Any) -> Any:
+                return outside[id(leaf)] if type(leaf) is Address else leaf
+
             for func, args, named, made in recorder.steps:
-                found = func(*tree_map(self._given, args), **tree_map(self._given, named))
+                found = func(*mapped(given, args), **{word: mapped(given, value) for word, value in named.items()})
                 for mine, fresh in zip(made, _flat(found), strict=True):
                     if mine is not None:
                         mine.copy_(fresh)
+            outside.clear()
             for other in self._later():
                 scribble(other._recorder.born)
         card.replays += 1
 
-    def _given(self, leaf: Any) -> Any:
-        if not isinstance(leaf, Address):
-            return leaf
-        if leaf.held.expired():
+    def _found(self, address: Address) -> Tensor:
+        if address.held.expired():
             self.machine.card.refuse("a replay reads memory that was freed since it was recorded")
-        return leaf.tensor()
+        return address.tensor()
 
     def _later(self) -> Iterator[Any]:
         alive = [graph for held in self.machine.pools[self._handle].graphs if (graph := held()) is not None]

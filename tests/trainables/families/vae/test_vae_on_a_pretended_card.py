@@ -10,15 +10,15 @@ import torch
 from torch.multiprocessing.reductions import StorageWeakRef
 
 from tests.support.pretend_card import Card
+from tests.support.pretend_cuda import on_a_cpu
 from trainables.families.vae import classifier, network, objective
 from trainables.families.vae.config import VaeConfig
 from trainables.families.vae.rows import RESIDENT, Feed
 from trainables.families.vae.training import CHECK_EVERY
 from trainables.lineage import Stream
-from trainables.runtime import DEVICE
 from trainables.sources.images import Pixels, load
 
-UPDATES = 40
+UPDATES = 12
 
 
 def config(**fields: Any) -> VaeConfig:
@@ -43,10 +43,10 @@ def test_fits_are_a_cpus(card: Card, fields: dict[str, Any], precision: str, mon
         start, loss = fitted(given, rows, start=start)
         found.append((start, loss))
     assert card.replays == 2 * (UPDATES - 3)
-    monkeypatch.setenv(DEVICE, "cpu")
     start = None
     for rows, (weights, loss) in zip((images(), images(30)), found, strict=True):
-        start, expected = fitted(given, rows, start=start)
+        with on_a_cpu(monkeypatch):
+            start, expected = fitted(given, rows, start=start)
         assert loss == pytest.approx(expected, rel=1e-4 if precision == "float32" else 0.02)
         if precision == "float32":
             for name, value in start.items():

@@ -1,5 +1,6 @@
 """Denoisers as on a card: updates of each size and steps of the reverse process recorded, and a CPU's numbers."""
 
+import contextlib
 import gc
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from torch.multiprocessing.reductions import StorageWeakRef
 
 from tests.support.pretend_card import Card
+from tests.support.pretend_cuda import on_a_cpu
 from trainables.families.diffusion import fit as fits
 from trainables.families.diffusion import gpu
 from trainables.families.diffusion.config import DiffusionConfig
@@ -15,11 +17,10 @@ from trainables.families.diffusion.evaluate import denoising_errors
 from trainables.families.diffusion.gpu import reverse
 from trainables.families.diffusion.process import sample
 from trainables.lineage import Stream
-from trainables.runtime import DEVICE
 from trainables.sources.molecules import Chain, Conformers, Graph, stack
 
 CONFIG = DiffusionConfig(
-    width=16, messages=8, layers=2, timesteps=100, beta_end=0.1, sampling_steps=20, batch=6, steps=40
+    width=16, messages=8, layers=2, timesteps=40, beta_end=0.1, sampling_steps=8, batch=6, steps=28
 )
 MIXED = [3, 5, 8, 9, 12, 4, 16, 17, 2, 7, 11, 24, 6]
 Weights = dict[str, np.ndarray]
@@ -48,9 +49,10 @@ def test_fits_are_a_cpus(card: Card, monkeypatch: pytest.MonkeyPatch) -> None:
     first = fitted(MIXED)
     assert card.replays > 20
     second = fitted([9] * 8, first)
-    monkeypatch.setenv(DEVICE, "cpu")
-    expected = fitted(MIXED)
-    for found, aim in ((first, expected), (second, fitted([9] * 8, expected))):
+    with on_a_cpu(monkeypatch):
+        expected = fitted(MIXED)
+        later = fitted([9] * 8, expected)
+    for found, aim in ((first, expected), (second, later)):
         for name, value in aim.items():
             np.testing.assert_allclose(found[name], value, atol=2e-3, err_msg=name)
 
@@ -72,12 +74,12 @@ def test_samples_and_errors_are_a_cpus(card: Card, sampler: str, monkeypatch: py
     weights, asked = fitted(MIXED), [chains([size] * 3) for size in (*range(4, 8 * (reverse.KEPT + 2), 8), 4)]
     others = {name: value + 0.01 for name, value in weights.items()}
     found = []
-    for device in ("cuda", "cpu"):
-        monkeypatch.setenv(DEVICE, device)
-        models = [fits.load(config, some) for some in (weights, others, weights)]
-        made = [sample(config, model, rows, Stream("rows")).positions for model in models for rows in asked[-3:]]
-        made += [sample(config, models[0], rows, Stream("rows")).positions for rows in asked]
-        found.append((made, denoising_errors(config, models[0], chains(MIXED), Stream("errors"))))
+    for here in (contextlib.nullcontext(), on_a_cpu(monkeypatch)):
+        with here:
+            models = [fits.load(config, some) for some in (weights, others, weights)]
+            made = [sample(config, model, rows, Stream("rows")).positions for model in models for rows in asked[-3:]]
+            made += [sample(config, models[0], rows, Stream("rows")).positions for rows in asked]
+            found.append((made, denoising_errors(config, models[0], chains(MIXED), Stream("errors"))))
     (kept,) = reverse._kept.values()
     assert len(kept._batches) == reverse.KEPT
     assert all(batch.again.recorded for batch in kept._batches.values())

@@ -1,5 +1,6 @@
 """Fits as on a card: recorded, refused nothing, waiting seldom, and ending where a CPU's reference path does."""
 
+import contextlib
 import inspect
 import logging
 from typing import Any
@@ -11,6 +12,7 @@ from torch.multiprocessing.reductions import StorageWeakRef
 from torch.nn.attention import varlen
 
 from tests.support.pretend_card import Card
+from tests.support.pretend_cuda import on_a_cpu
 from trainables.families.language import fit as fits
 from trainables.families.language import gpu
 from trainables.families.language import model as architecture
@@ -21,9 +23,8 @@ from trainables.families.language.gpu.attention import kernels_agree
 from trainables.families.language.gpu.update import STRETCH
 from trainables.families.language.token_rows import Rows, RowsView
 from trainables.lineage import Stream
-from trainables.runtime import DEVICE
 
-CONTEXT, WORDS, UPDATES = 24, 260, 12
+CONTEXT, WORDS, UPDATES = 24, 260, 8
 BOTH = ["gpt2", "llama"]
 TRUNCATED = {"kind": "truncated", "above": 0.05}
 Tensors = dict[str, np.ndarray]
@@ -53,9 +54,8 @@ def same(found: Tensors, expected: Tensors, most: float) -> None:
             np.testing.assert_allclose(found[name], value, atol=most, err_msg=name)
 
 
-def on_a_cpu(monkeypatch: pytest.MonkeyPatch, *given: Any) -> Tensors:
-    with monkeypatch.context() as here:
-        here.setenv(DEVICE, "cpu")
+def expected_of(monkeypatch: pytest.MonkeyPatch, *given: Any) -> Tensors:
+    with on_a_cpu(monkeypatch):
         return fitted(*given)
 
 
@@ -72,7 +72,7 @@ def test_fits_are_a_cpus(card: Card, name: str, fields: dict[str, Any], monkeypa
     found = fitted(given, rows)
     assert recorded()
     assert card.replays == UPDATES - 3
-    same(found, on_a_cpu(monkeypatch, given, rows), 2e-5)
+    same(found, expected_of(monkeypatch, given, rows), 2e-5)
 
 
 @pytest.mark.parametrize("width", [8, 16, 32, 64, 96, 128, 256])
@@ -115,7 +115,7 @@ def test_fits_in_halves_use_kernels_for_different_lengths(
     assert work.flat
     assert recorded()
     assert not caplog.records
-    same(found, on_a_cpu(monkeypatch, given, rows), 0.01)
+    same(found, expected_of(monkeypatch, given, rows), 0.01)
     monkeypatch.setattr("trainables.families.language.gpu.update.kernels_agree", lambda *_: False)
     train._kept.clear()
     same(found, fitted(given, rows), 0.005)
@@ -137,7 +137,7 @@ def test_later_generations_go_on_with_the_recording(
     assert work.lines == given.batch, "grown from what short documents needed"
     expected = None
     for rows, found in zip(corpora, reached, strict=True):
-        expected = on_a_cpu(monkeypatch, given, rows, expected)
+        expected = expected_of(monkeypatch, given, rows, expected)
         same(found, expected, 1e-4 if precision == "float32" else 0.02)
 
 
@@ -182,9 +182,9 @@ def test_adapters_are_a_cpus(card: Card, name: str, precision: str, monkeypatch:
     given = config(name, precision=precision, **words)
     base = architecture.weights(architecture.create(given, 1))
     found = []
-    for device in ("cuda", "cpu"):
-        monkeypatch.setenv(DEVICE, device)
-        begun = adapted(given, base, None, 2)
-        assert not gpu.can_pack(given, begun, pool(0))
-        found.append(adapter_weights(fits.train(given, begun, pool(0), Stream("fit"))))
+    for here in (contextlib.nullcontext(), on_a_cpu(monkeypatch)):
+        with here:
+            begun = adapted(given, base, None, 2)
+            assert not gpu.can_pack(given, begun, pool(0))
+            found.append(adapter_weights(fits.train(given, begun, pool(0), Stream("fit"))))
     same(*found, 1e-4 if precision == "float32" else 0.01)

@@ -1,5 +1,6 @@
 """Rows sampled, edited and judged as on a card: steps recorded, nothing refused, and a CPU's rows."""
 
+import contextlib
 from itertools import pairwise
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 import torch
 
 from tests.support.pretend_card import Card
+from tests.support.pretend_cuda import on_a_cpu
 from trainables.families.lanes import lane_of
 from trainables.families.language import gpu
 from trainables.families.language import model as architecture
@@ -20,10 +22,10 @@ from trainables.families.language.replicates.decoder import StackDecoder
 from trainables.families.language.sampling import edit_rows, sample_rows, sample_together
 from trainables.families.language.token_rows import Rows
 from trainables.lineage import Stream
-from trainables.runtime import DEVICE, Captured
+from trainables.runtime import Captured
 from trainables.store import Payload
 
-CONTEXT, WORDS, ROWS = 80, 260, 70
+CONTEXT, WORDS, ROWS = 72, 260, 70
 GREEDY = {"prompts": "first_token", "decoding": "greedy"}
 
 
@@ -43,9 +45,9 @@ def weights(given: LanguageConfig, seed: int = 1) -> dict[str, np.ndarray]:
 
 
 def sampled(given: LanguageConfig, device: str, monkeypatch: pytest.MonkeyPatch, seed: int = 1) -> Rows:
-    monkeypatch.setenv(DEVICE, device)
-    model = architecture.load(given, weights(given, seed))
-    return sample_rows(given, model, ROWS, Stream("rows"), 1.0, real() if given.prompted else None)
+    with on_a_cpu(monkeypatch) if device == "cpu" else contextlib.nullcontext():
+        model = architecture.load(given, weights(given, seed))
+        return sample_rows(given, model, ROWS, Stream("rows"), 1.0, real() if given.prompted else None)
 
 
 def alike(found: Rows, expected: Rows) -> float:
@@ -155,23 +157,23 @@ def test_rows_of_models_side_by_side_are_those_of_each(
     found = sample_together(given, work, 40, streams, 1.0, [None] * 3)
     assert any(step.recorded for step in steps())
     losses = judging.row_losses(given, stack, found if len({rows.rows for rows in found}) == 1 else [])
-    monkeypatch.setenv(DEVICE, "cpu")
-    for number, (one, stream, rows) in enumerate(zip(models, streams, found, strict=True)):
-        model = architecture.load(given, one.tensors)
-        expected = sample_rows(given, model, 40, stream)
-        assert alike(rows, expected) > (0.95 if precision == "float32" else -1)
-        np.testing.assert_allclose(losses[number], row_losses(given, model, rows), rtol=1e-4)
+    with on_a_cpu(monkeypatch):
+        for number, (one, stream, rows) in enumerate(zip(models, streams, found, strict=True)):
+            model = architecture.load(given, one.tensors)
+            expected = sample_rows(given, model, 40, stream)
+            assert alike(rows, expected) > (0.95 if precision == "float32" else -1)
+            np.testing.assert_allclose(losses[number], row_losses(given, model, rows), rtol=1e-4)
 
 
 @pytest.mark.parametrize("precision", ["float32", "auto"])
 @pytest.mark.parametrize("name", ["gpt2", "llama", "gpt_neox"])
 def test_losses_and_edits_are_a_cpus(card: Card, name: str, precision: str, monkeypatch: pytest.MonkeyPatch) -> None:
     given, losses, edits = config(name, precision=precision, sequences="documents"), [], []
-    for device in ("cuda", "cpu"):
-        monkeypatch.setenv(DEVICE, device)
-        model = architecture.load(given, weights(given))
-        losses.append(row_losses(given, model, real()))
-        edits.append(edit_rows(given, model, real(), 0.003, Stream("edit")))
+    for here in (contextlib.nullcontext(), on_a_cpu(monkeypatch)):
+        with here:
+            model = architecture.load(given, weights(given))
+            losses.append(row_losses(given, model, real()))
+            edits.append(edit_rows(given, model, real(), 0.003, Stream("edit")))
     np.testing.assert_allclose(losses[0], losses[1], rtol=1e-5 if precision == "float32" else 0.02)
     assert edits[0][1] == pytest.approx(edits[1][1], abs=0.03)
     if precision == "float32":
