@@ -23,7 +23,7 @@ from trainables.recursion import Recursion
 from trainables.store import MemoryStore, Payload
 from trainables.testing.bench import content
 
-CONTEXT, WORDS, ROWS, COUNT = 72, 300, 40, 3
+CONTEXT, WORDS, ROWS, COUNT = 80, 300, 40, 3
 
 
 @pytest.fixture(autouse=True)

@@ -25,7 +25,7 @@ from trainables.lineage import Stream
 from trainables.runtime import Captured
 from trainables.store import Payload
 
-CONTEXT, WORDS, ROWS = 72, 260, 70
+CONTEXT, WORDS, ROWS = 80, 260, 70
 GREEDY = {"prompts": "first_token", "decoding": "greedy"}
 
 

@@ -26,7 +26,7 @@ from trainables.families.language.token_rows import Rows
 from trainables.lineage import Stream
 from trainables.runtime import capture
 
-CONTEXT, WORDS, ROWS = 72, 300, 70
+CONTEXT, WORDS, ROWS = 80, 300, 70
 
 
 @pytest.fixture(autouse=True)
