@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import warnings
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Any
 
 import torch
@@ -50,11 +51,13 @@ def pretend_autocast() -> Iterator[None]:
         library._destroy()
 
 
+@cache
 def _listed() -> list[str]:
     every = (name.removeprefix("aten::") for name in torch._C._dispatch_get_all_op_names() if name.startswith("aten::"))
     return [name for name in every if torch._C._dispatch_has_kernel_for_dispatch_key(f"aten::{name}", KEY)]
 
 
+@cache
 def _kernel(name: str) -> Callable[..., Any]:
     packet, _, overload = name.partition(".")
     op = getattr(getattr(torch.ops.aten, packet), overload or "default")

@@ -28,6 +28,12 @@ SINGLE: dict[str, dict[str, Any]] = {
     "vae": {"precision": "float32"},
     "diffusion": {},
 }
+LOOKING = [
+    *("language.fit", "language.replicates.training", "diffusion.fit", "diffusion.replicates.training"),
+    *("vae.training", "vae.replicates.batched"),
+]
+"""Modules that look at losses every so many updates."""
+
 POLICIES: list[dict[str, Any]] = [
     {"kind": "accumulate"},
     {"kind": "curated", "judge": "reference"},
@@ -40,6 +46,13 @@ CASES = [
     for policy in POLICIES
     if (kind, policy["kind"]) != ("language", "self_corrected")  # nothing to move tokens towards
 ]
+
+
+@pytest.fixture(autouse=True)
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Losses of fits of few updates are looked at on the way too."""
+    for where in LOOKING:
+        monkeypatch.setattr(f"trainables.families.{where}.CHECK_EVERY", 4)
 
 
 def records(kind: str, fields: dict[str, Any], policy: dict[str, Any], replicates: int, start: str) -> list[Record]:

@@ -11,10 +11,9 @@ from torch.multiprocessing.reductions import StorageWeakRef
 
 from tests.support.pretend_card import Card
 from tests.support.pretend_cuda import on_a_cpu
-from trainables.families.vae import classifier, network, objective
+from trainables.families.vae import classifier, network, objective, training
 from trainables.families.vae.config import VaeConfig
 from trainables.families.vae.rows import RESIDENT, Feed
-from trainables.families.vae.training import CHECK_EVERY
 from trainables.lineage import Stream
 from trainables.sources.images import Pixels, load
 
@@ -63,13 +62,15 @@ def test_images_that_do_not_fit_are_sent_batch_by_batch(card: Card, monkeypatch:
         np.testing.assert_allclose(sent[name], value, atol=1e-4, err_msg=name)
 
 
-def test_fits_wait_for_the_card_seldom(card: Card) -> None:
+def test_fits_wait_for_the_card_seldom(card: Card, monkeypatch: pytest.MonkeyPatch) -> None:
     """Row numbers and latents are sent ahead; losses are looked at every so often."""
+    every = 8
+    monkeypatch.setattr(training, "CHECK_EVERY", every)
     fitted(config(), images())
     waits = {place: count for place, count in card.waits.items() if "vae/training.py" in place}
     sent = sum(count for place, count in waits.items() if place.startswith("sent ahead"))
     looks = sum(count for place, count in waits.items() if place.startswith("_local_scalar_dense"))
-    assert (sent, looks) == (2 * UPDATES, -(-UPDATES // CHECK_EVERY) + 1)
+    assert (sent, looks) == (2 * UPDATES, -(-UPDATES // every) + 1)
     assert sum(waits.values()) == sent + looks + 2, "and the first of both made there"
 
 

@@ -18,9 +18,8 @@ from trainables.families.language import gpu
 from trainables.families.language import model as architecture
 from trainables.families.language.adapters import adapted, adapter_weights
 from trainables.families.language.config import LanguageConfig
-from trainables.families.language.gpu import train
+from trainables.families.language.gpu import train, update
 from trainables.families.language.gpu.attention import kernels_agree
-from trainables.families.language.gpu.update import STRETCH
 from trainables.families.language.token_rows import Rows, RowsView
 from trainables.lineage import Stream
 
@@ -141,13 +140,16 @@ def test_later_generations_go_on_with_the_recording(
         same(found, expected, 1e-4 if precision == "float32" else 0.02)
 
 
-def test_fits_wait_for_the_card_once_a_stretch(card: Card) -> None:
+def test_fits_wait_for_the_card_once_a_stretch(card: Card, monkeypatch: pytest.MonkeyPatch) -> None:
     """For the loss; what is sent is a plan of a few tensors."""
-    given, rows = config("gpt2", steps=2 * STRETCH), pool(0)
+    many = 16
+    for where in (train, update):
+        monkeypatch.setattr(where, "STRETCH", many)
+    given, rows = config("gpt2", steps=2 * many), pool(0)
     fitted(given, rows)
     first = card.waits.total()
     card.waits.clear()
-    fitted(given.model_copy(update={"steps": 4 * STRETCH}), rows)
+    fitted(given.model_copy(update={"steps": 4 * many}), rows)
     seen = {place: count for place, count in card.waits.items() if "gpu/" in place or "fit.py" in place}
     assert sum(count for place, count in seen.items() if place.startswith("_local")) == 4 + 1
     assert sum(count for place, count in seen.items() if place.startswith("copy_")) <= 4 * 7 + 1
