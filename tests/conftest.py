@@ -1,7 +1,6 @@
 """One thread, no network, no usage reporting: set before any library is imported. What contract suites say of a failed
 assertion; the order of files."""
 
-import gc
 import os
 from pathlib import Path
 
@@ -54,9 +53,3 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     shares = zip(kinds, (SPREAD, 1.0), strict=True)
     places = {path: share * number / len(kind) for kind, share in shares for number, path in enumerate(kind)}
     items[:] = [item for path in sorted(files, key=lambda path: places[path]) for item in files[path]]
-
-
-def pytest_collection_finish() -> None:
-    """What was loaded to collect the tests stays: it is not looked through for garbage again and again."""
-    gc.collect()
-    gc.freeze()
