@@ -242,7 +242,9 @@ def test_relog_tells_and_mends_figures_that_are_not_the_store_s(
 
     assert relogged() == {"study": "toy", "written": 0, "mended": 0, "differing": []}
     (run, generation), *_ = rows(
-        workspace, "select run_uuid, max(step) from metrics where key = 'trace_ratio' group by 1"
+        workspace,
+        "select m.run_uuid, max(m.step) from metrics m join tags c on c.run_uuid = m.run_uuid and c.key = 'cell' "
+        "where m.key = 'trace_ratio' group by 1",
     )
     with contextlib.closing(sqlite3.connect(workspace.root / "mlflow.db")) as database, database:
         where = f"key = 'trace_ratio' and step = {generation} and run_uuid = '{run}'"

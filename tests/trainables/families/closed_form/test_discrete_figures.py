@@ -204,4 +204,4 @@ def test_a_cost_is_one_of_counts():
     config = DiscreteConfig(categories=30)
     assert config.size_label() == "30 categories"
     assert config.cost(10).parameters == 30
-    assert 10 * config.cost(10).row_bytes == 1000 * config.cost(1000).row_bytes == 4 * 30
+    assert 10 * config.cost(10).row_bytes == 1000 * config.cost(1000).row_bytes == 8 * 30
