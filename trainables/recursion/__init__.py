@@ -2,10 +2,11 @@
 
 from trainables.recursion.ancestry import ancestry_of, find, readable
 from trainables.recursion.graph import Graph, Name, Node, last_uses
-from trainables.recursion.loop import CellFailed, Recursion, defined, failure, run
+from trainables.recursion.loop import Recursion, run
 from trainables.recursion.retention import Keep, Report, collect, remove
 from trainables.recursion.row_checks import check_data, planned_reserve
 from trainables.recursion.steps import BatchStep, Step, Steps
+from trainables.recursion.stored_records import CellFailed, defined, failure
 from trainables.recursion.validation import validate, validated
 
 __all__ = [

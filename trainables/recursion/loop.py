@@ -18,9 +18,8 @@ import numpy as np
 
 from trainables.cell import Cell, Record
 from trainables.corpus import Batch, Corpus, RealisedDraw, realise
-from trainables.errors import CollapseSweepError, NotInstalled
-from trainables.families import Diverged, Evaluation, Family, FamilyConfig, World
-from trainables.families.metrics import plain
+from trainables.errors import NotInstalled
+from trainables.families import Diverged, Evaluation, Family, World
 from trainables.families.replicate_summary import figures
 from trainables.lineage import Stream
 from trainables.policies import FRESH
@@ -31,41 +30,13 @@ from trainables.recursion.pooling import by_age, finite, lost, pool, weight_by_m
 from trainables.recursion.row_checks import check_data as check_data
 from trainables.recursion.selection import moved
 from trainables.recursion.steps import BatchStep, Step, Steps
+from trainables.recursion.stored_records import CellFailed, defined, failure
 from trainables.store import Payload, Store, open_store
 
 ANNOTATORS = "collapse_sweep.annotators"
 """Entry points of functions that give a cell's closed-form curves."""
 
 Curves = Mapping[str, Sequence[float]]
-
-
-class CellFailed(CollapseSweepError):
-    """A recursion can't go on: which generation failed, and why. Earlier records stand."""
-
-    def __init__(self, generation: int, reason: str) -> None:
-        super().__init__(f"generation {generation}: {reason}")
-        self.generation = generation
-        self.reason = reason
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.generation, self.reason)
-
-
-def failure(record: Payload) -> CellFailed | None:
-    """What a stored record says of a failure, where it is one's."""
-    return CellFailed(record.meta["generation"], record.meta["failed"]) if "failed" in record.meta else None
-
-
-def defined(record: Payload, family: FamilyConfig) -> Payload:
-    """A stored record without the figures that stand for none."""
-    metrics = record.meta.get("metrics", {})
-    none = family.undefined(metrics, record.tensors)
-    if not none:
-        return record
-    kept, tensors = (
-        {name: value for name, value in held.items() if plain(name) not in none} for held in (metrics, record.tensors)
-    )
-    return replace(record, meta={**record.meta, "metrics": kept}, tensors=tensors)
 
 
 def run(cell: Cell, store: Store | str | None = None) -> Iterator[Record]:

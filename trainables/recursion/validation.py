@@ -8,8 +8,9 @@ from trainables.cell import Cell
 from trainables.families import Diverged
 from trainables.lineage import make_key
 from trainables.recursion.graph import Node
-from trainables.recursion.loop import CellFailed, Recursion
+from trainables.recursion.loop import Recursion
 from trainables.recursion.steps import Steps
+from trainables.recursion.stored_records import CellFailed
 from trainables.store import Payload, Store
 
 KIND = "validation"
