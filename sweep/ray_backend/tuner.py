@@ -7,6 +7,7 @@ from __future__ import annotations
 import tempfile
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -181,6 +182,8 @@ class _Reports(_Unpickled, Callback):  # type: ignore[misc]  # Ray is untyped
 
     def __init__(self, board: Board, pulse: _Pulse, slots: Slots, heard: _Heard) -> None:
         self._board, self._pulse, self._slots, self._heard = board, pulse, slots, heard
+        self._recovered: dict[str, int] = {}
+        self._given_up: Counter[str] = Counter()
 
     def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
         """Tune has dealt with an event, or waited for one."""
@@ -200,6 +203,7 @@ class _Reports(_Unpickled, Callback):  # type: ignore[misc]  # Ray is untyped
         if (record := self._heard(result)) is not None:
             self._board.record(job, record)
             trial.run_metadata.num_failures = 0  # a cell that gets on may lose any number of machines
+            del self._given_up[job.key]
         if result.get("peak"):
             self._slots.needs.learn(job, result["peak"])
         if result.get("cramped") is not None:
@@ -223,12 +227,25 @@ class _Reports(_Unpickled, Callback):  # type: ignore[misc]  # Ray is untyped
         else:
             self._board.fail(job, failure)
 
+    def on_trial_recover(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        """Its worker died, and Tune starts it again."""
+        self._recovered[trial.config["key"]] = iteration
+
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        """Its worker died too often."""
+        """Its worker died too often; or once, before it took up this cell after another.
+
+        Ray 2.60 tells of that one death twice, for the worker and for what it was asked to do, and Tune, which has
+        started the cell again at the first, gives it up at the second. Both are one event, of one iteration.
+        """
         job: Job = self._board.jobs[trial.config["key"]]
-        if self._board.holds(job):
-            ended = f"the worker process died {WORKER_DEATHS + 1} times: {_last_words(trial)}"
-            self._board.fail(job, Failure(redact(ended), job.done + 1, final=False))
+        if not self._board.holds(job):
+            return
+        if self._recovered.get(job.key) == iteration and self._given_up[job.key] < WORKER_DEATHS:
+            self._given_up[job.key] += 1
+            self._board.requeue(job)
+            return
+        ended = f"the worker process died {WORKER_DEATHS + 1} times: {_last_words(trial)}"
+        self._board.fail(job, Failure(redact(ended), job.done + 1, final=False))
 
 
 def _last_words(trial: Any) -> str:

@@ -146,14 +146,41 @@ def workers(process: Command, *names: str) -> list[psutil.Process]:
     return found
 
 
+KILLING = """\
+import os, signal
+from pathlib import Path
+
+from sweep.cli import app
+from sweep.ray_backend import tuner
+
+told = tuner._Reports.on_trial_result
+
+
+def tell(self, iteration, trials, trial, result, **info):
+    told(self, iteration, trials, trial, result, **info)
+    if result["done"] and not Path("between").exists():
+        Path("between").touch()
+        os.kill(result["pid"], signal.SIGKILL)
+
+
+tuner._Reports.on_trial_result = tell
+app()
+"""
+"""A command whose first worker to end a cell is killed there, when no cell is its own."""
+
+
 def test_a_killed_worker_is_started_again_and_the_records_are_the_same(undisturbed: Path) -> None:
+    """One that is killed somewhere within a cell, and one between two cells, whose next cell is not to blame."""
+    (undisturbed / "killing.py").write_text(KILLING)
     with unfinished(undisturbed / "toy.yaml", store_of(undisturbed, "worker")):
-        process = start(undisturbed, "run", "toy.yaml", "--workspace", "worker", "--cpus", "1", "--no-report")
+        options = ("run", "toy.yaml", "--workspace", "worker", "--cpus", "1", "--no-report")
+        process = Command(undisturbed, *options, module="killing")
         wait_for(lambda: len(models(undisturbed, "worker")) >= 3, process)
         assert workers(process, "ray::IDLE") == [], "none was started in vain"
         wait_for(lambda: kill(trials(process)) > 0, process)
     _, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, err
+    assert (undisturbed / "between").exists()
     assert records(undisturbed, "worker") == records(undisturbed, "w")
 
 

@@ -124,6 +124,45 @@ def test_a_worker_that_died_too_often_is_told_by_its_last_words(trial, tmp_path,
     assert trial.job.done == 1
 
 
+def died_before_it_took_up(trial, iteration):
+    """Its worker died after another cell: Tune starts the cell again and gives it up, in one iteration."""
+    trial.reports.on_trial_recover(iteration, [], trial.shown)
+    trial.reports.on_trial_error(iteration, [], trial.shown)
+
+
+def take_up(trial):
+    """The cell is handed out once more, when it has waited."""
+    trial.board._clock = lambda: float("inf")
+    assert trial.board.take() is trial.job
+    trial.slots.take(trial.job)
+    trial.reports.on_trial_start(1, [], trial.shown)
+
+
+def test_a_worker_that_died_between_two_cells_costs_the_next_no_more_than_one_that_died_within(trial):
+    for iteration in range(tuner.WORKER_DEATHS):
+        died_before_it_took_up(trial, iteration)
+        assert trial.job.status == "waiting"
+        assert not trial.board.holds(trial.job), "its place is free"
+        take_up(trial)
+    died_before_it_took_up(trial, tuner.WORKER_DEATHS)
+    assert trial.job.status == "failed", "no cell kills worker after worker for ever"
+
+
+def test_a_generation_forgives_deaths_before_a_cell_was_taken_up(trial):
+    for generation in range(1, tuner.WORKER_DEATHS + 2):
+        trial.tell(record=record(generation).model_dump_json())
+        died_before_it_took_up(trial, generation)
+        assert trial.job.status == "waiting"
+        take_up(trial)
+
+
+def test_a_death_after_those_that_tune_recovered_from_is_the_last(trial):
+    for iteration in (3, 4):
+        trial.reports.on_trial_recover(iteration, [], trial.shown)
+    trial.reports.on_trial_error(5, [], trial.shown)
+    assert trial.job.status == "failed"
+
+
 def test_nobody_looks_at_a_silent_screen_while_trials_wait_for_machines():
     now, said = [0.0], []
     board = Board(MemoryStore())
