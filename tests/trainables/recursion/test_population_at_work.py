@@ -241,7 +241,7 @@ OWN = {"models": 2, "graph": "alone", "real": "own"}
 PROMPTED = {"width": 16, "layers": 1, "heads": 2, "context": 16, "vocabulary": 300, "steps": 1, "test_rows": 16}
 PROMPTED |= {"kind": "language", "sample_rows": 4, "prompts": "prefix", "prompt_tokens": 5}
 DENOISER = {"width": 8, "messages": 4, "layers": 1, "steps": 1, "timesteps": 20, "sampling_steps": 2, "beta_end": 0.5}
-DENOISER |= {"kind": "diffusion", "noise_levels": 2, "judged_molecules": 2}
+DENOISER |= {"kind": "diffusion", "noise_levels": 2, "judged_molecules": 2, "source": {"kind": "nci", "limit": 40}}
 TABLE = {"kind": "glm", "source": {"kind": "breast_cancer"}, "penalty": 1.0}
 
 
