@@ -3,11 +3,11 @@
 #
 # Guess before running: `do_sample=True` draws from the model's own distribution, as `model.generate(do_sample=True)` does for a
 # model whose generation config says nothing; the pipeline adds tokenizing and batches.
-# Seen: of a model whose next word has an entropy of 2.24 nats, first words drawn by `generate` have 2.26 and by the pipeline
+# Seen: of a model whose next word has an entropy of 2.24 nats, first words drawn by `generate` have 2.24 and by the pipeline
 # 1.54, whether `do_sample=True` is passed or not; at temperature 0.7 it is 1.56. The pipeline has a config of its own, with
 # sampling, 0.7 and 256 new tokens, which its class's docstring names. `temperature=1.0` gives 2.24, in the call or in the
 # model's own generation config, although that is what `generate` takes where nothing is said. No warning.
-# Output seen: "next word: 2.24 nats, at temperature 0.7 1.56", "generate: 2.26", "pipeline: 1.54", "pipeline, do_sample=True:
+# Output seen: "next word: 2.24 nats, at temperature 0.7 1.56", "generate: 2.24", "pipeline: 1.54", "pipeline, do_sample=True:
 # 1.54", "pipeline, temperature=1.0: 2.24", "pipeline, 1.0 stated by the model: 2.24".
 # Who it hits: recursions that sample by the pipeline: each generation sharpens the last one's distribution, the fastest known
 # way to collapse, and the same study with `generate` collapses at another speed. State the temperature.

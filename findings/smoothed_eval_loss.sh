@@ -7,8 +7,8 @@
 # Seen: of a text that was learned by heart, `eval_loss` is 0.70 with a factor of 0.1 and 2.60 with 0.5, while the model's own
 # loss is 0.10 and 0.67; without smoothing both are 0.01. A share of the evaluated loss as large as the factor is the mean of
 # -log p over all words of the vocabulary. `compute_loss` serves training and evaluation, with the smoother in both. No warning.
-# Output seen: "factor 0.0: eval_loss 0.012, the model's own 0.012", "factor 0.1: eval_loss 0.704, … 0.103", "factor 0.5:
-# eval_loss 2.601, … 0.669".
+# Output seen: "factor 0.0: eval_loss 0.011, the model's own 0.011", "factor 0.1: eval_loss 0.703, … 0.103", "factor 0.5:
+# eval_loss 2.600, … 0.669".
 # Who it hits: perplexities of sharper and sharper generations: words that a model rules out count, the more the surer it is, so
 # that the loss is smallest where the model is still unsure; and runs that smooth can't be compared with those that don't. Take
 # the loss from the model.
