@@ -4,10 +4,10 @@
 #
 # Guess before running: `trainer.fit(fresh)` trains the fresh model for `max_epochs`; `EarlyStopping` and `ModelCheckpoint` begin
 # anew with each fit, or at least with each Trainer.
-# Seen: of three fits of fresh models by one Trainer the first takes 30 steps, the others none, by `max_epochs` and by `max_steps`:
-# the epochs of all fits are counted together. There is a line that `max_epochs` was reached, the same as at the end of any fit. In
-# new Trainers that share callbacks, `best_model_path` is generation 0's file for ever, where later losses are higher, and the
-# third fit stops after one epoch: patience and the best loss are kept.
+# Seen: of three fits of fresh models by one Trainer the first takes 30 steps, the others none, by `max_epochs` and by
+# `max_steps`: the epochs of all fits are counted together. There is a line that `max_epochs` was reached, the same as at the
+# end of any fit. In new Trainers that share callbacks, `best_model_path` is generation 0's file for ever, where later losses
+# are higher, and the third fit stops after one epoch: patience and the best loss are kept.
 # Output seen: "one Trainer: steps [30, 0, 0]", "shared callbacks: epochs [20, 2, 1], best of generations [0, 0, 0]", "callbacks
 # made anew: epochs [20, 20, 20], best of generations [0, 1, 2]".
 # Who it hits: loops over generations: all but the first are untrained, which reads as sudden collapse, or are sampled from

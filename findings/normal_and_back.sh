@@ -31,7 +31,7 @@ rng = np.random.default_rng(0)
 
 
 def through(name, method, data):
-    """Of fresh normal numbers, sent back: the share lost, their deviation over the data's, and the number of warnings."""
+    """Of fresh normal numbers, sent back: the share lost, their deviation over the data's, and warnings."""
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
         transformer = PowerTransformer(method=method).fit(data[:, None])

@@ -8,8 +8,8 @@
 # instead of 181; so are those by a tokenizer that was saved and read again. The random numbers are the library's own, and there
 # is no way to seed them; the dropout is a property of the model that is saved with it. Decoded, all are the same text. With
 # `tokenizer.model.dropout = None` there is one encoding.
-# Output seen: "dropout 0.1: 10 different encodings after one seed, all longer than 181: True", "saved and read: 10 …", "without: 1
-# …".
+# Output seen: "dropout 0.1: 10 different encodings after one seed, all longer than 181: True", "saved and read: 10 …", "without:
+# 1 different encodings after one seed".
 # Who it hits: recursions that must repeat from a seed, and held-out losses by token: these change from one look to the next, and
 # pieces that were met in training alone are in the test text as well. Turn it off before anything is evaluated; keep the tokens,
 # not the text, of what was trained on.
