@@ -4,9 +4,9 @@
 #
 # Guess before running: each call draws anew, as other estimators' `sample` does where no `random_state` is stated; and what is
 # drawn looks like the data, noise and all.
-# Seen: two calls are equal to the last digit: `random_state` is 0 where other estimators have None. Of two processes of the same
-# kernel, fitted to a sine with noise of variance 0.09, samples spread by 0.02 around their mean where the noise is `alpha=0.09`,
-# and by 0.11 where it is a `WhiteKernel`; means are the same. No warning.
+# Seen: two calls are equal to the last digit: `random_state` is 0, as the docstring lists, where other estimators have
+# None. Of two processes of the same kernel, fitted to a sine with noise of variance 0.09, samples spread by 0.02 around
+# their mean where the noise is `alpha=0.09`, and by 0.11 where it is a `WhiteKernel`; means are the same. No warning.
 # Output seen: "two calls equal: True", "noise by alpha: spread 0.020", "noise by WhiteKernel: spread 0.110", "means differ by
 # 0.000", "ten generations: moved by 2.16, with fresh draws by 0.53, at most 0.78".
 # Who it hits: regressions refitted on their own samples: all generations and replicates get one and the same noise, which adds
