@@ -194,13 +194,16 @@ class FamilyConfig(Config, ABC):
         when a record is read, and not stored: no key changes where one is added."""
         return {}
 
-    def undefined(self, metrics: Mapping[str, float], replicates: Mapping[str, np.ndarray]) -> frozenset[str]:
+    def undefined(
+        self, metrics: Mapping[str, float], replicates: Mapping[str, np.ndarray], members: int = 1
+    ) -> frozenset[str]:
         """Metrics that a stored record holds as numbers though they have none; they are left out when it is read, so
         that no key changes.
 
         Args:
             metrics: of the record.
             replicates: of each replicate, [replicates] by name.
+            members: over how many models figures are means; of more than one, the metrics that any of them may lack.
         """
         return frozenset()
 
