@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -134,6 +134,10 @@ class FamilyConfig(Config, ABC):
     def start_identity(self) -> dict[str, Any]:
         """What decides where fits start, over all generations; nothing where all are fresh."""
         return {}
+
+    def shown_bytes(self) -> Sequence[float]:
+        """Sizes, about, of the files by which a record shows samples."""
+        return ()
 
     def pretraining(self) -> tuple[int, Cost] | None:
         """Rows that the checkpoint is fitted on, and what they cost, where the study makes it itself."""

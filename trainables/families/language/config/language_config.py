@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -400,6 +400,9 @@ class LanguageConfig(StartConfig):
 
     def cost(self, rows: int) -> Cost:
         return footprint.cost(self, rows)
+
+    def shown_bytes(self) -> Sequence[float]:
+        return (footprint.TOKEN * footprint.SHOWN * self.context,)
 
     @cached_property
     def fitted_parameters(self) -> int | None:
