@@ -25,9 +25,6 @@ from sweep.workspace import Workspace, prepare
 from trainables.recursion import Keep, check_data
 from trainables.store import Store, open_store
 
-KEPT = "results are kept in the store, and shown there by the next run or by `relog`"
-"""Said when a tracking server fails."""
-
 
 @dataclass
 class Outcome:
@@ -249,17 +246,13 @@ def _connecting(study: Study, workspace: Workspace, warn: Callable[[str], None])
     Raises:
         TrackingError: from the function that is returned, if the server can't be used.
     """
-
-    def told(trouble: str) -> None:
-        warn(trouble if "kept in the store" in trouble else f"{trouble}; {KEPT}")
-
     aside = ThreadPoolExecutor(1, "collapse-sweep connecting")
     connecting = aside.submit(connect_aside, study, workspace, warn)
     aside.shutdown(wait=False)
 
     @cache
     def tracked() -> Tracker:
-        return connecting.result()(told)
+        return connecting.result()(warn)
 
     return tracked
 

@@ -10,7 +10,16 @@ class UsageError(CollapseSweepError):
 
 
 class TrackingError(UsageError):
-    """The tracking server can't be used."""
+    """The tracking server can't be used.
+
+    Args:
+        said: what is wrong, and where.
+        hint: what becomes of what it should show; empty where that depends on who is told.
+    """
+
+    def __init__(self, said: str, hint: str = "") -> None:
+        super().__init__(f"{said}; {hint}" if hint else said)
+        self.hint = hint
 
 
 class Interrupted(KeyboardInterrupt):

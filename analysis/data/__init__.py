@@ -3,7 +3,16 @@
 from analysis.data import censoring, metrics, replicates
 from analysis.data.artifact_places import is_own
 from analysis.data.censoring import STOPPED
-from analysis.data.external import DOUBT, notes, parse_columns, renumbered, set_aside, spacing, suspicion
+from analysis.data.external import (
+    DOUBT,
+    notes,
+    parse_columns,
+    renumbered,
+    require_direction,
+    set_aside,
+    spacing,
+    suspicion,
+)
 from analysis.data.frame import IDENTITY, is_parameter, parameters, short, tidy, told_apart
 from analysis.data.labels import NAMES, configurations, in_order, settings, title, titles
 from analysis.data.loading import load, read_runs
@@ -44,6 +53,7 @@ __all__ = [
     "renumbered",
     "replicates",
     "representatives",
+    "require_direction",
     "restore",
     "samples",
     "set_aside",

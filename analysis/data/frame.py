@@ -148,12 +148,12 @@ _DIGITS = range(3, 18)
 def told_apart(values: pd.Series[Any]) -> pd.Series[Any]:
     """Each value in few characters, with as many digits as tell every two different ones apart; empty for a missing
     one."""
-    distinct = {value: "" for value in values if value is not None and value == value}
-    for digits in _DIGITS:
-        texts = {value: short(value, digits) for value in distinct}
+    distinct = {(isinstance(value, bool), value) for value in values if value is not None and value == value}
+    for digits in _DIGITS:  # yes is not 1, to which it is equal
+        texts = {key: short(key[1], digits) for key in distinct}
         if len(set(texts.values())) == len(distinct):
             break
-    return values.map(lambda value: texts.get(value, ""))
+    return values.map(lambda value: texts.get((isinstance(value, bool), value), ""))
 
 
 def short(value: Any, digits: int = 3) -> str:

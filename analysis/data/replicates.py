@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from trainables.cell import Cell
-from trainables.recursion import Steps, defined
+from trainables.recursion import Steps, reported
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,7 +53,7 @@ def values_of(cell: Cell, generations: int, store: Store) -> dict[str, np.ndarra
     """One cell's replicates by metric, [replicates, generations]; empty where the store lacks a record."""
     steps = Steps(cell)
     records = [store.get("record", steps.step(n).record) for n in range(1, generations + 1)]
-    tensors = [dict(defined(r, cell.family).tensors) for r in records if r is not None]
+    tensors = [dict(reported(r, steps, n, store).tensors) for n, r in enumerate(records, 1) if r is not None]
     if len(tensors) < generations or not tensors:
         return {}
     names: Iterable[str] = set.intersection(*(set(t) for t in tensors))

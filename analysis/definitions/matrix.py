@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analysis.data import IDENTITY, is_parameter, order
+from analysis.data import IDENTITY, is_parameter, order, require_direction
 from analysis.definitions.base import MET, NOT_MET, UNDECIDED, UNSUPPORTED, Case, Definition
 from analysis.definitions.registry import definitions
 from analysis.stats import Curves, by_policy, curves_of, laws
@@ -23,7 +23,12 @@ WORDS = (MET, NOT_MET, UNDECIDED, UNSUPPORTED)
 def cases(
     frame: pd.DataFrame, thresholds: Thresholds, replicates: Replicates | None = None, seed: int = 0
 ) -> list[Case]:
-    """Every configuration under every policy, ready to be judged."""
+    """Every configuration under every policy, ready to be judged.
+
+    Raises:
+        ValueError: it is doubtful which way is for the worse, and nobody said.
+    """
+    require_direction(frame)
     found = []
     for family, part in frame.groupby("family", sort=True):
         held = dict(_curves(part, replicates or {}))

@@ -22,6 +22,7 @@ def assess(
     tracking_uri: str | None = None,
     storage: str | None = None,
     columns: Mapping[str, str] | None = None,
+    worse: str | None = None,
     thresholds: Thresholds | None = None,
 ) -> pd.DataFrame:
     """What the command's report assesses: with every replicate of the store as a recursion of its own, and over the
@@ -32,7 +33,7 @@ def assess(
         study: only this study's cells, None for all.
         tracking_uri: as for `load`.
         storage: URL of the store; default the workspace's. Without one, replicates are judged by standard errors.
-        columns: of a table, as for `load`.
+        columns, worse: of a table, as for `load`.
         thresholds: of verdicts.
 
     Returns:
@@ -42,7 +43,7 @@ def assess(
         ValueError: as `load` does.
         StoreError: the store can't be read.
     """
-    frame = load(workspace, study=study, tracking_uri=tracking_uri, columns=columns)
+    frame = load(workspace, study=study, tracking_uri=tracking_uri, columns=columns, worse=worse)
     place = storage or str(Path(workspace) / "store")
     store = open_store(place) if storage or Path(place).is_dir() else None
     return ReportContext(frame, study or "", thresholds or Thresholds(), store).assessment

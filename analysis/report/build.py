@@ -8,6 +8,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from analysis.data import require_direction
 from analysis.report import opening, sections, style, tables
 from analysis.report.context import Picture, ReportContext, Section
 from analysis.report.page import html
@@ -53,10 +54,12 @@ def build_report(
         Paths by file name; `report.html` opens offline, tables come as csv, parquet, md and tex, plots as svg and png.
 
     Raises:
-        ValueError: the frame holds no generation.
+        ValueError: the frame holds no generation, or is somebody's table of which nobody said, and it is doubtful,
+            which way is for the worse.
     """
     if frame.empty:
         raise ValueError("frame: no generation has been logged yet")
+    require_direction(frame)
     folder = Path(out_dir)
     folder.mkdir(parents=True, exist_ok=True)
     study = ReportContext(

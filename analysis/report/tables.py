@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from analysis.data import NAMES, order, title
-from analysis.verdicts import COLLAPSES, DIVERGED, LEVELS, RISES, SEPARATED, SLOW, STABLE
+from analysis.verdicts import COLLAPSES, DIVERGED, LEVELS, RISES, SEPARATED, SLOW, STABLE, Thresholds, reached_from
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -85,6 +85,20 @@ def entry(row: Any) -> str:
         z = f", z {row.theory_z:+.1f}" if math.isfinite(row.theory_z) else ""
         text += f" (theory {number(row.theory_growth)}{z})"
     return text
+
+
+def few_generations(assessment: pd.DataFrame, thresholds: Thresholds | None = None) -> str:
+    """Says from how few generations the words for no rise, or a small one, are; empty where they would do for others.
+
+    Args:
+        assessment: as `analysis.verdicts.robustness.assess` gives it, not empty.
+        thresholds: of its verdicts.
+    """
+    least = reached_from(thresholds)[COLLAPSES]
+    short = assessment[assessment["generations"] < least]
+    reach = {word: short.loc[short["verdict"] == word, "generations"] for word in (SLOW, STABLE)}
+    told = [f"“{word}” from {between(str(n.min()), str(n.max()))}" for word, n in reach.items() if len(n)]
+    return f"Of few generations: {', '.join(told)}; whether there is a bound is told from {least} on." if told else ""
 
 
 LARGE = 1e7

@@ -28,6 +28,8 @@ FINER = 6
 """Points between two laws of a grid."""
 ALLOWED = 1.0
 """Factor on the excess of misfit that a kept law may have."""
+REACH = 4.0
+"""Steps of the grid, half of which reach from any vertex beyond both of its neighbours."""
 WALKING, LONG, GROWS = 2.2, 10, 0.27
 """The factor where errors accumulate, whose model is known less well; beyond so many generations it grows as this power
 of their number, as the oscillations do that such errors look like."""
@@ -165,7 +167,8 @@ def _near(misfit: Array, predicted: Array, wide: Array, most: float, generations
     bend = np.maximum((left + right) / 2 - middle, 1e-12 * np.maximum(middle, 1e-300))
     vertex = np.clip((left - right) / (4 * bend), -1.0, 1.0)
     least = middle + vertex * (right - left) / 2 + bend * vertex**2
-    reach = np.sqrt(most * _scale(least, generations) / bend)
+    allowed = most * _scale(least, generations)
+    reach = np.sqrt(allowed / np.maximum(bend, allowed / REACH**2))
     places = np.clip(vertex[:, None] + np.outer(reach, (-1.0, -0.5, 0.0, 0.5, 1.0)), -1.0, 1.0)
     before, here, after = (predicted[rows, place + step][:, None] for step in (-1, 0, 1))
     ahead = here + places * (after - before) / 2 + places**2 * ((before + after) / 2 - here)

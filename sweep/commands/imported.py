@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import analysis
-from analysis.data import DOUBT, notes, parse_columns
+from analysis.data import notes, parse_columns, require_direction
 from sweep.commands.outcome import DONE, FULL, say
 from sweep.commands.report import print_table
 from sweep.errors import UsageError
@@ -44,8 +44,7 @@ def report(path: str, columns: Sequence[str], worse: str | None, workspace: Work
         mapping = parse_columns(list(columns))
         frame = analysis.load(path, columns=mapping, worse=worse)
         told = notes(frame)
-        if frame.attrs[DOUBT]:
-            raise ValueError(f"{frame.attrs[DOUBT]}, else --worse higher")
+        require_direction(frame)
         for one in told:
             say(f"note: {one}")
         folder = _folder(workspace, name, Path(path).absolute())

@@ -124,6 +124,8 @@ def print_table(table: pd.DataFrame) -> None:
     if not console.is_terminal:  # a file or a pipe has no width of its own
         console.width = max(console.width, PIPE_WIDTH)
     tables.show(tables.robustness(table), console)
+    if few := tables.few_generations(table):
+        print(few)
 
 
 def _plain(study: Study, board: Board, table: pd.DataFrame, folder: str | None) -> dict[str, Any]:

@@ -7,6 +7,7 @@ models; a record's figures are those that its family declares.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from sweep.scheduling import Work
 from trainables.cell import Cell
@@ -17,6 +18,8 @@ BLOCK = 4096
 """Bytes by which file systems count."""
 MANIFEST, RECORD = 1000.0, 1700.0
 """Bytes that an artifact, and a record without its replicates, says of itself."""
+STORE = 8 * BLOCK
+"""Bytes of what a store has once: its format, leases, who computed it, and a folder of each."""
 FOLDERS = 256
 """Folders over which a store spreads the artifacts of one kind."""
 DOUBLE = 8
@@ -29,18 +32,18 @@ DATABASE, TRACKED = 1.0e6, 5e3
 
 def of_work(work: Work) -> float:
     """A model's or a batch's."""
-    return _artifact(work.size, MANIFEST)
+    return _artifact((work.size,), MANIFEST)
 
 
-def of_record(cell: Cell) -> float:
-    """A record's, with the figures of each replicate."""
+def of_record(cell: Cell, models: int = 1) -> float:
+    """A record's, with the figures of each replicate, and files that show samples of so many models."""
     figures = sum(not metric.when for metric in recorded(cell.family.kind))
-    return _artifact(DOUBLE * figures * cell.replicates, RECORD)
+    return _artifact((DOUBLE * figures * cell.replicates, *models * tuple(cell.family.shown_bytes())), RECORD)
 
 
 def of_folders(artifacts: int) -> float:
-    """Of the folders that so many artifacts of one kind are spread over, in the mean."""
-    return BLOCK * FOLDERS * (1 - (1 - 1 / FOLDERS) ** artifacts)
+    """Of the folder of a kind, and those that so many artifacts of it are spread over in the mean."""
+    return BLOCK * (1 + FOLDERS * (1 - (1 - 1 / FOLDERS) ** artifacts))
 
 
 def beside(generations: int) -> float:
@@ -48,11 +51,10 @@ def beside(generations: int) -> float:
     return 2 * REPORT + DATABASE + TRACKED * generations
 
 
-def _artifact(size: float, manifest: float) -> float:
+def _artifact(parts: Sequence[float], manifest: float) -> float:
     """What is small lies in the manifest, four characters for three bytes."""
-    if size <= INLINE:
-        return _blocks(manifest + size * 4 / 3)
-    return _blocks(manifest) + _blocks(size)
+    small = sum(size for size in parts if size <= INLINE)
+    return _blocks(manifest + small * 4 / 3) + sum(_blocks(size) for size in parts if size > INLINE)
 
 
 def _blocks(size: float) -> float:

@@ -13,15 +13,15 @@ from sweep.planning import disk
 from sweep.planning.data_identity import Declared
 from sweep.planning.forecast import Effort, Forecast, forecast
 from sweep.planning.speeds import Make, Speeds, make_of, observe
-from sweep.scheduling import Spending, Stage, Work, cell_work, stage, title
+from sweep.scheduling import Spending, Stage, Work, cell_work, real_batches, stage, title
 from sweep.tune_first import presumed, untried
 from trainables.cell import Cell
 from trainables.config import canonical_json
-from trainables.recursion import Step, check_data, planned_reserve
+from trainables.recursion import Step, Steps, check_data, planned_reserve
 from trainables.runtime import NotAsked
 from trainables.store import MemoryStore, Store
 
-Steps = Sequence[tuple[Step, Sequence[Work]]]
+Made = Sequence[tuple[Step, Sequence[Work]]]
 """A cell's generations, and what each computes."""
 
 
@@ -36,8 +36,8 @@ class Totals:
         stored: of these, models that the store holds.
         rows, tokens: that are fitted on, one pass.
         flops: of fitting and sampling.
-        size: bytes kept of models and batches.
-        disk: bytes that these and records take on a disk, folders left out.
+        size: bytes kept of models and sampled batches.
+        disk: bytes that these, records and real rows take on a disk, folders left out.
     """
 
     cells: int = 0
@@ -195,31 +195,45 @@ class _Count:
 
     def _folders(self) -> float:
         kinds = Counter(name.partition("/")[0] for name in self._seen)
-        return sum(disk.of_folders(count) for count in (*kinds.values(), len(self._records)))
+        return disk.STORE + sum(disk.of_folders(count) for count in (*kinds.values(), len(self._records)))
 
     def _take(self, point: Point) -> bool:
         """Count a cell; whether the budget allows it."""
         if self._spending.closed:
             return False
-        work, stages = self._work(point)
+        steps, work = self._work(point)
         if not self._spending.take(part for _, parts in work for part in parts):
             return False
         self._cells.append(point.cell)
-        self._count(point.cell, work, stages)
+        self._count(point.cell, steps, work)
         return True
 
-    def _work(self, point: Point) -> tuple[Steps, list[Stage]]:
+    def _work(self, point: Point) -> tuple[Steps, Made]:
         """What a cell computes."""
         if self._declared.readable(point.cell):
             self._refuse(point)
-        work = list(cell_work(point.cell, self._declared.data(point.cell.family)))
-        return work, [stage(*part) for part in work]
+        steps = Steps(point.cell, self._declared.data(point.cell.family))
+        return steps, list(cell_work(point.cell, steps))
 
-    def _count(self, cell: Cell, work: Steps, stages: list[Stage]) -> None:
+    def _count(self, cell: Cell, steps: Steps, work: Made) -> None:
         totals = self._line(cell).totals
         totals.cells += 1
         totals.generations += cell.generations * len(cell.members)
-        self._add(totals, cell, work, stages)
+        self._keep(totals, cell, steps)
+        self._add(totals, cell, work, [stage(*part) for part in work])
+
+    def _keep(self, totals: Totals, cell: Cell, steps: Steps) -> None:
+        """Count what the store keeps beside what is fitted and sampled: records, and real rows that a cell reads."""
+        for generation in range(1, cell.generations + 1):
+            reported = steps.step(generation).record
+            for record in dict.fromkeys((reported, *(member.own_key(generation) for member in steps.members))):
+                if record not in self._records:
+                    self._records.add(record)
+                    totals.disk += disk.of_record(cell, len(cell.members) if record == reported else 1)
+            for part in real_batches(cell, steps, generation):
+                if part.name not in self._seen:
+                    self._seen.add(part.name)
+                    totals.disk += disk.of_work(part)
 
     def _refuse(self, point: Point) -> None:
         try:
@@ -237,14 +251,11 @@ class _Count:
             self._lines[name] = Line(*name, parameters=family.cost(cell.rows).parameters)
         return self._lines[name]
 
-    def _add(self, totals: Totals, cell: Cell, work: Steps, stages: list[Stage]) -> None:
+    def _add(self, totals: Totals, cell: Cell, work: Made, stages: list[Stage]) -> None:
         make = make_of(cell)
         shared, alone = self._left.efforts.setdefault(make, Effort()), Effort()
         for (step, parts), one in zip(work, stages, strict=True):
             stored = self._store.has("record", step.record)
-            if step.record not in self._records:
-                self._records.add(step.record)
-                totals.disk += disk.of_record(cell)
             fresh = [part for part in parts if part.name not in self._seen]
             self._seen.update(part.name for part in fresh)
             for part in fresh:

@@ -96,7 +96,7 @@ def _median(stages: Sequence[Stage], store: Store, here: dict[str, bool]) -> Spe
         if record is None or "seconds" not in record.meta or not _ours(record.made, store, here):
             continue
         evaluations.append(record.meta["seconds"]["evaluate"])
-        fits.append(record.meta["seconds"]["fit"] / max(stage.flops - stage.sampling, 1.0))
+        fits.append(record.meta["seconds"]["fit"] / max(stage.flops - stage.sampling - stage.pretraining, 1.0))
         batch = store.describe("batch", stage.batch) if stage.batch else None
         if batch is not None and "sample_seconds" in batch.meta:
             samples.append(batch.meta["sample_seconds"] / max(stage.sampling, 1.0))

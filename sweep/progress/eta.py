@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
-from sweep.scheduling import Job
+from sweep.scheduling import Job, Stage
 
 Kind = tuple[str, str]
 """Family and size: what runs at one speed."""
@@ -25,6 +25,7 @@ class Eta:
         self._left: dict[Kind, float] = {}
         self._seen: dict[Kind, tuple[float, float]] = {}
         self._last: dict[str, float] = {}
+        self._made: dict[str, float] = {}
         self._jobs, self._flops = 0, 0.0
 
     def expect(self, job: Job) -> None:
@@ -34,36 +35,41 @@ class Eta:
         if job.status != "waiting":
             return
         kind = job.cell.family.kind, job.cell.family.title
-        for stage in job.stages[job.done :]:
-            self._needed[stage.model] += 1
-            if stage.model not in self._ahead:
-                self._ahead[stage.model] = kind, stage.flops
-                self._left[kind] = self._left.get(kind, 0.0) + stage.flops
+        for key, flops in _parts(job.stages[job.done :]):
+            self._needed[key] += 1
+            if key not in self._ahead:
+                self._ahead[key] = kind, flops
+                self._left[kind] = self._left.get(kind, 0.0) + flops
 
     def start(self, job: Job) -> None:
         """A generation begins."""
         self._last[job.key] = self._clock()
 
     def learn(self, job: Job, generation: int) -> None:
-        """A generation is done."""
-        now = self._clock()
-        took, self._last[job.key] = now - self._last.get(job.key, now), now
-        known = self._ahead.pop(job.stages[generation - 1].model, None)
-        if known is None:
-            return  # read from the store, or computed by another cell
-        kind, flops = known
-        self._left[kind] -= flops
+        """A generation is done, and what it starts from."""
+        now, stage = self._clock(), job.stages[generation - 1]
+        begun = self._last.get(job.key, now)
+        took, self._last[job.key] = now - begun, now
+        waited = self._made.get(stage.checkpoint, begun) > begun
+        known = [self._ahead.pop(key) for key, _ in _parts([stage]) if key in self._ahead]
+        if stage.checkpoint:
+            self._made.setdefault(stage.checkpoint, now)
+        for kind, flops in known:
+            self._left[kind] -= flops
+        if not known or waited:
+            return  # read from the store, or computed by another cell, whose checkpoint it may have waited for
+        kind = known[0][0]
         seconds, operations = self._seen.get(kind, (0.0, 0.0))
-        self._seen[kind] = seconds + took, operations + flops
+        self._seen[kind] = seconds + took, operations + sum(flops for _, flops in known)
 
     def stop(self, job: Job) -> None:
         """What a job that ended early will never compute no longer counts, unless others need it too."""
         self._last.pop(job.key, None)
         if job.status in ("failed", "stopped"):
-            for stage in job.stages[job.done :]:
-                self._needed[stage.model] -= 1
-                if self._needed[stage.model] == 0 and stage.model in self._ahead:
-                    kind, flops = self._ahead.pop(stage.model)
+            for key, _ in _parts(job.stages[job.done :]):
+                self._needed[key] -= 1
+                if self._needed[key] == 0 and key in self._ahead:
+                    kind, flops = self._ahead.pop(key)
                     self._left[kind] -= flops
 
     def seconds(self, unknown: int = 0) -> float | None:
@@ -87,6 +93,14 @@ class Eta:
         measured = [self._seen[kind] for kind in kinds]
         operations = sum(one[1] for one in measured)
         return sum(one[0] for one in measured) / operations if operations else None
+
+
+def _parts(stages: Iterable[Stage]) -> Iterator[tuple[str, float]]:
+    """Keys of what stages compute, and its operations: models with their samples, and checkpoints."""
+    for stage in stages:
+        yield stage.model, stage.flops - stage.pretraining
+        if stage.checkpoint:
+            yield stage.checkpoint, stage.pretraining
 
 
 def duration(seconds: float) -> str:

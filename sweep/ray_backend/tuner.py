@@ -19,7 +19,7 @@ from ray.tune.search import Searcher
 from sweep.errors import Interrupted
 from sweep.ray_backend.internals import hold_secrets, memory_kills_are_deaths, waiting_workers
 from sweep.ray_backend.nodes import KILLED, lost
-from sweep.ray_backend.oom import reason
+from sweep.ray_backend.oom import clipped, reason
 from sweep.ray_backend.stall_warning import Watch
 from sweep.resources import Slots, as_config
 from sweep.scheduling import Board, Failure, Job
@@ -252,4 +252,4 @@ def _last_words(trial: Any) -> str:
     """The end of what Ray says, which begins with a heading and a traceback."""
     said = Path(trial.error_file).read_text() if trial.error_file else ""
     lines = [line.strip() for line in said.splitlines() if line.strip()]
-    return reason(said) or (lines[-1][:300] if lines else "no reason was given")
+    return reason(said) or (clipped(lines[-1]) if lines else "no reason was given")

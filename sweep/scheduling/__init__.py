@@ -3,7 +3,7 @@
 from sweep.scheduling.artifact_pruner import Pruner
 from sweep.scheduling.board import Board
 from sweep.scheduling.budget import Spending
-from sweep.scheduling.cost import Work, cell_work
+from sweep.scheduling.cost import Work, cell_work, real_batches
 from sweep.scheduling.job import Failure, Job, Stage, make_job, stage, title
 from sweep.scheduling.listener import Listener
 from sweep.scheduling.stored_progress import asker, read_records, settle
@@ -25,6 +25,7 @@ __all__ = [
     "cell_work",
     "make_job",
     "read_records",
+    "real_batches",
     "settle",
     "stage",
     "title",

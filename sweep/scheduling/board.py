@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cache, partial
 
 from search_spaces import Point, StudyError
 from search_spaces.resources import Resources
@@ -17,7 +18,7 @@ from sweep.scheduling.cost import cell_work
 from sweep.scheduling.job import Failure, Job, make_job, title
 from sweep.scheduling.listener import Listener
 from sweep.scheduling.queue import Queue
-from sweep.scheduling.stored_progress import asker, read_records, settle
+from sweep.scheduling.stored_progress import asker, read_records, settle, take_off
 from sweep.scheduling.suggestion import EarlyStopping, Later, SuggestionSource
 from trainables.cell import Record
 from trainables.store import Store
@@ -107,6 +108,7 @@ class Board:
         found, fresh = [], []
         points = list(points)
         has = asker(self._store, len(points))
+        made = cache(partial(self._store.has, "checkpoint"))
         for point in points:
             key = point.cell.key
             if key not in self.jobs:
@@ -117,6 +119,7 @@ class Board:
                 self.jobs[key] = job
                 job.block = point.block
                 settle(job, self._store, has)
+                take_off(job, made)
                 if self._stopping is not None:
                     self._stopping.admit(job)
                 fresh.append(job)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
 
 from trainables.cell import Cell
 from trainables.recursion import BatchStep, Graph, Step, Steps
@@ -64,9 +63,20 @@ def _member_work(cell: Cell, steps: Steps, generation: int) -> Iterator[Work]:
             yield _sample(cell, batch)
 
 
-def cell_work(cell: Cell, data: Mapping[str, Any] | None = None) -> Iterator[tuple[Step, list[Work]]]:
-    """The work of every generation of a cell; `data` as `Steps` takes it."""
-    steps = Steps(cell, data)
+def real_batches(cell: Cell, steps: Steps, generation: int) -> Iterator[Work]:
+    """The real rows that generation n reads, which the store keeps; no operations are counted of them."""
+    for member in steps.members:
+        for draw in member.step(generation).draws:
+            for batch in member.drawn(draw):
+                if batch.recipe is None:
+                    cost = cell.family.cost(batch.rows)
+                    rows = batch.rows * cell.replicates
+                    yield Work("batch", batch.key, rows, rows * cost.tokens_per_row, 0.0, rows * cost.row_bytes)
+
+
+def cell_work(cell: Cell, steps: Steps | None = None) -> Iterator[tuple[Step, list[Work]]]:
+    """The work of every generation of a cell; its `steps` where they are known."""
+    steps = steps or Steps(cell)
     for generation in range(1, cell.generations + 1):
         yield generation_work(cell, steps, generation)
 

@@ -40,7 +40,8 @@ class Failure:
 class Stage:
     """One generation of a job: keys of its model, its latest batch ("" where none is sampled) and its record.
 
-    `flops` are those of fitting and sampling, `sampling` those of sampling alone. In a population, `model` and `batch`
+    `flops` are those of fitting and sampling, `sampling` those of sampling alone, `pretraining` those of the checkpoint
+    that it starts from, where the study makes it: one for all cells of that key. In a population, `model` and `batch`
     name what its members have together.
     """
 
@@ -49,6 +50,8 @@ class Stage:
     record: str
     flops: float
     sampling: float = 0.0
+    checkpoint: str = ""
+    pretraining: float = 0.0
 
 
 @dataclass(eq=False)
@@ -121,4 +124,6 @@ def stage(step: Step, work: Sequence[Work]) -> Stage:
     keys = [part.key for part in batches]
     batch = keys[0] if len(keys) == 1 else make_key("batches", members=keys) if keys else ""
     flops, sampling = sum(part.flops for part in work), sum(part.flops for part in batches)
-    return Stage(step.model, batch, step.record, flops, sampling)
+    begun = next((part for part in work if part.kind == "checkpoint"), None)
+    made = (begun.key, begun.flops) if begun else ()
+    return Stage(step.model, batch, step.record, flops, sampling, *made)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 from sweep.scheduling.job import Failure, Job
@@ -42,6 +43,14 @@ def settle(job: Job, store: Store, has: Callable[[str], bool]) -> None:
         whole = {record.key for record in store.walk("record", {stage.record for stage in job.stages})}
         job.done = next((number for number, stage in enumerate(job.stages) if stage.record not in whole), job.done)
         job.status = "done" if job.done == len(job.stages) else "waiting"
+
+
+def take_off(job: Job, made: Callable[[str], bool]) -> None:
+    """Leave the checkpoint out of what a job has to compute, where it is made."""
+    for number, stage in enumerate(job.stages):
+        if stage.checkpoint and made(stage.checkpoint):
+            rest = stage.flops - stage.pretraining
+            job.stages[number] = replace(stage, flops=rest, checkpoint="", pretraining=0.0)
 
 
 def read_records(job: Job, store: Store) -> list[Record]:

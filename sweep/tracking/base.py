@@ -15,6 +15,9 @@ from sweep.tracking.schema import Difference
 from sweep.tracking.summaries import Summary
 from trainables.cell import Record
 
+KEPT = "results are kept in the store; `relog` shows them there"
+"""What becomes of what a tracker lost, or could not show."""
+
 
 class Tracker(Protocol):
     """A listener of the board that keeps what it hears. One writer, on the driver."""
@@ -128,11 +131,12 @@ class Guarded:
     Args:
         tracker: the tracker.
         warn: told in one line.
+        hint: said with it, unless the failure has a hint of its own.
     """
 
-    def __init__(self, tracker: Tracker, warn: Callable[[str], None]) -> None:
+    def __init__(self, tracker: Tracker, warn: Callable[[str], None], hint: str = "") -> None:
         self.trouble: str | None = tracker.trouble
-        self._tracker, self._warn = tracker, warn
+        self._tracker, self._warn, self._hint = tracker, warn, hint
 
     def admitted(self, job: Job) -> None:
         """A cell belongs to the study."""
@@ -209,7 +213,7 @@ class Guarded:
             call()
         except Exception as problem:  # a tracker may be anybody's
             self.trouble = told(problem)
-            self._warn(self.trouble)
+            self._warn(told(problem, self._hint))
 
 
 class Several:
@@ -300,7 +304,11 @@ class Several:
             tracker.close(outcome)
 
 
-def told(problem: Exception) -> str:
-    """A failure in one line; what nobody foresaw with its type."""
-    text = " ".join(str(problem).split())
-    return text if isinstance(problem, TrackingError) else f"tracking: {type(problem).__name__}: {text[:300]}"
+def told(problem: Exception, hint: str = "") -> str:
+    """A failure in one line, with a hint unless it has one; what nobody foresaw with its type."""
+    text, own = " ".join(str(problem).split()), ""
+    if isinstance(problem, TrackingError):
+        own = problem.hint
+    else:
+        text = f"tracking: {type(problem).__name__}: {text[:300]}"
+    return f"{text}; {hint}" if hint and not own else text

@@ -10,7 +10,7 @@ from typing import Any
 from search_spaces import Study
 from sweep.errors import TrackingError
 from sweep.tracking.background import Background
-from sweep.tracking.base import Guarded, NullTracker, Several, Tracker, told
+from sweep.tracking.base import KEPT, Guarded, NullTracker, Several, Tracker, told
 from sweep.tracking.database import ready
 from sweep.tracking.ledger import local_folder
 from sweep.workspace import MLFLOW_SCHEMES, NO_TRACKING, Workspace, is_mlflow, scheme_of
@@ -62,20 +62,20 @@ def connect_aside(
         TrackingError: one that the user named can't be used; the workspace's own database stops no study.
     """
     found: list[tuple[Tracker, int]] = []
-    failed: list[str] = []
+    failed: list[TrackingError] = []
     for uri in workspace.tracking_uris:
         try:
             found.append((_open(uri, study, workspace, False, warn), writers(uri)))
         except TrackingError as problem:
             if not workspace.is_own_database(uri):
                 raise
-            failed.append(str(problem))
+            failed.append(problem)
 
-    def made(told: Callable[[str], None]) -> Tracker:
-        for trouble in failed:
-            told(trouble)
-        lost = [Untracked(trouble) for trouble in failed]
-        return Several([*lost, *(Guarded(Background(tracker, threads), told) for tracker, threads in found)])
+    def made(warn: Callable[[str], None]) -> Tracker:
+        for problem in failed:
+            warn(told(problem, KEPT))
+        lost = [Untracked(str(problem)) for problem in failed]
+        return Several([*lost, *(Guarded(Background(tracker, threads), warn, KEPT) for tracker, threads in found)])
 
     return made
 

@@ -10,6 +10,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 from sweep.errors import TrackingError
+from sweep.tracking.base import KEPT
 from sweep.workspace import Workspace
 from trainables.runtime import write_whole
 
@@ -18,7 +19,6 @@ PATIENCE = 10.0
 
 _RUN = re.compile(r"[0-9a-f]{32}")
 _TABLES = {"experiments", "runs", "tags", "params", "metrics", "alembic_version"}
-_LOST = "results are kept in the store; `collapse-sweep relog STUDY` shows them again"
 
 
 def ready(workspace: Workspace, warn: Callable[[str], None]) -> None:
@@ -34,11 +34,11 @@ def ready(workspace: Workspace, warn: Callable[[str], None]) -> None:
         damage = damaged(file)
         if damage:
             aside = set_aside(file)
-            warn(f"{file}: {damage}; it is now {aside.name}, and a new one is begun; {_LOST}")
+            warn(f"{file}: {damage}; it is now {aside.name}, and a new one is begun; {KEPT}")
         elif file.exists():
             _settle(file, artifacts.as_uri())
     except (OSError, sqlite3.Error) as problem:
-        raise TrackingError(f"{file}: {problem}; {_LOST}") from None
+        raise TrackingError(f"{file}: {problem}", KEPT) from None
 
 
 def damaged(file: Path) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -135,6 +135,10 @@ class FamilyConfig(Config, ABC):
         """What decides where fits start, over all generations; nothing where all are fresh."""
         return {}
 
+    def shown_bytes(self) -> Sequence[float]:
+        """Sizes, about, of the files by which a record shows samples."""
+        return ()
+
     def pretraining(self) -> tuple[int, Cost] | None:
         """Rows that the checkpoint is fitted on, and what they cost, where the study makes it itself."""
         return None
@@ -194,13 +198,16 @@ class FamilyConfig(Config, ABC):
         when a record is read, and not stored: no key changes where one is added."""
         return {}
 
-    def undefined(self, metrics: Mapping[str, float], replicates: Mapping[str, np.ndarray]) -> frozenset[str]:
+    def undefined(
+        self, metrics: Mapping[str, float], replicates: Mapping[str, np.ndarray], members: int = 1
+    ) -> frozenset[str]:
         """Metrics that a stored record holds as numbers though they have none; they are left out when it is read, so
         that no key changes.
 
         Args:
             metrics: of the record.
             replicates: of each replicate, [replicates] by name.
+            members: over how many models figures are means; of more than one, the metrics that any of them may lack.
         """
         return frozenset()
 

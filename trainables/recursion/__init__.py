@@ -6,7 +6,7 @@ from trainables.recursion.loop import Recursion, run
 from trainables.recursion.retention import Keep, Report, collect, remove
 from trainables.recursion.row_checks import check_data, planned_reserve
 from trainables.recursion.steps import BatchStep, Step, Steps
-from trainables.recursion.stored_records import CellFailed, defined, failure
+from trainables.recursion.stored_records import CellFailed, failure, reported
 from trainables.recursion.validation import validate, validated
 
 __all__ = [
@@ -23,13 +23,13 @@ __all__ = [
     "ancestry_of",
     "check_data",
     "collect",
-    "defined",
     "failure",
     "find",
     "last_uses",
     "planned_reserve",
     "readable",
     "remove",
+    "reported",
     "run",
     "validate",
     "validated",

@@ -30,7 +30,7 @@ from trainables.recursion.pooling import by_age, finite, lost, pool, weight_by_m
 from trainables.recursion.row_checks import check_data as check_data
 from trainables.recursion.selection import moved
 from trainables.recursion.steps import BatchStep, Step, Steps
-from trainables.recursion.stored_records import CellFailed, defined, failure
+from trainables.recursion.stored_records import CellFailed, defined, failure, reported
 from trainables.store import Payload, Store, open_store
 
 ANNOTATORS = "collapse_sweep.annotators"
@@ -200,7 +200,7 @@ class Recursion:
         failed = failure(payload)
         if failed is not None:
             raise failed
-        payload = defined(payload, self.cell.family)
+        payload = reported(payload, self.steps, generation, self.store)
         held = payload.meta
         theory = {
             f"theory_{name}": float(c[generation - 1]) for name, c in self._theory.items() if generation <= len(c)

@@ -49,6 +49,19 @@ def notes(frame: pd.DataFrame) -> list[str]:
     return [told for told in (turned(frame), renumbered(frame), spacing(frame), set_aside(frame)) if told]
 
 
+def require_direction(frame: pd.DataFrame) -> None:
+    """Refuse a table of whose `test_loss` nobody knows which way is for the worse.
+
+    Args:
+        frame: what was read.
+
+    Raises:
+        ValueError: it is doubtful, and nobody said.
+    """
+    if frame.attrs.get(DOUBT):
+        raise ValueError(f"{frame.attrs[DOUBT]}, else --worse higher (in Python `worse=` of `load` or `assess`)")
+
+
 def turned(frame: pd.DataFrame) -> str:
     """Says so where less is worse; empty elsewhere.
 

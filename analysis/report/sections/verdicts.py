@@ -35,7 +35,9 @@ def _legend(study: ReportContext) -> str:
     """What an entry is, and what the words mean that occur."""
     held = set(study.assessment["verdict"])
     words = " ".join(f"{tables.SYMBOLS.get(word, '○')} {word}: {EXPLAINED[word]}." for word in WORDS if word in held)
-    return f"Growth of the metric per generation with its {study.thresholds.confidence:.0%} interval. {words}"
+    few = tables.few_generations(study.assessment, study.thresholds)
+    what = f"Growth of the metric per generation with its {study.thresholds.confidence:.0%} interval."
+    return " ".join(part for part in (what, words, few) if part)
 
 
 def _reading(study: ReportContext) -> list[str]:

@@ -9,6 +9,9 @@ import pytest
 
 import analysis
 from analysis.data import IDENTITY, parse_columns, renumbered, set_aside, spacing, suspicion
+from analysis.definitions import cases
+from analysis.report import ReportContext, build_report
+from analysis.verdicts import Thresholds
 from analysis.verdicts.paired import differences
 from analysis.verdicts.robustness import assess
 
@@ -203,8 +206,34 @@ def test_an_accuracy_that_falls_is_no_loss_that_falls(tmp_path: Path) -> None:
     doubtful = assess(analysis.load(tmp_path / "runs.csv", columns={"test_loss": "acc"}))
     assert set(doubtful["verdict"]) == {"undecided"}
     assert doubtful["reason"].str.contains("better when it is larger").all()
+    asked = analysis.assess(tmp_path / "runs.csv", columns={"test_loss": "acc"}, worse="lower")
+    assert asked.set_index("policy")["verdict"].to_dict() == verdict.to_dict()
     with pytest.raises(ValueError, match="worse: 'up' is neither higher nor lower"):
         analysis.load(tmp_path / "runs.csv", columns={"test_loss": "acc"}, worse="up")
+
+
+@pytest.mark.parametrize(
+    ("worse", "claims"),
+    [("lower", {"replace collapses": 1, "accumulate beats replace": 1}),
+     ("higher", {"replace collapses": 0, "accumulate beats replace": 0})],
+)  # fmt: skip
+def test_nothing_is_claimed_from_python_either_of_a_figure_that_may_be_better_when_larger(
+    tmp_path: Path, worse: str, claims: dict[str, int]
+) -> None:
+    """An accuracy that replace loses was "accumulate does not beat replace" in 1 of 1."""
+    table = few()
+    table["policy"] = table["policy"].str.lower()
+    table["acc"] = 0.9 + table["seed"] / 1000 - table["generation"] * (0.056 * (table["policy"] == "replace"))
+    table.to_csv(tmp_path / "runs.csv", index=False)
+    doubtful = analysis.load(tmp_path / "runs.csv", columns={"test_loss": "acc"})
+    for judged in (lambda: build_report(doubtful, tmp_path / "r", "x"), lambda: cases(doubtful, Thresholds())):
+        with pytest.raises(ValueError, match=r"test_loss=acc: .*say --worse lower, else --worse higher .*`worse=`"):
+            judged()
+    assert not (tmp_path / "r").exists()
+    known = analysis.load(tmp_path / "runs.csv", columns={"test_loss": "acc"}, worse=worse)
+    held = ReportContext(known, "x").claims.set_index("claim")["holds"]
+    assert {claim: held[claim] for claim in claims} == claims
+    build_report(known, tmp_path / "r", "x")
 
 
 @pytest.mark.parametrize(

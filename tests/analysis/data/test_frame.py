@@ -95,6 +95,7 @@ def test_numbers_have_as_many_digits_as_the_closest_two_need() -> None:
 
 def test_what_is_equal_is_called_alike_and_what_is_missing_by_nothing() -> None:
     assert told(1, 1.0, None, math.nan, "a", "a") == ["1", "1", "", "", "a", "a"]
+    assert told(True, 1.0, False, 0, True) == ["True", "1", "False", "0", "True"]
     assert told() == []
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.report import ReportContext
+from analysis.report import ReportContext, tables
 from analysis.report.sections import (
     claims,
     curves,
@@ -21,6 +21,7 @@ from analysis.report.sections import (
     verdicts,
 )
 from analysis.verdicts import Thresholds
+from sweep.commands.report import print_table
 from tests.support import simulated
 
 FRAME = simulated.study(
@@ -177,7 +178,7 @@ def test_how_to_read_the_table_counts_what_holds_after_each_correction() -> None
     table = pd.DataFrame(
         {"p_rise": [0.001, 0.02, 0.04, np.nan], "p_bh": [0.004, 0.03, 0.06, np.nan],
          "p_holm": [0.004, 0.06, 0.06, np.nan], "verdict": ["collapses", "rises", "stable", "undecided"],
-         "verdict_alone": ["collapses", "collapses", "stable", "undecided"]}
+         "verdict_alone": ["collapses", "collapses", "stable", "undecided"], "generations": 6}
     )  # fmt: skip
     read = verdicts._reading(study(assessment=table))
     assert read[2] == (
@@ -250,3 +251,27 @@ def test_of_many_configurations_curves_are_shown_evenly_by_their_largest_growth(
     assert places == [round(i * 24 / 11) for i in range(12)]
     few = searched(12)
     assert curves._chosen(few, family, metric) == [str(c) for c in few.names.index]
+
+
+@pytest.mark.parametrize(
+    ("words", "generations", "said"),
+    [
+        (["stable", "stable"], [2, 6], "“stable” from 2"),
+        (["stable", "stable", "grows slowly"], [3, 5, 4],
+         "“grows slowly” from 4, “stable” from 3 to 5"),
+        (["rises", "undecided", "diverged", "stable"], [2, 2, 2, 6], ""),
+    ],
+)  # fmt: skip
+def test_it_is_said_how_few_generations_a_word_is_from(words: list[str], generations: list[int], said: str) -> None:
+    """Two generations and three noisy seeds can be "stable"."""
+    table = pd.DataFrame({"verdict": words, "generations": generations})
+    whole = f"Of few generations: {said}; whether there is a bound is told from 6 on." if said else ""
+    assert tables.few_generations(table) == whole
+    assert verdicts._legend(study(assessment=table)).endswith(whole)
+
+
+def test_a_terminal_says_it_below_the_table(capsys: pytest.CaptureFixture[str]) -> None:
+    noise = np.random.default_rng(0).normal(1, 0.1, (3, 3))
+    frame = simulated.study({("a", "replace", seed): noise[seed] for seed in range(3)})
+    print_table(ReportContext(frame, "x", Thresholds(absolute=9.0)).assessment)
+    assert capsys.readouterr().out.splitlines()[-1].startswith("Of few generations: “stable” from 3; ")

@@ -1,7 +1,10 @@
 """The outlook at twice the generations: it holds the truth, of precise curves too."""
 
+import numpy as np
 import pytest
 
+from analysis.stats.exclusion import exclude
+from analysis.stats.outlook import outlook
 from benchmarks.verdict_truths import Kind, Setting
 from benchmarks.verdicts import measure
 
@@ -43,3 +46,22 @@ def test_long_runs_whose_errors_add_up_hold_the_truth(truth: str, generations: i
     """Oscillations are as many as there are generations, and some look like such errors: a factor that fitted 20
     generations held an exponential in 71 % of studies of 50 and in 54 % of 100 (3 seeds)."""
     assert measure(Setting(truth, generations, seeds, "random walk", 0.2), STUDIES).covered >= LEAST
+
+
+@pytest.mark.parametrize("level", [0.0, 0.9, 1e-160, 1e150])
+@pytest.mark.parametrize("growth", [0.0, 0.056])
+@pytest.mark.parametrize("generations", [6, 10, 30])
+def test_the_outlook_of_curves_without_noise_is_the_line_they_lie_on(
+    level: float, growth: float, generations: int
+) -> None:
+    """As of an accuracy that every generation keeps: a misfit of 0 has no curvature.
+
+    Noise counts as a millionth of the curve at least.
+    """
+    n = np.arange(1, generations + 1)
+    values = level * (1 + np.arange(3)[:, None] / 1000 + growth * n)
+    found = outlook(values[None], exclude(values[None]).noise)
+    expected = level * (1.001 + growth * 2 * generations)
+    assert found.estimate[0] == pytest.approx(expected, rel=1e-4)
+    assert found.low[0] <= expected * (1 + 1e-9)
+    assert found.high[0] >= expected * (1 - 1e-9)

@@ -45,8 +45,8 @@ def test_the_table_the_time_and_the_card_are_told_line_by_line(place, capsys):
     table, total, summary, room, time, card, reach, power = said.out.splitlines()[1:]
     assert room.startswith("On the disk: about ")
     assert reach.startswith("Verdicts can say “collapses” and “levels off” from 6 generations on (here 3); ")
-    assert table.split() == ["gaussian", "dim", "1", "2", "2", "6", "5", "800", "800", "160", "53.2kB"]
-    assert total.split() == ["total", "2", "6", "5", "800", "800", "160", "53.2kB"]
+    assert table.split() == ["gaussian", "dim", "1", "2", "2", "6", "5", "800", "800", "160", "57.3kB"]
+    assert total.split() == ["total", "2", "6", "5", "800", "800", "160", "57.3kB"]
     assert summary == (
         "toy: 2 cells of 6 generations; 1 of these are shared between cells, 0 are in the store, 5 are to be trained."
     )

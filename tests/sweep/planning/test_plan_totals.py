@@ -40,7 +40,7 @@ def test_totals_are_sums_over_models_and_batches_each_once():
     assert (totals.rows, totals.tokens) == (fitted, fitted)
     assert totals.flops == 5 * FIT + 3 * SAMPLE
     assert totals.size == 5 * MODEL + 3 * BATCH
-    assert totals.disk == (5 + 3 + 5) * 4096, "a small file each: models, batches, records"
+    assert totals.disk == (5 + 3 + 1 + 5) * 4096, "a small file each: models, batches, real rows, records"
 
 
 def test_totals_grow_with_seeds_in_proportion_for_seeds_share_nothing():

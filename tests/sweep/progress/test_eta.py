@@ -105,6 +105,42 @@ def test_a_family_that_will_not_be_computed_is_not_waited_for():
     assert eta.seconds() == pytest.approx(1.0)
 
 
+def fine_tuned(key, pretraining=90.0):
+    return Job(CELLS[0], key, {}, [Stage(f"{key}1", "", "", 10 + pretraining, 0.0, "c", pretraining)])
+
+
+def test_a_checkpoint_that_seeds_start_from_counts_once():
+    """Of three seeds of 10 operations each after one of 90 for all, 30 were taken for 210 once the first was done."""
+    seeds = [fine_tuned(key) for key in "abc"]
+    eta, clock = made(*seeds)
+    run(eta, clock, seeds[0], 1, 50.0)
+    assert eta.seconds() == pytest.approx(2 * 10 * 0.5)
+    run(eta, clock, seeds[1], 1, 5.0)
+    assert eta.seconds() == pytest.approx(10 * 0.5)
+
+
+def test_who_waits_for_a_checkpoint_says_nothing_of_speed():
+    seeds = [fine_tuned(key) for key in "abc"]
+    eta, clock = made(*seeds)
+    for seed in seeds[:2]:
+        eta.start(seed)
+    clock.now += 50.0
+    eta.learn(seeds[0], 1)
+    clock.now += 5.0
+    eta.learn(seeds[1], 1)
+    assert eta.seconds() == pytest.approx(10 * 0.5)
+
+
+def test_a_checkpoint_that_nobody_needs_any_more_is_not_waited_for():
+    seeds, other = [fine_tuned(key) for key in "ab"], job("d", 10.0, 10.0)
+    eta, clock = made(*seeds, other)
+    run(eta, clock, other, 1, 1.0)
+    for seed, left in zip(seeds, (1 + 10.0, 1.0), strict=True):
+        seed.status = "failed"
+        eta.stop(seed)
+        assert eta.seconds() == pytest.approx(left)
+
+
 def test_jobs_that_are_not_known_yet_count_as_the_mean_of_those_that_are():
     one, other = job("a", 10.0, 20.0), job("b", 50.0)
     eta, clock = made(one, other)

@@ -3,6 +3,7 @@
 import pytest
 
 from sweep.scheduling.cost import cell_work
+from sweep.scheduling.job import make_job
 from trainables import Cell
 from trainables.recursion import Steps
 
@@ -63,6 +64,10 @@ def test_a_checkpoint_that_the_study_makes_is_made_once():
     assert (checkpoint.rows, checkpoint.tokens) == (rows, rows * 24.0) == (50, 1200.0)
     assert (checkpoint.flops, checkpoint.size) == (50 * cost.fit_flops, 4 * cost.parameters)
     assert checkpoint.key == cell.family.checkpoint_key()
+    first, second, _ = make_job(cell, {}).stages
+    assert (first.checkpoint, first.pretraining) == (checkpoint.key, checkpoint.flops)
+    assert first.flops == pytest.approx(generations[0][0].flops + checkpoint.flops)
+    assert (second.checkpoint, second.pretraining) == ("", 0.0)
 
 
 def test_a_chain_begins_at_the_checkpoint_once():

@@ -8,11 +8,14 @@ from typing import Any
 
 import pytest
 
+from search_spaces import Point
 from sweep.scheduling import Board, Job, asker, make_job, read_records, settle
 from sweep.scheduling.job import Failure
 from sweep.scheduling.stored_progress import MANY
 from tests.support.toys import drain, points, toy
-from trainables.recursion import Recursion
+from trainables.cell import Cell
+from trainables.families.language.config import LanguageConfig
+from trainables.recursion import Recursion, Steps
 from trainables.store import MemoryStore, Payload, Store, open_store
 
 
@@ -109,3 +112,19 @@ class Without:
     def keys(self, kind: str) -> Any:
         self.listed += 1
         return self.store.keys(kind)
+
+
+def test_a_checkpoint_that_is_made_is_no_work_any_more(tmp_path: Path) -> None:
+    family = LanguageConfig.tiny()[0].canonical() | {"start": "checkpoint", "checkpoint": {"pretrain": {"rows": 500}}}
+    cells = [Cell.model_validate({"family": family, "policy": {"kind": "replace"}, "seed": seed}) for seed in (0, 1)]
+    asked = [Point(0, {}, cell) for cell in cells]
+    store = open_store(str(tmp_path))
+    first = [job.stages[0] for job in Board(store).admit(asked)]
+    made = cells[0].family.pretraining()
+    assert made is not None
+    pretraining = made[0] * made[1].fit_flops
+    assert {(one.checkpoint, one.pretraining) for one in first} == {(Steps(cells[0]).checkpoint, pretraining)}
+    store.put("checkpoint", Steps(cells[0]).checkpoint, Payload(meta={}))
+    jobs = Board(store).admit(asked)
+    assert [job.stages[0].flops for job in jobs] == pytest.approx([one.flops - pretraining for one in first])
+    assert {(job.stages[0].checkpoint, job.stages[0].pretraining) for job in jobs} == {("", 0.0)}

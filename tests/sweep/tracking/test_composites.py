@@ -7,7 +7,7 @@ import pytest
 
 from sweep.errors import TrackingError
 from sweep.tracking import Guarded, Several, connection
-from sweep.tracking.base import NullTracker, Tracker, told
+from sweep.tracking.base import KEPT, NullTracker, Tracker, told
 from sweep.tracking.connection import check, connect, connect_aside, connect_beside, writers
 from sweep.workspace import open_workspace, prepare
 from tests.support.toys import toy
@@ -120,6 +120,33 @@ def test_a_tracker_that_has_trouble_from_the_start_is_left_alone():
 )
 def test_a_failure_is_one_line_and_what_nobody_foresaw_has_its_type(problem, text):
     assert told(problem) == text
+
+
+@pytest.mark.parametrize(
+    ("problem", "text"),
+    [
+        (TrackingError("w/mlflow.db: locked"), "w/mlflow.db: locked; mine"),
+        (TrackingError("w/mlflow.db: locked", "theirs"), "w/mlflow.db: locked; theirs"),
+        (TrackingError(f"/{KEPT}/mlflow.db: locked"), f"/{KEPT}/mlflow.db: locked; mine"),
+        (KeyError("run"), "tracking: KeyError: 'run'; mine"),
+    ],
+)
+def test_a_failure_has_its_own_hint_or_that_of_who_tells_it(problem, text):
+    assert told(problem, "mine") == text
+    said, failing = [], Heard(fails=problem)
+    Guarded(failing, said.append, "mine").tick()
+    assert said == [text]
+
+
+@pytest.mark.parametrize("hint", ["", KEPT])
+def test_a_run_says_once_that_results_are_kept_whatever_fails(monkeypatch, tmp_path, hint):
+    def refuse(*arguments):
+        raise TrackingError("w/mlflow.db: locked", hint)
+
+    monkeypatch.setattr(connection, "_open", refuse)
+    said = []
+    connect_aside(toy(), open_workspace(tmp_path / "w"), pytest.fail)(said.append)
+    assert said == [f"w/mlflow.db: locked; {KEPT}"]
 
 
 def test_a_tracker_of_nothing_lacks_nothing_and_says_nothing():

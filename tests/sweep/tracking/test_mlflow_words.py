@@ -164,7 +164,7 @@ def test_a_broken_database_is_set_aside_and_told_once(tmp_path):
     assert aside.read_bytes() == b"scribbles " * 500
     assert said == [
         f"{tmp_path / 'mlflow.db'}: is damaged (file is not a database); it is now {aside.name}, and a new one is begun"
-        "; results are kept in the store; `collapse-sweep relog STUDY` shows them again"
+        "; results are kept in the store; `relog` shows them there"
     ]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
@@ -25,6 +25,14 @@ ATOM_TYPES = 3 * len(ELEMENTS)
 EDGE_TYPES = 8
 """Of an ordered pair of atoms: itself, four bond orders, two or three bonds apart, further."""
 
+PER_REFERENCE = 2
+"""Conformers sampled for each real one, as in the literature (Xu et al. 2021, section 5.1)."""
+
+IN_FILE, ATOM = 8, 90.0
+"""Molecules in the SD file, and bytes of an atom of a conformer there, its bonds included."""
+
+DRAWN, DRAWING = 4, 12e3
+"""Molecules in the picture, of which more can't be told apart on a page, and bytes of each."""
 
 _LOSS = "denoising error per coordinate"
 
@@ -217,6 +225,10 @@ class DiffusionConfig(StartConfig):
             row_bytes=atoms * (12.0 + 2.0) + 1.05 * atoms * 6.0,
             tokens_per_row=atoms,
         )
+
+    def shown_bytes(self) -> Sequence[float]:
+        sampled = min(self.judged_molecules, IN_FILE) * PER_REFERENCE * self.source.rows_each
+        return sampled * self.source.typical_atoms * ATOM, min(self.judged_molecules, DRAWN) * DRAWING
 
     def build(self, world: World) -> Family:
         require("diffusers", "family: diffusion")

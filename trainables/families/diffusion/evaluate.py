@@ -10,7 +10,7 @@ import torch
 from trainables.families.base import Diverged
 from trainables.families.diffusion import geometry
 from trainables.families.diffusion.batching import Featured
-from trainables.families.diffusion.config import DiffusionConfig
+from trainables.families.diffusion.config import PER_REFERENCE, DiffusionConfig
 from trainables.families.diffusion.cpu.denoiser import Predictor, predictor
 from trainables.families.diffusion.process import errors, noise, parts, sample, scheduler
 from trainables.lineage import Stream
@@ -19,9 +19,6 @@ from trainables.sources.molecules import Conformers, Graph, stack
 
 BLOCK = 64
 """Rows that share a stream of noise."""
-
-PER_REFERENCE = 2
-"""Conformers sampled for each real one, as in the literature (Xu et al. 2021, section 5.1)."""
 
 
 @torch.no_grad()

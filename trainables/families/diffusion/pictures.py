@@ -5,15 +5,10 @@ from __future__ import annotations
 import io
 from typing import Any
 
+from trainables.families.diffusion.config import DRAWN, IN_FILE
 from trainables.families.diffusion.evaluate import Judged
 from trainables.families.shown_files import shown
 from trainables.sources.molecules import to_mol
-
-KEPT = 8
-"""Molecules in the SD file."""
-
-DRAWN = 4
-"""Molecules in the picture: more can't be told apart on a page."""
 
 SIDE = 200
 """Pixels of a molecule's picture."""
@@ -25,7 +20,8 @@ def files(molecules: list[Judged]) -> dict[str, bytes]:
     Either is left out where RDKit can't make it, as it can't draw a sample whose bonded atoms coincide, nor anything on
     a server without X libraries.
     """
-    return shown("samples.sdf", lambda: _sdf(molecules[:KEPT])) | shown("samples.png", lambda: _png(molecules[:DRAWN]))
+    found = shown("samples.sdf", lambda: _sdf(molecules[:IN_FILE]))
+    return found | shown("samples.png", lambda: _png(molecules[:DRAWN]))
 
 
 def _sdf(molecules: list[Judged]) -> bytes:

@@ -16,7 +16,7 @@ from trainables.families.base import Evaluation, Family, World
 from trainables.families.language import checkpoint, judges
 from trainables.families.language import model as architecture
 from trainables.families.language.adapters import adapted, adapter_weights, merged, write_adapters
-from trainables.families.language.config import LanguageConfig
+from trainables.families.language.config import SHOWN, LanguageConfig
 from trainables.families.language.data import NAMES, prepare
 from trainables.families.language.evaluate import counts, cross_entropy, row_losses
 from trainables.families.language.fit import fit, train
@@ -32,9 +32,6 @@ if TYPE_CHECKING:
 
 ADAPTS = "adapts"
 """In the meta of a model that is adapters: the key of the checkpoint that they belong to."""
-
-SHOWN = 16
-"""Samples in the file of samples."""
 
 
 class Language(Family):

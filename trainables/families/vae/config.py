@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -23,6 +23,8 @@ else:
 KERNEL = 4
 """Side of every convolution's kernel; its stride is 2."""
 
+SHOWN, PIXEL = 64, 1.5
+"""Samples in the picture, and bytes that a value of theirs takes there, enlarged and compressed."""
 
 _LABELS = "of images with labels"
 
@@ -204,6 +206,9 @@ class VaeConfig(StartConfig):
             row_bytes=float(self.source.size**2 * self.source.channels),
             tokens_per_row=float(self.source.size**2),
         )
+
+    def shown_bytes(self) -> Sequence[float]:
+        return (PIXEL * SHOWN * self.source.size**2 * self.source.channels,)
 
     def _decoder_flops(self) -> float:
         """Of decoding one latent; the encoder's convolutions cost as much."""

@@ -15,16 +15,13 @@ from trainables.families.shown_files import shown
 from trainables.families.vae import corrector as centres
 from trainables.families.vae import judges, network, objective
 from trainables.families.vae.baseline import constant_loss
-from trainables.families.vae.config import VaeConfig
+from trainables.families.vae.config import SHOWN, VaeConfig
 from trainables.families.vae.features import compare, space
 from trainables.families.vae.picture import grid
 from trainables.families.vae.rows import gather, labels_of, payload, pixels_of
 from trainables.lineage import Stream
 from trainables.sources.images import Pixels, load
 from trainables.store import Payload
-
-SHOWN = 64
-"""Samples in the picture."""
 
 
 class Vae(Family):

@@ -18,7 +18,7 @@ from trainables.families.language.token_rows import Rows
 from trainables.families.metrics import plain
 from trainables.lineage import Stream
 from trainables.population import Population
-from trainables.recursion import Recursion
+from trainables.recursion import Recursion, reported
 from trainables.store import open_store
 
 TINY: dict[str, Any] = LanguageConfig.tiny()[0].canonical()
@@ -169,3 +169,42 @@ def test_a_population_is_pooled_without_what_its_members_records_do_not_have() -
         older = replace(held, meta={**held.meta, "metrics": held.meta["metrics"] | {"repetition": 1.0}})
         again.once("record", key, lambda older=older: older)
     assert next(iter(run(asked, again))).metrics == record.metrics
+
+
+@pytest.mark.parametrize("replicates", [1, 2])
+@pytest.mark.parametrize(
+    ("first", "kept"), [("wrong", False), ("absent", False), ("high", True)], ids=["of 1", "absent", "really high"]
+)
+def test_a_pooled_record_of_an_earlier_build_is_read_without_what_a_member_lacks(
+    first: str, kept: bool, replicates: int
+) -> None:
+    """A mean over members of which one alone had no 4-grams, and held 1 for it: (1 + 0.25) / 2."""
+    population = Population(models=2, real="own")
+    asked = cell("replace", 1, rows=32, context=8).model_copy(
+        update={"population": population, "replicates": replicates}
+    )
+    made, store = open_store(None), open_store(None)
+    list(run(asked, made))
+    steps = Recursion(asked, made).steps
+    figures = {"wrong": 1.0, "absent": None, "high": 0.97}[first], 0.25
+
+    def changed(key: str, value: float | None) -> None:
+        held = made.get("record", key)
+        assert held is not None
+        bare = {name: v for name, v in held.meta["metrics"].items() if plain(name) != "repetition"}
+        tensors = {name: v for name, v in held.tensors.items() if plain(name) != "repetition"}
+        if value is not None:
+            bare |= {"repetition": value}
+            tensors |= {"repetition": np.array([value, 0.25])} if replicates > 1 else {}
+        store.put("record", key, replace(held, meta=held.meta | {"metrics": bare}, tensors=tensors))
+
+    for member, figure in zip(steps.members, figures, strict=True):
+        changed(member.own_key(1), figure)
+    changed(steps.step(1).record, ((figures[0] or 1.0) + figures[1]) / 2)
+    read = Recursion(asked, store).stored(1)
+    assert read is not None
+    assert ("repetition" in read.metrics) == kept
+    assert "distinct_1" in read.metrics
+    pooled = store.get("record", steps.step(1).record)
+    assert pooled is not None
+    assert ("repetition" in reported(pooled, steps, 1, store).tensors) == (kept and replicates > 1)

@@ -15,6 +15,9 @@ SIDE_BY_SIDE = {"cpu": (64, 512), "gpu": (64, 4096)}
 KEYS_AND_VALUES = {"cpu": 384 * 2**20, "gpu": 8 * 2**30}
 """Bytes that rows may take between the two."""
 
+SHOWN, TOKEN = 16, 3.0
+"""Samples in the file of samples, and bytes that a token of theirs takes there."""
+
 
 def cost(config: LanguageConfig, rows: int) -> Cost:
     """Six operations a parameter and token to fit, four where weights that do not change need no gradient, two to

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -361,11 +361,13 @@ class LanguageConfig(StartConfig):
         pretrained = self.checkpoint_key()
         return super().judge_identity() | ({} if pretrained is None else {"checkpoint": pretrained})
 
-    def undefined(self, metrics: Mapping[str, float], replicates: Mapping[str, np.ndarray]) -> frozenset[str]:
-        """Of rows that are all shorter than four tokens `repetition` was 1, which no others reach; of one row alone
-        `self_bleu` was 0."""
+    def undefined(
+        self, metrics: Mapping[str, float], replicates: Mapping[str, np.ndarray], members: int = 1
+    ) -> frozenset[str]:
+        """Of rows that are all shorter than four tokens `repetition` was 1, which no others reach, and a mean of shares
+        with it is that share of it at least; of one row alone `self_bleu` was 0."""
         repeats = np.append(replicates.get("repetition", ()), metrics.get("repetition", 0.0))
-        found = {"repetition": (repeats == 1.0).any(), "self_bleu": self.sample_rows == 1}
+        found = {"repetition": (repeats * members >= 1.0 - 1e-9).any(), "self_bleu": self.sample_rows == 1}
         return frozenset(name for name, none in found.items() if none)
 
     def check(self, rows: int, replicates: int) -> None:
@@ -398,6 +400,9 @@ class LanguageConfig(StartConfig):
 
     def cost(self, rows: int) -> Cost:
         return footprint.cost(self, rows)
+
+    def shown_bytes(self) -> Sequence[float]:
+        return (footprint.TOKEN * footprint.SHOWN * self.context,)
 
     @cached_property
     def fitted_parameters(self) -> int | None:
