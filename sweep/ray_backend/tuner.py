@@ -49,8 +49,8 @@ def run_trials(board: Board, store: str, stop: threading.Event, slots: Slots, wa
         Interrupted: `stop` was set, or the store is broken; running generations are lost, all others kept.
     """
     hold_secrets()
-    pulse, heard = _Pulse(board, stop, warn), _Heard()
-    trials = _Next(board, store, pulse, slots)
+    pulse, heard, deaths = _Pulse(board, stop, warn), _Heard(), _Deaths()
+    trials = _Next(board, store, pulse, slots, deaths)
     with tempfile.TemporaryDirectory(prefix="collapse-sweep-tune-") as scratch:
         tuner = tune.Tuner(
             tune.with_resources(CellTrial, _place),
@@ -58,7 +58,7 @@ def run_trials(board: Board, store: str, stop: threading.Event, slots: Slots, wa
             run_config=tune.RunConfig(
                 name="study",
                 storage_path=scratch,
-                callbacks=[_Reports(board, pulse, slots, heard)],
+                callbacks=[_Reports(board, pulse, slots, heard, deaths)],
                 stop=_Stops(board, heard),
                 failure_config=tune.FailureConfig(max_failures=WORKER_DEATHS),
                 checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
@@ -70,8 +70,8 @@ def run_trials(board: Board, store: str, stop: threading.Event, slots: Slots, wa
 
 
 def _place(config: dict[str, Any]) -> tune.PlacementGroupFactory:
-    """What a trial reserves."""
-    return tune.PlacementGroupFactory([config["bundle"]])
+    """What a trial reserves. Tune hands a worker on where both are equal, though of one bundle the strategy is nothing."""
+    return tune.PlacementGroupFactory([config["bundle"]], strategy="SPREAD" if config["own"] else "PACK")
 
 
 class _Unpickled:
@@ -114,9 +114,9 @@ class _Pulse:
 class _Next(_Unpickled, Searcher):  # type: ignore[misc]  # Ray is untyped
     """Tune asks here for the next trial."""
 
-    def __init__(self, board: Board, store: str, pulse: _Pulse, slots: Slots) -> None:
+    def __init__(self, board: Board, store: str, pulse: _Pulse, slots: Slots, deaths: _Deaths) -> None:
         super().__init__()
-        self._board, self._store, self._pulse, self._slots = board, store, pulse, slots
+        self._board, self._store, self._pulse, self._slots, self._deaths = board, store, pulse, slots, deaths
 
     def suggest(self, trial_id: str) -> Any:
         """The config of a trial, None to be asked again, or that there are no more.
@@ -128,7 +128,7 @@ class _Next(_Unpickled, Searcher):  # type: ignore[misc]  # Ray is untyped
         job = self._board.take(self._slots.fits)
         if job is not None:
             config = {"cell": canonical_json(job.cell.canonical()), "store": self._store, "key": job.key}
-            return config | {"begun": True} | as_config(self._slots.take(job))
+            return config | {"begun": True, "own": job.key in self._deaths.own} | as_config(self._slots.take(job))
         return Searcher.FINISHED if self._board.finished else None
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
@@ -177,13 +177,56 @@ class _Stops(_Unpickled, tune.Stopper):  # type: ignore[misc]  # Ray is untyped
         return False
 
 
+class _Deaths:
+    """Deaths of workers by cell, since it last got on. Tune counts those of one trial; a cell may have several.
+
+    Attributes:
+        own: cells that are to start in a worker of their own.
+    """
+
+    def __init__(self) -> None:
+        self.own: set[str] = set()
+        self._counts: Counter[str] = Counter()
+        self._recovered: dict[str, tuple[int, int]] = {}
+
+    def begun(self, trial: Any) -> None:
+        """A worker has taken up the cell."""
+        key = trial.config["key"]
+        trial.run_metadata.num_failures = max(trial.run_metadata.num_failures, self._counts[key])
+        self.own.discard(key)
+
+    def forgive(self, trial: Any) -> None:
+        """The cell has got on."""
+        trial.run_metadata.num_failures = 0
+        del self._counts[trial.config["key"]]
+
+    def recovered(self, trial: Any, iteration: int) -> None:
+        """A worker has died, and Tune starts another."""
+        key = trial.config["key"]
+        self._recovered[key] = iteration, self._counts[key]
+        self._counts[key] = max(self._counts[key], trial.run_metadata.num_failures)
+
+    def between(self, trial: Any, iteration: int) -> bool:
+        """Whether the worker that Tune gives the cell up for died before it took the cell up after another.
+
+        Ray 2.60 tells of that one death twice, for the worker and for what it was asked to do, and Tune, which has
+        started the cell again at the first, gives it up at the second. Both are one event, of one iteration. Whose
+        fault it was shows in a worker of its own.
+        """
+        key = trial.config["key"]
+        recovered, before = self._recovered.get(key, (None, 0))
+        if recovered != iteration:
+            return False
+        self._counts[key] = before
+        self.own.add(key)
+        return True
+
+
 class _Reports(_Unpickled, Callback):  # type: ignore[misc]  # Ray is untyped
     """Tune tells here what trials report."""
 
-    def __init__(self, board: Board, pulse: _Pulse, slots: Slots, heard: _Heard) -> None:
-        self._board, self._pulse, self._slots, self._heard = board, pulse, slots, heard
-        self._recovered: dict[str, int] = {}
-        self._given_up: Counter[str] = Counter()
+    def __init__(self, board: Board, pulse: _Pulse, slots: Slots, heard: _Heard, deaths: _Deaths) -> None:
+        self._board, self._pulse, self._slots, self._heard, self._deaths = board, pulse, slots, heard, deaths
 
     def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
         """Tune has dealt with an event, or waited for one."""
@@ -191,6 +234,7 @@ class _Reports(_Unpickled, Callback):  # type: ignore[misc]  # Ray is untyped
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         """A worker has taken up a cell."""
+        self._deaths.begun(trial)
         self._board.start(self._board.jobs[trial.config["key"]])
 
     def on_trial_result(
@@ -201,9 +245,9 @@ class _Reports(_Unpickled, Callback):  # type: ignore[misc]  # Ray is untyped
         if not self._board.holds(job):
             return
         if (record := self._heard(result)) is not None:
+            if record.generation > job.done:  # a cell that gets on, not one that reads again what it has
+                self._deaths.forgive(trial)
             self._board.record(job, record)
-            trial.run_metadata.num_failures = 0  # a cell that gets on may lose any number of machines
-            del self._given_up[job.key]
         if result.get("peak"):
             self._slots.needs.learn(job, result["peak"])
         if result.get("cramped") is not None:
@@ -229,19 +273,14 @@ class _Reports(_Unpickled, Callback):  # type: ignore[misc]  # Ray is untyped
 
     def on_trial_recover(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         """Its worker died, and Tune starts it again."""
-        self._recovered[trial.config["key"]] = iteration
+        self._deaths.recovered(trial, iteration)
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        """Its worker died too often; or once, before it took up this cell after another.
-
-        Ray 2.60 tells of that one death twice, for the worker and for what it was asked to do, and Tune, which has
-        started the cell again at the first, gives it up at the second. Both are one event, of one iteration.
-        """
+        """Its worker died too often, or died before it took up this cell."""
         job: Job = self._board.jobs[trial.config["key"]]
         if not self._board.holds(job):
             return
-        if self._recovered.get(job.key) == iteration and self._given_up[job.key] < WORKER_DEATHS:
-            self._given_up[job.key] += 1
+        if self._deaths.between(trial, iteration):
             self._board.requeue(job)
             return
         ended = f"the worker process died {WORKER_DEATHS + 1} times: {_last_words(trial)}"
