@@ -70,7 +70,7 @@ def run_trials(board: Board, store: str, stop: threading.Event, slots: Slots, wa
 
 
 def _place(config: dict[str, Any]) -> tune.PlacementGroupFactory:
-    """What a trial reserves. Tune hands a worker on where both are equal, though of one bundle the strategy is nothing."""
+    """What a trial reserves. Workers are handed on where this is equal; of one bundle, the strategy means nothing."""
     return tune.PlacementGroupFactory([config["bundle"]], strategy="SPREAD" if config["own"] else "PACK")
 
 

@@ -23,16 +23,18 @@ def trial(monkeypatch):
     board.admit(points(toy(("replace",), 1)))
     pool = ClusterCapacity([NodeType({"CPU": 2.0, "GPU": 1.0}, gpu_bytes=2.0**30)])
     slots = Slots(pool, ResourceEstimator(pool))
+    board.subscribe(slots)
     job = board.take()
     slots.take(job)
-    reports = tuner._Reports(board, SimpleNamespace(beat=lambda: None), slots, tuner._Heard())
+    deaths = tuner._Deaths()
+    reports = tuner._Reports(board, SimpleNamespace(beat=lambda: None), slots, tuner._Heard(), deaths)
     shown = SimpleNamespace(config={"key": job.key}, run_metadata=SimpleNamespace(num_failures=2), error_file=None)
     reports.on_trial_start(1, [], shown)
 
     def tell(**result):
         reports.on_trial_result(1, [], shown, {"cell": job.key, "done": False} | result)
 
-    return SimpleNamespace(board=board, job=job, slots=slots, reports=reports, shown=shown, tell=tell)
+    return SimpleNamespace(board=board, job=job, slots=slots, reports=reports, deaths=deaths, shown=shown, tell=tell)
 
 
 def test_a_generation_is_recorded_and_forgives_the_deaths_of_workers_before_it(trial):
@@ -124,36 +126,87 @@ def test_a_worker_that_died_too_often_is_told_by_its_last_words(trial, tmp_path,
     assert trial.job.done == 1
 
 
-def died_before_it_took_up(trial, iteration):
-    """Its worker died after another cell: Tune starts the cell again and gives it up, in one iteration."""
-    trial.reports.on_trial_recover(iteration, [], trial.shown)
+def dies(trial, iteration):
+    """A worker dies on the cell, as Tune counts and tells it; whether Tune starts another."""
+    trial.shown.run_metadata.num_failures += 1
+    again = trial.shown.run_metadata.num_failures <= tuner.WORKER_DEATHS
+    (trial.reports.on_trial_recover if again else trial.reports.on_trial_error)(iteration, [], trial.shown)
+    return again
+
+
+def dies_before_it_takes_up(trial, iteration):
+    """A worker dies after another cell: Tune starts the cell again and gives it up, in one iteration."""
+    assert dies(trial, iteration)
+    trial.shown.run_metadata.num_failures += 1
     trial.reports.on_trial_error(iteration, [], trial.shown)
 
 
-def take_up(trial):
-    """The cell is handed out once more, when it has waited."""
-    trial.board._clock = lambda: float("inf")
-    assert trial.board.take() is trial.job
-    trial.slots.take(trial.job)
+def read_again(trial):
+    """A worker has taken up the cell once more, and reports what the store has of it."""
     trial.reports.on_trial_start(1, [], trial.shown)
+    for generation in range(1, trial.job.done + 1):
+        trial.tell(record=record(generation).model_dump_json())
 
 
-def test_a_worker_that_died_between_two_cells_costs_the_next_no_more_than_one_that_died_within(trial):
-    for iteration in range(tuner.WORKER_DEATHS):
-        died_before_it_took_up(trial, iteration)
+def handed_out(trial):
+    """The cell, when it has waited, is a trial of its own, which has not started; whether in a worker of its own."""
+    trial.board._clock = lambda: float("inf")
+    chooser = tuner._Next(trial.board, "store", SimpleNamespace(beat=lambda: None), trial.slots, trial.deaths)
+    config = chooser.suggest("again")
+    assert config["key"] == trial.job.key
+    trial.shown.config, trial.shown.run_metadata.num_failures = config, 0
+    return tuner._place(config) != tuner._place(config | {"own": False})
+
+
+def test_a_cell_that_kills_every_worker_at_one_generation_fails_though_the_next_reads_those_before(trial):
+    trial.shown.run_metadata.num_failures = 0
+    for generation in (1, 2):
+        trial.tell(record=record(generation).model_dump_json())
+    told = []
+    while trial.job.status != "failed":
+        told.append(dies(trial, len(told)))
+        if told[-1]:
+            read_again(trial)
+        assert len(told) < 20, "for ever"
+    assert told == [True] * tuner.WORKER_DEATHS + [False]
+    assert trial.job.failure.generation == 3
+
+
+def test_a_generation_that_is_new_forgives_the_deaths_before_it(trial):
+    trial.shown.run_metadata.num_failures = 0
+    for generation in (1, 2):
+        for _ in range(tuner.WORKER_DEATHS):
+            assert dies(trial, generation)
+            read_again(trial)
+        trial.tell(record=record(generation).model_dump_json())
+    assert trial.shown.run_metadata.num_failures == 0
+
+
+def test_deaths_count_on_where_the_cell_waited_for_another_driver_between_them(trial):
+    trial.shown.run_metadata.num_failures = 0
+    assert dies(trial, 1)
+    read_again(trial)
+    trial.tell(busy="another", held=[], done=True)
+    assert not handed_out(trial), "any worker will do"
+    read_again(trial)
+    assert dies(trial, 2)
+    read_again(trial)
+    assert not dies(trial, 3)
+    assert trial.job.status == "failed"
+
+
+def test_a_worker_that_died_between_two_cells_costs_the_next_nothing_but_a_worker_of_its_own(trial):
+    trial.shown.run_metadata.num_failures = 0
+    assert dies(trial, 0)
+    for iteration in range(1, 9):
+        dies_before_it_takes_up(trial, iteration)
         assert trial.job.status == "waiting"
         assert not trial.board.holds(trial.job), "its place is free"
-        take_up(trial)
-    died_before_it_took_up(trial, tuner.WORKER_DEATHS)
-    assert trial.job.status == "failed", "no cell kills worker after worker for ever"
-
-
-def test_a_generation_forgives_deaths_before_a_cell_was_taken_up(trial):
-    for generation in range(1, tuner.WORKER_DEATHS + 2):
-        trial.tell(record=record(generation).model_dump_json())
-        died_before_it_took_up(trial, generation)
-        assert trial.job.status == "waiting"
-        take_up(trial)
+        assert handed_out(trial)
+    read_again(trial)
+    assert trial.shown.run_metadata.num_failures == 1, "its own"
+    trial.tell(busy="another", held=[], done=True)
+    assert not handed_out(trial), "it has shown that it kills none"
 
 
 def test_a_death_after_those_that_tune_recovered_from_is_the_last(trial):

@@ -31,8 +31,9 @@ def test_a_record_is_parsed_once_a_generation(monkeypatch: pytest.MonkeyPatch) -
         record=lambda job, record: recorded.append(record),
     )
     heard, slots = tuner._Heard(), SimpleNamespace(needs=None)
-    stops, reports = tuner._Stops(board, heard), tuner._Reports(board, SimpleNamespace(), slots, heard)  # type: ignore[arg-type]
-    trial = SimpleNamespace(run_metadata=SimpleNamespace(num_failures=1))
+    pulse: Any = SimpleNamespace()
+    stops, reports = tuner._Stops(board, heard), tuner._Reports(board, pulse, slots, heard, tuner._Deaths())  # type: ignore[arg-type]
+    trial = SimpleNamespace(config={"key": "key"}, run_metadata=SimpleNamespace(num_failures=1))
     for record in records:
         result = {"cell": "key", "record": record.model_dump_json(), "done": False}
         assert stops("trial", result) is False
