@@ -1,5 +1,5 @@
-"""Ray Tune at work on a board. Tune places trials on machines and restarts them when a worker dies; what is run
-next, what is done and what is found again after a kill is the board's and the store's business.
+"""Ray Tune at work on a board. Tune places trials on machines and tells when a worker dies; what is run next and again,
+what is done and what is found after a kill is the board's and the store's business.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def run_trials(board: Board, store: str, stop: threading.Event, slots: Slots, wa
                 storage_path=scratch,
                 callbacks=[_Reports(board, pulse, slots, heard, deaths)],
                 stop=_Stops(board, heard),
-                failure_config=tune.FailureConfig(max_failures=WORKER_DEATHS),
+                failure_config=tune.FailureConfig(max_failures=0),
                 checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
                 verbose=0,
             ),
@@ -178,7 +178,7 @@ class _Stops(_Unpickled, tune.Stopper):  # type: ignore[misc]  # Ray is untyped
 
 
 class _Deaths:
-    """Deaths of workers by cell, since it last got on. Tune counts those of one trial; a cell may have several.
+    """Deaths of workers by cell, since it last got on.
 
     Attributes:
         own: cells that are to start in a worker of their own.
@@ -186,40 +186,29 @@ class _Deaths:
 
     def __init__(self) -> None:
         self.own: set[str] = set()
+        self._begun: set[str] = set()
         self._counts: Counter[str] = Counter()
-        self._recovered: dict[str, tuple[int, int]] = {}
 
-    def begun(self, trial: Any) -> None:
-        """A worker has taken up the cell."""
-        key = trial.config["key"]
-        trial.run_metadata.num_failures = max(trial.run_metadata.num_failures, self._counts[key])
+    def begun(self, key: str, trial: str) -> None:
+        """A worker has taken up the cell, in a trial of this name."""
+        self._begun.add(trial)
         self.own.discard(key)
 
-    def forgive(self, trial: Any) -> None:
+    def forgive(self, key: str) -> None:
         """The cell has got on."""
-        trial.run_metadata.num_failures = 0
-        del self._counts[trial.config["key"]]
+        del self._counts[key]
 
-    def recovered(self, trial: Any, iteration: int) -> None:
-        """A worker has died, and Tune starts another."""
-        key = trial.config["key"]
-        self._recovered[key] = iteration, self._counts[key]
-        self._counts[key] = max(self._counts[key], trial.run_metadata.num_failures)
+    def too_many(self, key: str, trial: str) -> bool:
+        """Whether the death that has ended this trial of the cell is one too many.
 
-    def between(self, trial: Any, iteration: int) -> bool:
-        """Whether the worker that Tune gives the cell up for died before it took the cell up after another.
-
-        Ray 2.60 tells of that one death twice, for the worker and for what it was asked to do, and Tune, which has
-        started the cell again at the first, gives it up at the second. Both are one event, of one iteration. Whose
-        fault it was shows in a worker of its own.
+        One before the cell was taken up may have been due to the cell that the worker had before: it counts for none,
+        and whose fault it was shows in a worker of the cell's own.
         """
-        key = trial.config["key"]
-        recovered, before = self._recovered.get(key, (None, 0))
-        if recovered != iteration:
-            return False
-        self._counts[key] = before
-        self.own.add(key)
-        return True
+        if trial in self._begun or key in self.own:
+            self._counts[key] += 1
+        else:
+            self.own.add(key)
+        return self._counts[key] > WORKER_DEATHS
 
 
 class _Reports(_Unpickled, Callback):  # type: ignore[misc]  # Ray is untyped
@@ -234,8 +223,9 @@ class _Reports(_Unpickled, Callback):  # type: ignore[misc]  # Ray is untyped
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         """A worker has taken up a cell."""
-        self._deaths.begun(trial)
-        self._board.start(self._board.jobs[trial.config["key"]])
+        job = self._board.jobs[trial.config["key"]]
+        self._deaths.begun(job.key, trial.trial_id)
+        self._board.start(job)
 
     def on_trial_result(
         self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
@@ -246,7 +236,7 @@ class _Reports(_Unpickled, Callback):  # type: ignore[misc]  # Ray is untyped
             return
         if (record := self._heard(result)) is not None:
             if record.generation > job.done:  # a cell that gets on, not one that reads again what it has
-                self._deaths.forgive(trial)
+                self._deaths.forgive(job.key)
             self._board.record(job, record)
         if result.get("peak"):
             self._slots.needs.learn(job, result["peak"])
@@ -271,20 +261,16 @@ class _Reports(_Unpickled, Callback):  # type: ignore[misc]  # Ray is untyped
         else:
             self._board.fail(job, failure)
 
-    def on_trial_recover(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        """Its worker died, and Tune starts it again."""
-        self._deaths.recovered(trial, iteration)
-
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        """Its worker died too often, or died before it took up this cell."""
+        """Its worker died."""
         job: Job = self._board.jobs[trial.config["key"]]
         if not self._board.holds(job):
             return
-        if self._deaths.between(trial, iteration):
+        if self._deaths.too_many(job.key, trial.trial_id):
+            ended = f"the worker process died {WORKER_DEATHS + 1} times: {_last_words(trial)}"
+            self._board.fail(job, Failure(redact(ended), job.done + 1, final=False))
+        else:
             self._board.requeue(job)
-            return
-        ended = f"the worker process died {WORKER_DEATHS + 1} times: {_last_words(trial)}"
-        self._board.fail(job, Failure(redact(ended), job.done + 1, final=False))
 
 
 def _last_words(trial: Any) -> str:

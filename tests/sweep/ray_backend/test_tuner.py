@@ -23,7 +23,7 @@ def test_a_record_is_parsed_once_a_generation(monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(Record, "model_validate_json", counted)
     judged, recorded = list[Record](), list[Record]()
-    job = SimpleNamespace(stages=[None, None], done=0)
+    job = SimpleNamespace(key="key", stages=[None, None], done=0)
     board: Any = SimpleNamespace(
         jobs={"key": job},
         holds=lambda job: True,
@@ -33,7 +33,7 @@ def test_a_record_is_parsed_once_a_generation(monkeypatch: pytest.MonkeyPatch) -
     heard, slots = tuner._Heard(), SimpleNamespace(needs=None)
     pulse: Any = SimpleNamespace()
     stops, reports = tuner._Stops(board, heard), tuner._Reports(board, pulse, slots, heard, tuner._Deaths())  # type: ignore[arg-type]
-    trial = SimpleNamespace(config={"key": "key"}, run_metadata=SimpleNamespace(num_failures=1))
+    trial = SimpleNamespace()
     for record in records:
         result = {"cell": "key", "record": record.model_dump_json(), "done": False}
         assert stops("trial", result) is False
