@@ -10,10 +10,10 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from ray import tune
-from ray.tune import Callback
+from ray.tune import Callback, TuneError
 from ray.tune.search import Searcher
 
 from sweep.errors import Interrupted
@@ -25,7 +25,9 @@ from sweep.resources import Slots, as_config
 from sweep.scheduling import Board, Failure, Job
 from trainables.cell import Record
 from trainables.config import canonical_json
+from trainables.errors import CollapseSweepError
 from trainables.runtime import redact
+from trainables.store import StoreError
 from trainables.tune import CellTrial
 
 WORKER_DEATHS = 2
@@ -66,7 +68,29 @@ def run_trials(board: Board, store: str, stop: threading.Event, slots: Slots, wa
             ),
         )
         with memory_kills_are_deaths(), waiting_workers():
-            tuner.fit()
+            try:
+                tuner.fit()
+            except (TuneError, StoreError) as problem:
+                _conclude(problem, board)
+
+
+def _conclude(problem: BaseException, board: Board) -> NoReturn:
+    """What has ended Tune's loop. Tune tells whatever happens within a callback, or to its own files, as text.
+
+    Raises:
+        Interrupted: the store is broken.
+        CollapseSweepError, OSError: what it was.
+        TuneError: a fault of the program.
+    """
+    cause: BaseException | None = problem
+    while cause is not None:
+        if isinstance(cause, StoreError):
+            board.broken = str(cause)
+            raise Interrupted from None
+        if isinstance(cause, CollapseSweepError | OSError):
+            raise cause from None
+        cause = cause.__cause__ or cause.__context__
+    raise problem
 
 
 def _place(config: dict[str, Any]) -> tune.PlacementGroupFactory:
