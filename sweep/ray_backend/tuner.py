@@ -17,7 +17,7 @@ from ray.tune import Callback, TuneError
 from ray.tune.search import Searcher
 
 from sweep.errors import Interrupted
-from sweep.ray_backend.internals import hold_secrets, memory_kills_are_deaths, waiting_workers
+from sweep.ray_backend.internals import hold_secrets, losses_are_deaths, waiting_workers
 from sweep.ray_backend.nodes import KILLED, lost
 from sweep.ray_backend.oom import reason
 from sweep.ray_backend.stall_warning import Watch
@@ -67,7 +67,7 @@ def run_trials(board: Board, store: str, stop: threading.Event, slots: Slots, wa
                 verbose=0,
             ),
         )
-        with memory_kills_are_deaths(), waiting_workers():
+        with losses_are_deaths(), waiting_workers():
             try:
                 tuner.fit()
             except (TuneError, StoreError) as problem:
