@@ -167,7 +167,7 @@ def tell(self, iteration, trials, trial, result, **info):
         Path(f"between{ended}").touch()
         os.kill(result["pid"], signal.SIGKILL)
     elif '"generation":2,' in (result["record"] or "") and result["cell"] == os.environ.get("KILLER"):
-        with open("killed", "a") as file:
+        with open("deaths.txt", "a") as file:
             file.write("x")
         os.kill(result["pid"], signal.SIGKILL)
 
@@ -204,7 +204,7 @@ def test_a_cell_that_kills_every_worker_at_one_generation_fails_alone(undisturbe
     _, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 1, err
     assert "generation 3: the worker process died 3 times" in err, err
-    assert (undisturbed / "killed").read_text() == "xxx"
+    assert (undisturbed / "deaths.txt").read_text() == "xxx"
     never = {Steps(killer).step(generation).record for generation in range(3, 7)}
     expected = records(undisturbed, "w")
     assert records(undisturbed, "killer") == {key: expected[key] for key in expected.keys() - never}
