@@ -184,7 +184,7 @@ class StudyRun:
         self._board.subscribe(chronicle)
         try:
             return self._work(tracked)
-        except UsageError:
+        except (UsageError, OSError):
             with suppress(TrackingError):
                 tracked().close("stopped")
             raise

@@ -66,6 +66,17 @@ class CellTrial(Trainable):  # type: ignore[misc]  # Ray is untyped
         self.elsewhere = _elsewhere(store, config["store"]) if config.get("begun") else ""
         self.recursion = Recursion(self.cell, store)
 
+    def reset(self, new_config: dict[str, Any], storage: Any = None) -> bool:
+        """Take up another cell in the same process; one that can't, as after an accelerator's fault, ends.
+
+        To Tune what is raised here is the other cell's failure; the end of a worker costs it another worker.
+        """
+        try:
+            return bool(super().reset(new_config, storage))
+        except Exception:
+            traceback.print_exc()
+            os._exit(1)
+
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Take up another cell in the same process."""
         self.setup(new_config)

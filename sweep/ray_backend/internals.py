@@ -77,13 +77,13 @@ def waiting_workers() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def memory_kills_are_deaths() -> Iterator[None]:
-    """Within the block, Tune restarts the trials of workers that were killed for their node's memory.
+def losses_are_deaths() -> Iterator[None]:
+    """Within the block, Tune hears of whatever Ray has lost as of a worker's death.
 
-    Where a worker dies within a task, Ray raises `OutOfMemoryError`, which Tune does not expect: it would end the whole
-    study, as it does where this can't be mended.
+    Where a worker is killed for its node's memory within a task, or a node dies with a result that was not fetched yet,
+    Ray raises errors which Tune does not expect: they would end the whole study, as where this can't be mended.
     """
-    from ray.exceptions import OutOfMemoryError, RayActorError
+    from ray.exceptions import RayActorError, RayError, RayTaskError
 
     manager: Any = _found("ray.air.execution._internal.actor_manager", "RayActorManager")
     told: Callable[[Any, Any, Exception], None] | None = getattr(manager, "_actor_task_failed", None)
@@ -92,8 +92,8 @@ def memory_kills_are_deaths() -> Iterator[None]:
         return
 
     def tell(manager: Any, tracked_actor_task: Any, exception: Exception) -> None:
-        dead = RayActorError(error_msg=str(exception)) if isinstance(exception, OutOfMemoryError) else exception
-        told(manager, tracked_actor_task, dead)
+        lost = isinstance(exception, RayError) and not isinstance(exception, RayActorError | RayTaskError)
+        told(manager, tracked_actor_task, RayActorError(error_msg=str(exception)) if lost else exception)
 
     with _replaced(manager, "_actor_task_failed", tell):
         yield

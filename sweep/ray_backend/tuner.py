@@ -1,5 +1,5 @@
-"""Ray Tune at work on a board. Tune places trials on machines and restarts them when a worker dies; what is run
-next, what is done and what is found again after a kill is the board's and the store's business.
+"""Ray Tune at work on a board. Tune places trials on machines and tells when a worker dies; what is run next and again,
+what is done and what is found after a kill is the board's and the store's business.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from ray import tune
-from ray.tune import Callback
+from ray.tune import Callback, TuneError
 from ray.tune.search import Searcher
 
 from sweep.errors import Interrupted
-from sweep.ray_backend.internals import hold_secrets, memory_kills_are_deaths, waiting_workers
+from sweep.ray_backend.internals import hold_secrets, losses_are_deaths, waiting_workers
 from sweep.ray_backend.nodes import KILLED, lost
 from sweep.ray_backend.oom import clipped, reason
 from sweep.ray_backend.stall_warning import Watch
@@ -25,7 +25,9 @@ from sweep.resources import Slots, as_config
 from sweep.scheduling import Board, Failure, Job
 from trainables.cell import Record
 from trainables.config import canonical_json
+from trainables.errors import CollapseSweepError
 from trainables.runtime import redact
+from trainables.store import StoreError
 from trainables.tune import CellTrial
 
 WORKER_DEATHS = 2
@@ -49,8 +51,8 @@ def run_trials(board: Board, store: str, stop: threading.Event, slots: Slots, wa
         Interrupted: `stop` was set, or the store is broken; running generations are lost, all others kept.
     """
     hold_secrets()
-    pulse, heard = _Pulse(board, stop, warn), _Heard()
-    trials = _Next(board, store, pulse, slots)
+    pulse, heard, deaths = _Pulse(board, stop, warn), _Heard(), _Deaths()
+    trials = _Next(board, store, pulse, slots, deaths)
     with tempfile.TemporaryDirectory(prefix="collapse-sweep-tune-") as scratch:
         tuner = tune.Tuner(
             tune.with_resources(CellTrial, _place),
@@ -58,20 +60,42 @@ def run_trials(board: Board, store: str, stop: threading.Event, slots: Slots, wa
             run_config=tune.RunConfig(
                 name="study",
                 storage_path=scratch,
-                callbacks=[_Reports(board, pulse, slots, heard)],
+                callbacks=[_Reports(board, pulse, slots, heard, deaths)],
                 stop=_Stops(board, heard),
-                failure_config=tune.FailureConfig(max_failures=WORKER_DEATHS),
+                failure_config=tune.FailureConfig(max_failures=0),
                 checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
                 verbose=0,
             ),
         )
-        with memory_kills_are_deaths(), waiting_workers():
-            tuner.fit()
+        with losses_are_deaths(), waiting_workers():
+            try:
+                tuner.fit()
+            except (TuneError, StoreError) as problem:
+                _conclude(problem, board)
+
+
+def _conclude(problem: BaseException, board: Board) -> NoReturn:
+    """What has ended Tune's loop. Tune tells whatever happens within a callback, or to its own files, as text.
+
+    Raises:
+        Interrupted: the store is broken.
+        CollapseSweepError, OSError: what it was.
+        TuneError: a fault of the program.
+    """
+    cause: BaseException | None = problem
+    while cause is not None:
+        if isinstance(cause, StoreError):
+            board.broken = str(cause)
+            raise Interrupted from None
+        if isinstance(cause, CollapseSweepError | OSError):
+            raise cause from None
+        cause = cause.__cause__ or cause.__context__
+    raise problem
 
 
 def _place(config: dict[str, Any]) -> tune.PlacementGroupFactory:
-    """What a trial reserves."""
-    return tune.PlacementGroupFactory([config["bundle"]])
+    """What a trial reserves. Workers are handed on where this is equal; of one bundle, the strategy means nothing."""
+    return tune.PlacementGroupFactory([config["bundle"]], strategy="SPREAD" if config["own"] else "PACK")
 
 
 class _Unpickled:
@@ -114,9 +138,9 @@ class _Pulse:
 class _Next(_Unpickled, Searcher):  # type: ignore[misc]  # Ray is untyped
     """Tune asks here for the next trial."""
 
-    def __init__(self, board: Board, store: str, pulse: _Pulse, slots: Slots) -> None:
+    def __init__(self, board: Board, store: str, pulse: _Pulse, slots: Slots, deaths: _Deaths) -> None:
         super().__init__()
-        self._board, self._store, self._pulse, self._slots = board, store, pulse, slots
+        self._board, self._store, self._pulse, self._slots, self._deaths = board, store, pulse, slots, deaths
 
     def suggest(self, trial_id: str) -> Any:
         """The config of a trial, None to be asked again, or that there are no more.
@@ -128,7 +152,7 @@ class _Next(_Unpickled, Searcher):  # type: ignore[misc]  # Ray is untyped
         job = self._board.take(self._slots.fits)
         if job is not None:
             config = {"cell": canonical_json(job.cell.canonical()), "store": self._store, "key": job.key}
-            return config | {"begun": True} | as_config(self._slots.take(job))
+            return config | {"begun": True, "own": job.key in self._deaths.own} | as_config(self._slots.take(job))
         return Searcher.FINISHED if self._board.finished else None
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
@@ -177,13 +201,45 @@ class _Stops(_Unpickled, tune.Stopper):  # type: ignore[misc]  # Ray is untyped
         return False
 
 
+class _Deaths:
+    """Deaths of workers by cell, since it last got on.
+
+    Attributes:
+        own: cells that are to start in a worker of their own.
+    """
+
+    def __init__(self) -> None:
+        self.own: set[str] = set()
+        self._begun: set[str] = set()
+        self._counts: Counter[str] = Counter()
+
+    def begun(self, key: str, trial: str) -> None:
+        """A worker has taken up the cell, in a trial of this name."""
+        self._begun.add(trial)
+        self.own.discard(key)
+
+    def forgive(self, key: str) -> None:
+        """The cell has got on."""
+        del self._counts[key]
+
+    def too_many(self, key: str, trial: str) -> bool:
+        """Whether the death that has ended this trial of the cell is one too many.
+
+        One before the cell was taken up may have been due to the cell that the worker had before: it counts for none,
+        and whose fault it was shows in a worker of the cell's own.
+        """
+        if trial in self._begun or key in self.own:
+            self._counts[key] += 1
+        else:
+            self.own.add(key)
+        return self._counts[key] > WORKER_DEATHS
+
+
 class _Reports(_Unpickled, Callback):  # type: ignore[misc]  # Ray is untyped
     """Tune tells here what trials report."""
 
-    def __init__(self, board: Board, pulse: _Pulse, slots: Slots, heard: _Heard) -> None:
-        self._board, self._pulse, self._slots, self._heard = board, pulse, slots, heard
-        self._recovered: dict[str, int] = {}
-        self._given_up: Counter[str] = Counter()
+    def __init__(self, board: Board, pulse: _Pulse, slots: Slots, heard: _Heard, deaths: _Deaths) -> None:
+        self._board, self._pulse, self._slots, self._heard, self._deaths = board, pulse, slots, heard, deaths
 
     def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
         """Tune has dealt with an event, or waited for one."""
@@ -191,7 +247,9 @@ class _Reports(_Unpickled, Callback):  # type: ignore[misc]  # Ray is untyped
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         """A worker has taken up a cell."""
-        self._board.start(self._board.jobs[trial.config["key"]])
+        job = self._board.jobs[trial.config["key"]]
+        self._deaths.begun(job.key, trial.trial_id)
+        self._board.start(job)
 
     def on_trial_result(
         self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
@@ -201,9 +259,9 @@ class _Reports(_Unpickled, Callback):  # type: ignore[misc]  # Ray is untyped
         if not self._board.holds(job):
             return
         if (record := self._heard(result)) is not None:
+            if record.generation > job.done:  # a cell that gets on, not one that reads again what it has
+                self._deaths.forgive(job.key)
             self._board.record(job, record)
-            trial.run_metadata.num_failures = 0  # a cell that gets on may lose any number of machines
-            del self._given_up[job.key]
         if result.get("peak"):
             self._slots.needs.learn(job, result["peak"])
         if result.get("cramped") is not None:
@@ -227,25 +285,16 @@ class _Reports(_Unpickled, Callback):  # type: ignore[misc]  # Ray is untyped
         else:
             self._board.fail(job, failure)
 
-    def on_trial_recover(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        """Its worker died, and Tune starts it again."""
-        self._recovered[trial.config["key"]] = iteration
-
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        """Its worker died too often; or once, before it took up this cell after another.
-
-        Ray 2.60 tells of that one death twice, for the worker and for what it was asked to do, and Tune, which has
-        started the cell again at the first, gives it up at the second. Both are one event, of one iteration.
-        """
+        """Its worker died."""
         job: Job = self._board.jobs[trial.config["key"]]
         if not self._board.holds(job):
             return
-        if self._recovered.get(job.key) == iteration and self._given_up[job.key] < WORKER_DEATHS:
-            self._given_up[job.key] += 1
+        if self._deaths.too_many(job.key, trial.trial_id):
+            ended = f"the worker process died {WORKER_DEATHS + 1} times: {_last_words(trial)}"
+            self._board.fail(job, Failure(redact(ended), job.done + 1, final=False))
+        else:
             self._board.requeue(job)
-            return
-        ended = f"the worker process died {WORKER_DEATHS + 1} times: {_last_words(trial)}"
-        self._board.fail(job, Failure(redact(ended), job.done + 1, final=False))
 
 
 def _last_words(trial: Any) -> str:

@@ -153,7 +153,8 @@ class Board:
         if self.late:
             return None
         job = self._queue.take(fits)
-        idle = job is None and not self._queue.full and len(self._running) < self.concurrency
+        soon = sum(not cooling.held for cooling in self._cooling)
+        idle = job is None and not self._queue.full and len(self._running) + soon < self.concurrency
         if idle and self._suggest():
             job = self._queue.take(fits)
         if job is not None:
@@ -242,7 +243,8 @@ class Board:
         Args:
             job: the job.
             held: kind and key of the step that another driver is computing, or that a lost machine has not let go of;
-                the job waits until nobody holds it.
+                the job waits until nobody holds it. Without, it comes back soon, and no search is asked in its place:
+                what it suggests depends on what it has heard.
         """
         job.status = "waiting"
         self._end(job)

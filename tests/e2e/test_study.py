@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -14,8 +15,11 @@ from typing import Any
 import psutil
 import pytest
 
+from search_spaces import load_study
+from search_spaces.expansion import expand
 from tests.support.commands import Command, call, start
 from tests.support.gates import unfinished
+from trainables.recursion import Steps
 from trainables.store import open_store
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -158,19 +162,25 @@ told = tuner._Reports.on_trial_result
 
 def tell(self, iteration, trials, trial, result, **info):
     told(self, iteration, trials, trial, result, **info)
-    if result["done"] and not Path("between").exists():
-        Path("between").touch()
+    ended = len(list(Path().glob("between*")))
+    if result["done"] and ended < 3:
+        Path(f"between{ended}").touch()
+        os.kill(result["pid"], signal.SIGKILL)
+    elif '"generation":2,' in (result["record"] or "") and result["cell"] == os.environ.get("KILLER"):
+        with open("deaths.txt", "a") as file:
+            file.write("x")
         os.kill(result["pid"], signal.SIGKILL)
 
 
 tuner._Reports.on_trial_result = tell
 app()
 """
-"""A command whose first worker to end a cell is killed there, when no cell is its own."""
+"""A command whose first three workers to end a cell are killed there, when no cell is theirs; and every one that has
+done generation 2 of a cell that is named."""
 
 
 def test_a_killed_worker_is_started_again_and_the_records_are_the_same(undisturbed: Path) -> None:
-    """One that is killed somewhere within a cell, and one between two cells, whose next cell is not to blame."""
+    """One that is killed somewhere within a cell, and three between two cells, whose next cell is not to blame."""
     (undisturbed / "killing.py").write_text(KILLING)
     with unfinished(undisturbed / "toy.yaml", store_of(undisturbed, "worker")):
         options = ("run", "toy.yaml", "--workspace", "worker", "--cpus", "1", "--no-report")
@@ -180,8 +190,24 @@ def test_a_killed_worker_is_started_again_and_the_records_are_the_same(undisturb
         wait_for(lambda: kill(trials(process)) > 0, process)
     _, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, err
-    assert (undisturbed / "between").exists()
+    assert len(list(undisturbed.glob("between*"))) == 3
     assert records(undisturbed, "worker") == records(undisturbed, "w")
+
+
+def test_a_cell_that_kills_every_worker_at_one_generation_fails_alone(undisturbed: Path) -> None:
+    """Though each reads again what the ones before have done."""
+    (undisturbed / "killing.py").write_text(KILLING)
+    killer = expand(load_study(str(undisturbed / "toy.yaml")))[-1].cell
+    environment = os.environ | {"KILLER": killer.key}
+    options = ("run", "toy.yaml", "--workspace", "killer", "--cpus", "2", "--no-report")
+    process = Command(undisturbed, *options, module="killing", environment=environment)
+    _, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 1, err
+    assert "generation 3: the worker process died 3 times" in err, err
+    assert (undisturbed / "deaths.txt").read_text() == "xxx"
+    never = {Steps(killer).step(generation).record for generation in range(3, 7)}
+    expected = records(undisturbed, "w")
+    assert records(undisturbed, "killer") == {key: expected[key] for key in expected.keys() - never}
 
 
 def kill(found: list[psutil.Process]) -> int:

@@ -8,9 +8,9 @@ from types import SimpleNamespace
 
 import pytest
 from ray.air.execution._internal.actor_manager import RayActorManager
-from ray.exceptions import OutOfMemoryError, RayActorError
+from ray.exceptions import ObjectLostError, OutOfDiskError, OutOfMemoryError, RayActorError, WorkerCrashedError
 
-from sweep.ray_backend.internals import memory_kills_are_deaths
+from sweep.ray_backend.internals import losses_are_deaths
 from sweep.ray_backend.oom import reason
 from tests.support.commands import call
 
@@ -38,19 +38,27 @@ def test_workers_killed_for_memory_fail_their_cells_and_not_the_study(tmp_path: 
     assert "times: its machine ran low on memory" in err + out
 
 
-def test_a_kill_within_a_task_reaches_tune_as_a_dead_worker() -> None:
+LOST = [OutOfMemoryError(SAID), ObjectLostError("00ff", None, ""), WorkerCrashedError(), OutOfDiskError("no room")]
+"""What Ray says of a worker that was killed within a task, of a result whose node is gone, of a full disk."""
+
+
+@pytest.mark.parametrize("unexpected", LOST, ids=lambda error: type(error).__name__)
+def test_what_ray_has_lost_reaches_tune_as_a_dead_worker(unexpected: Exception) -> None:
     told: list[Exception] = []
     actor = SimpleNamespace(_on_error=None, actor_id=1)
     task = SimpleNamespace(_tracked_actor=actor, _on_error=lambda _, exception: told.append(exception))
     manager = SimpleNamespace(_failed_actor_ids=set(), _cleanup_actor=lambda tracked_actor: None)
-    unexpected = OutOfMemoryError(SAID)
     with pytest.raises(RuntimeError):  # what Tune does with it
         RayActorManager._actor_task_failed(manager, tracked_actor_task=task, exception=unexpected)
-    with memory_kills_are_deaths():
+    with losses_are_deaths():
         RayActorManager._actor_task_failed(manager, tracked_actor_task=task, exception=unexpected)
     (death,) = told
     assert isinstance(death, RayActorError)
-    assert reason(str(death)) == "its machine ran low on memory, 22.56GB of 23.54GB were used"
+    assert str(unexpected) in str(death)
+
+
+def test_a_kill_for_memory_says_how_much_there_was() -> None:
+    assert reason(SAID) == "its machine ran low on memory, 22.56GB of 23.54GB were used"
 
 
 def test_other_deaths_have_other_reasons() -> None:

@@ -54,6 +54,25 @@ def test_a_reused_process_takes_up_another_cell_from_its_beginning(tmp_path: Pat
     assert {result["cell"] for result in results} == {other.key}
 
 
+def test_a_process_that_can_take_up_no_other_cell_ends_and_the_cell_is_not_to_blame(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is raised there is the cell's failure to Tune; after an accelerator's fault each call of it raises."""
+    from ray.tune import Trainable
+
+    made = trial(tmp_path)
+
+    def refuse(threads: int, where: str | None) -> None:
+        raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+    ended = list[int]()
+    monkeypatch.setattr("trainables.tune.prepare_process", refuse)
+    monkeypatch.setattr("os._exit", ended.append)
+    monkeypatch.setattr(Trainable, "reset", lambda self, config, storage: self.reset_config(config))
+    made.reset({"cell": canonical_json(CELL.canonical()), "store": str(tmp_path)}, None)
+    assert ended == [1]
+
+
 def test_a_checkpoint_holds_keys_and_records_and_nothing_else(tmp_path: Path) -> None:
     made = trial(tmp_path / "store")
     made.step()

@@ -18,7 +18,7 @@ from sweep.ray_backend import internals
 
 def test_every_private_name_is_there_and_is_put_back() -> None:
     known = ray_constants.ENABLE_RAY_CLUSTER, utils.set_sigterm_handler, RayActorManager._actor_task_failed
-    with internals.loopback_only(), internals.sigterm_left_alone(), internals.memory_kills_are_deaths():
+    with internals.loopback_only(), internals.sigterm_left_alone(), internals.losses_are_deaths():
         assert ray_constants.ENABLE_RAY_CLUSTER is False
         assert utils.set_sigterm_handler is not known[1]
         assert RayActorManager._actor_task_failed is not known[2]
@@ -51,7 +51,7 @@ def test_what_is_a_convenience_is_left_out_where_it_is_gone(monkeypatch: pytest.
     monkeypatch.delattr(class_cache, "DEFAULT_ENV_VARS")
     with (
         internals.sigterm_left_alone(),
-        internals.memory_kills_are_deaths(),
+        internals.losses_are_deaths(),
         internals.waiting_workers(),
         internals.bare(),
     ):

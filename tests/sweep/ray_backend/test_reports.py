@@ -23,24 +23,26 @@ def trial(monkeypatch):
     board.admit(points(toy(("replace",), 1)))
     pool = ClusterCapacity([NodeType({"CPU": 2.0, "GPU": 1.0}, gpu_bytes=2.0**30)])
     slots = Slots(pool, ResourceEstimator(pool))
+    board.subscribe(slots)
     job = board.take()
     slots.take(job)
-    reports = tuner._Reports(board, SimpleNamespace(beat=lambda: None), slots, tuner._Heard())
-    shown = SimpleNamespace(config={"key": job.key}, run_metadata=SimpleNamespace(num_failures=2), error_file=None)
+    deaths = tuner._Deaths()
+    reports = tuner._Reports(board, SimpleNamespace(beat=lambda: None), slots, tuner._Heard(), deaths)
+    shown = SimpleNamespace(config={"key": job.key}, trial_id="1", error_file=None)
     reports.on_trial_start(1, [], shown)
 
     def tell(**result):
         reports.on_trial_result(1, [], shown, {"cell": job.key, "done": False} | result)
 
-    return SimpleNamespace(board=board, job=job, slots=slots, reports=reports, shown=shown, tell=tell)
+    return SimpleNamespace(board=board, job=job, slots=slots, reports=reports, deaths=deaths, shown=shown, tell=tell)
 
 
-def test_a_generation_is_recorded_and_forgives_the_deaths_of_workers_before_it(trial):
+def test_a_generation_is_recorded(trial):
     assert trial.job.status == "running"
     trial.tell()
-    assert trial.shown.run_metadata.num_failures == 2, "what is no generation forgives nothing"
+    assert trial.job.done == 0
     trial.tell(record=record(1).model_dump_json())
-    assert (trial.job.done, trial.shown.run_metadata.num_failures) == (1, 0)
+    assert trial.job.done == 1
     assert trial.board.holds(trial.job)
 
 
@@ -94,6 +96,29 @@ def test_what_is_told_of_a_job_that_was_let_go_counts_no_more(trial):
     assert (trial.job.status, trial.job.failure) == ("waiting", None)
 
 
+def dies(trial):
+    """The worker of the cell's trial dies, as Tune tells it."""
+    trial.reports.on_trial_error(1, [], trial.shown)
+
+
+def handed_out(trial):
+    """The cell, when it has waited, is a trial of its own, which has not started; whether in a worker of its own."""
+    trial.board._clock = lambda: float("inf")
+    chooser = tuner._Next(trial.board, "store", SimpleNamespace(beat=lambda: None), trial.slots, trial.deaths)
+    trial.shown.config, trial.shown.trial_id = chooser.suggest("again"), trial.shown.trial_id + "1"
+    assert trial.shown.config["key"] == trial.job.key
+    return tuner._place(trial.shown.config) != tuner._place(trial.shown.config | {"own": False})
+
+
+def begins(trial):
+    """The cell is taken up once more, and reports what the store has of it; whether in a worker of its own."""
+    own = handed_out(trial)
+    trial.reports.on_trial_start(1, [], trial.shown)
+    for generation in range(1, trial.job.done + 1):
+        trial.tell(record=record(generation).model_dump_json())
+    return own
+
+
 @pytest.mark.parametrize(
     ("said", "told"),
     [
@@ -116,7 +141,10 @@ def test_a_worker_that_died_too_often_is_told_by_its_last_words(trial, tmp_path,
         trial.shown.error_file = str(tmp_path / "error.txt")
         (tmp_path / "error.txt").write_text(said)
     trial.tell(record=record(1).model_dump_json())
-    trial.reports.on_trial_error(1, [], trial.shown)
+    for _ in range(tuner.WORKER_DEATHS):
+        dies(trial)
+        begins(trial)
+    dies(trial)
     assert str(trial.job.failure).startswith(f"generation 2: the worker process died 3 times: {told}")
     assert len(trial.job.failure.reason) <= 300 + 50
     assert not trial.job.failure.final, "the next run tries again"
@@ -124,43 +152,60 @@ def test_a_worker_that_died_too_often_is_told_by_its_last_words(trial, tmp_path,
     assert trial.job.done == 1
 
 
-def died_before_it_took_up(trial, iteration):
-    """Its worker died after another cell: Tune starts the cell again and gives it up, in one iteration."""
-    trial.reports.on_trial_recover(iteration, [], trial.shown)
-    trial.reports.on_trial_error(iteration, [], trial.shown)
-
-
-def take_up(trial):
-    """The cell is handed out once more, when it has waited."""
-    trial.board._clock = lambda: float("inf")
-    assert trial.board.take() is trial.job
-    trial.slots.take(trial.job)
-    trial.reports.on_trial_start(1, [], trial.shown)
-
-
-def test_a_worker_that_died_between_two_cells_costs_the_next_no_more_than_one_that_died_within(trial):
-    for iteration in range(tuner.WORKER_DEATHS):
-        died_before_it_took_up(trial, iteration)
-        assert trial.job.status == "waiting"
-        assert not trial.board.holds(trial.job), "its place is free"
-        take_up(trial)
-    died_before_it_took_up(trial, tuner.WORKER_DEATHS)
-    assert trial.job.status == "failed", "no cell kills worker after worker for ever"
-
-
-def test_a_generation_forgives_deaths_before_a_cell_was_taken_up(trial):
-    for generation in range(1, tuner.WORKER_DEATHS + 2):
+def test_a_cell_that_kills_every_worker_at_one_generation_fails_though_the_next_reads_those_before(trial):
+    for generation in (1, 2):
         trial.tell(record=record(generation).model_dump_json())
-        died_before_it_took_up(trial, generation)
-        assert trial.job.status == "waiting"
-        take_up(trial)
+    deaths = 0
+    while trial.job.status != "failed":
+        dies(trial)
+        deaths += 1
+        assert deaths < 20, "for ever"
+        if trial.job.status != "failed":
+            assert not trial.board.holds(trial.job), "its place is free"
+            begins(trial)
+    assert deaths == tuner.WORKER_DEATHS + 1
+    assert trial.job.failure.generation == 3
 
 
-def test_a_death_after_those_that_tune_recovered_from_is_the_last(trial):
-    for iteration in (3, 4):
-        trial.reports.on_trial_recover(iteration, [], trial.shown)
-    trial.reports.on_trial_error(5, [], trial.shown)
+def test_a_generation_that_is_new_forgives_the_deaths_before_it(trial):
+    for generation in (1, 2, 3):
+        for _ in range(tuner.WORKER_DEATHS):
+            dies(trial)
+            begins(trial)
+        trial.tell(record=record(generation).model_dump_json())
+    assert trial.job.done == 3
+
+
+def test_deaths_count_on_where_the_cell_waited_for_another_driver_between_them(trial):
+    for _ in range(tuner.WORKER_DEATHS):
+        dies(trial)
+        begins(trial)
+        trial.tell(busy="another", held=[], done=True)
+        begins(trial)
+    dies(trial)
     assert trial.job.status == "failed"
+
+
+def test_a_worker_that_died_between_two_cells_costs_the_next_nothing_but_a_worker_of_its_own(trial):
+    for _ in range(9):
+        dies(trial)
+        assert not begins(trial), "any worker will do"
+        trial.tell(busy="another", held=[], done=True)
+        handed_out(trial)
+        dies(trial)
+        assert trial.job.status == "waiting"
+        assert begins(trial)
+        trial.tell(record=record(trial.job.done + 1).model_dump_json())
+        trial.job.done = 0  # so that there are nine
+
+
+def test_a_cell_that_kills_every_worker_before_it_is_taken_up_fails(trial):
+    dies(trial)
+    for deaths in range(tuner.WORKER_DEATHS + 1):
+        assert trial.job.status == "waiting"
+        assert handed_out(trial) is (deaths > 0), "of its own, once one has died that might have been another's"
+        dies(trial)
+    assert trial.job.status == "failed", "no cell kills worker after worker for ever"
 
 
 def test_nobody_looks_at_a_silent_screen_while_trials_wait_for_machines():

@@ -198,6 +198,21 @@ def test_a_suggestion_is_judged_by_its_whole_inner_grid(tmp_path: Path) -> None:
         assert trial.user_attrs["diverged"] is False
 
 
+def test_a_search_is_not_asked_in_the_place_of_a_cell_that_comes_back_soon(tmp_path: Path) -> None:
+    """Its next suggestion would be made without that cell, and be another one than if no worker had died."""
+    now = 0.0
+    board, _ = with_search(search(3), MemoryStore(), tmp_path / "j.log", clock=lambda: now)
+    job = board.take()
+    assert job is not None
+    board.requeue(job)
+    assert board.take() is None
+    assert list(board.jobs) == [job.key]
+    now = 1.0
+    assert board.take() is job
+    board.requeue(job, ("model", job.stages[0].model))
+    assert board.take() is not None, "what another driver computes may take long"
+
+
 def test_a_search_goes_on_after_a_kill_as_if_nothing_had_happened(tmp_path: Path) -> None:
     def suggested(board: Board) -> list[int]:
         return [job.cell.rows for job in board.jobs.values()]

@@ -44,9 +44,8 @@ def test_it_tells_that_time_passes_can_be_stopped_and_notices_that_ray_has_died(
     ticks, stop, said = Ticks(), threading.Event(), list[str]()
     board: Any = Board(store, [ticks])
     (job,) = board.admit([point])
-    chooser = tuner._Next(
-        board, str(tmp_path), tuner._Pulse(board, stop, said.append), Slots(pool, ResourceEstimator(pool))
-    )
+    pulse, slots = tuner._Pulse(board, stop, said.append), Slots(pool, ResourceEstimator(pool))
+    chooser = tuner._Next(board, str(tmp_path), pulse, slots, tuner._Deaths())
     with held(point.cell, str(tmp_path)):
         assert board.take() is job
         board.start(job)
