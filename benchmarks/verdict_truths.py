@@ -11,6 +11,8 @@ import numpy.typing as npt
 
 Array = npt.NDArray[np.float64]
 RISE = 0.5
+APART = 0.3
+"""Standard deviation between seeds, where they differ, of rises in their mean or of levels in the first value."""
 BOUNDED = (
     "flat", "Σ1/i²", "1/n", "n^-½", "a = 0.05", "a = 0.1", "a = 0.2", "a = 0.5", "τ = G/5", "τ = G/2", "plateau",
     "oscillation",
@@ -21,10 +23,10 @@ MIXED = ("two approaches", "jump and line")
 SEEDS = (3, 5, 20)
 GENERATIONS = (6, 10, 20, 50)
 NOISES = (0.01, 0.05, 0.2)
-Kind = Literal["independent", "random walk", "heavy tails", "slopes"]
-KINDS: tuple[Kind, ...] = ("independent", "random walk", "heavy tails", "slopes")
+Kind = Literal["independent", "random walk", "heavy tails", "slopes", "levels"]
+KINDS: tuple[Kind, ...] = ("independent", "random walk", "heavy tails", "slopes", "levels")
 """Normal; normal errors that add up over generations; Student's t with 3 degrees of freedom; normal, with each seed's
-rise differing by 30 % (standard deviation)."""
+rise differing by 30 % (standard deviation); normal, with each seed's level differing by as much of the first value."""
 
 
 @dataclass(frozen=True)
@@ -102,5 +104,7 @@ def simulate(setting: Setting, studies: int, rng: np.random.Generator) -> Array:
     if setting.kind == "heavy tails":
         return np.asarray(truth + setting.noise * rng.standard_t(3, shape) / np.sqrt(3))
     if setting.kind == "slopes":
-        return np.asarray(truth + normal + 0.3 * rng.standard_normal((*shape[:2], 1)) * (truth - truth[0]))
+        return np.asarray(truth + normal + APART * rng.standard_normal((*shape[:2], 1)) * (truth - truth[0]))
+    if setting.kind == "levels":
+        return np.asarray(truth + normal + APART * rng.standard_normal((*shape[:2], 1)))
     return truth + normal

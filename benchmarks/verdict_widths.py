@@ -16,15 +16,13 @@ import numpy.typing as npt
 from scipy import stats
 
 from analysis.stats.law_set import LATEST, Law, approach, exponential, late, plateau, power, slowest, sums
-from benchmarks.verdict_truths import Setting, curve
+from benchmarks.verdict_truths import APART, Setting, curve
 
 Array = npt.NDArray[np.float64]
 FAR = 5.0
 """Standard errors beyond which no interval has to hold a value."""
 PLACES = 2001
 """Values θ between which widths are summed."""
-SLOPES = 0.3
-"""Standard deviation of seeds' rises in `verdict_truths.simulate`."""
 
 
 def least(setting: Setting, coverage: float) -> float:
@@ -78,7 +76,9 @@ def _covariance(setting: Setting, truth: Array) -> Array:
     if setting.kind == "heavy tails":
         return white / 2
     if setting.kind == "slopes":
-        return np.asarray(white + SLOPES**2 * np.outer(truth - truth[0], truth - truth[0]))
+        return np.asarray(white + APART**2 * np.outer(truth - truth[0], truth - truth[0]))
+    if setting.kind == "levels":
+        return np.asarray(white + APART**2)
     return white
 
 

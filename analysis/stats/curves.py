@@ -152,11 +152,14 @@ def places(whole: Curves) -> list[tuple[tuple[str, str], npt.NDArray[np.int64]]]
 
 
 def slope(values: Array, generations: npt.NDArray[Any]) -> Array:
-    """Least-squares slope per generation of each curve, [runs]; NaN with fewer than two values."""
+    """Least-squares slope per generation of each curve, [runs]; NaN with fewer than two values.
+
+    It is taken of changes since the first value, so that a curve of equal values has slope 0, however high it lies.
+    """
     held = np.isfinite(values)
     count = held.sum(axis=1)
     n = np.where(held, generations, 0.0)
-    y = np.where(held, values, 0.0)
+    y = np.where(held, values - first(values)[:, None], 0.0)
     with np.errstate(invalid="ignore", divide="ignore"):
         centred = np.where(held, generations - (n.sum(axis=1) / count)[:, None], 0.0)
         found = (centred * y).sum(axis=1) / (centred**2).sum(axis=1)

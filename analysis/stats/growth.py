@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analysis.stats import exclusion
-from analysis.stats.curves import Curves, block_of, by_policy
+from analysis.stats.curves import Curves, block_of, by_policy, slope
 from analysis.stats.intervals import Interval, t_interval
 from analysis.stats.law_set import BOUNDED, DIVERGING, Law
 from analysis.stats.outlook import Outlook, grid, outlook
@@ -94,7 +94,7 @@ def fit(values: Array, generations: npt.NDArray[np.int64], confidence: float = 0
     ahead = outlook(held[None], found.noise, confidence)
     named, support = _named(ahead, count)
     level = 1 - confidence
-    grows = t_interval(held @ (np.arange(count) - (count - 1) / 2), confidence).low > 0
+    grows = t_interval(slope(held, np.arange(count)), confidence).low > 0
     p_bounded = float(found.p_bounded[0]) if found.described[0] else 1.0
     p_diverging = float(found.p_diverging[0]) if found.bounded_described[0] else 1.0
     kind = DIVERGING if grows and p_bounded < level else BOUNDED if p_diverging < level else OPEN

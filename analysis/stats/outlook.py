@@ -35,6 +35,8 @@ WALKING, LONG, GROWS = 2.2, 10, 0.27
 of their number, as the oscillations do that such errors look like."""
 LARGER = 0.75
 """Quantile of the ratio of variances beyond which recursions differ by more than the noise model says."""
+APART = 0.99
+"""The same beyond which their levels do."""
 
 
 @dataclass(frozen=True)
@@ -100,16 +102,17 @@ def _at(values: Array, model: int, fine: Array, linear: Array, confidence: float
     freedom = runs - 1 + model_freedom(0, runs, generations)
     prior = model_freedom(model, runs, generations)
     most = float(stats.f.ppf(confidence, 1, freedom)) * (_walking(generations) if noise.walks(model) else ALLOWED)
-    white = values @ noise.whitener(model, generations, levels=True).T
+    whitener = noise.whitener(model, generations, levels=True)
+    white = values @ whitener.T
     mean = white.mean(axis=1)
     apart = white - mean[:, None]
-    variance = (apart**2).sum(axis=(1, 2)) / ((runs - 1) * generations)
+    variance, levels = _levels_left_out(apart, whitener.sum(axis=1))
     total = (mean**2).sum(axis=1)[:, None]
     left = total - ((mean @ fits.bases.reshape(-1, generations).T).reshape(len(mean), -1, 3) ** 2).sum(axis=2)
     misfit = left / np.maximum(variance, 1e-12 * total[:, 0] + 1e-300)[:, None] * runs @ fine.T
     predicted = mean @ fits.predict.T @ fine.T
     expected = np.outer(variance, (fits.predict**2).sum(axis=1))
-    wide = _half(apart @ fits.predict.T, expected, prior, confidence) @ linear.T
+    wide = _half(apart @ fits.predict.T, levels, expected, prior, confidence) @ linear.T
     parts = [_near(misfit[:, own], predicted[:, own], wide[:, own], most, generations) for own in _smooth(generations)]
     misfit, predicted, wide = (
         np.concatenate(held, axis=1) for held in zip((misfit, predicted, wide), *parts, strict=True)
@@ -124,25 +127,46 @@ def _walking(generations: int) -> float:
     return float(WALKING * max(generations / LONG, 1.0) ** GROWS)
 
 
-def _half(apart: Array, expected: Array, prior: float, confidence: float) -> Array:
+def _levels_left_out(apart: Array, constant: Array) -> tuple[Array, Array]:
+    """Variance of a whitened error, [studies], and how far each recursion's level lies from their mean, [studies,
+    recursions]: levels that differ by more than errors do are no errors. Elsewhere levels are 0.
+
+    Args:
+        apart: whitened values less their mean, [studies, recursions, generations].
+        constant: a whitened level of 1, [generations].
+    """
+    freedom, generations = apart.shape[1] - 1, apart.shape[2]
+    levels = apart @ constant / (constant @ constant)
+    whole = (apart**2).sum(axis=(1, 2))
+    between = (levels**2).sum(axis=1) * (constant @ constant)
+    within = np.maximum(whole - between, 0.0) / (freedom * (generations - 1))
+    differ = between / freedom > stats.f.ppf(APART, freedom, freedom * (generations - 1)) * within
+    return np.where(differ, within, whole / (freedom * generations)), np.where(differ[:, None], levels, 0.0)
+
+
+def _half(apart: Array, levels: Array, expected: Array, prior: float, confidence: float) -> Array:
     """Half-widths of predictions, [studies, laws]: by their variance between recursions, moderated by the noise model's
     as in `analysis.stats.exclusion`; by the recursions' own alone where that is clearly larger and gives more, as where
-    slopes differ.
+    slopes differ. Levels add a variance of their own, by the recursions alone: two intervals' squares (Zou & Donner
+    2008).
 
     Args:
         apart: predictions less their mean, [studies, recursions, laws].
+        levels: what of it is due to levels, [studies, recursions].
         expected: variance of a recursion's prediction by the noise model, [studies, laws].
         prior: degrees of freedom that the model counts for.
     """
     runs = apart.shape[1]
-    own = (apart**2).sum(axis=1) / (runs - 1)
-    moderated = (prior * expected + (runs - 1) * own) / (prior + runs - 1)
     tail = (1 + confidence) / 2
-    alone, shared = (
+    own, rest = ((held**2).sum(axis=1) / (runs - 1) for held in (apart, apart - levels[:, :, None]))
+    level = (levels**2).sum(axis=1)[:, None] / (runs - 1)
+    moderated = (prior * expected + (runs - 1) * rest) / (prior + runs - 1)
+    alone, shared, shifted = (
         stats.t.ppf(tail, freedom) * np.sqrt(variance / runs)
-        for freedom, variance in ((runs - 1, own), (prior + runs - 1, moderated))
+        for freedom, variance in ((runs - 1, own), (prior + runs - 1, moderated), (runs - 1, level))
     )
-    larger = own > stats.f.ppf(LARGER, runs - 1, prior) * expected
+    shared = np.hypot(shared, shifted)
+    larger = own > stats.f.ppf(LARGER, runs - 1, prior) * (expected + level)
     return np.asarray(np.where(larger, np.maximum(alone, shared), shared))
 
 
@@ -165,7 +189,8 @@ def _near(misfit: Array, predicted: Array, wide: Array, most: float, generations
     place = np.clip(misfit.argmin(axis=1), 1, misfit.shape[1] - 2)
     left, middle, right = (misfit[rows, place + step] for step in (-1, 0, 1))
     bend = np.maximum((left + right) / 2 - middle, 1e-12 * np.maximum(middle, 1e-300))
-    vertex = np.clip((left - right) / (4 * bend), -1.0, 1.0)
+    with np.errstate(over="ignore"):
+        vertex = np.clip((left - right) / (4 * bend), -1.0, 1.0)
     least = middle + vertex * (right - left) / 2 + bend * vertex**2
     allowed = most * _scale(least, generations)
     reach = np.sqrt(allowed / np.maximum(bend, allowed / REACH**2))

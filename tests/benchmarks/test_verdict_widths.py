@@ -20,7 +20,7 @@ def test_one_law_is_pratts_bound_of_a_normal_mean(truth: str, coverage: float) -
     assert known(setting, coverage) == pytest.approx(bound, rel=2e-3)
 
 
-@pytest.mark.parametrize("kind", ["independent", "random walk", "slopes"])
+@pytest.mark.parametrize("kind", ["independent", "random walk", "slopes", "levels"])
 def test_noise_is_that_of_the_simulated_curves(kind: Kind) -> None:
     """The bound of one who knows law and noise is 3.33 standard errors."""
     setting = Setting("line", 10, 4, kind, 0.05)

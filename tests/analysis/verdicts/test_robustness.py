@@ -153,6 +153,18 @@ def test_words_do_not_change_when_a_constant_is_added_to_every_loss() -> None:
     assert len(set(found["verdict"])) >= 3
 
 
+@pytest.mark.parametrize("levels", [(0.1, 0.2, 0.3), (0.3, 0.7, 0.1, 0.6, 0.9), (1e-3, 1e6, 2 / 3), (0.0, 0.0, 0.0)])
+@pytest.mark.parametrize("generations", [2, 3, 6, 10, 37])
+def test_curves_that_never_move_are_stable_however_their_sums_are_rounded(
+    levels: tuple[float, ...], generations: int
+) -> None:
+    """An accuracy that every generation keeps, or a policy of real rows alone; 0.3 ten times over "rose" by 1e-17."""
+    curves = {("a", "replace", seed): np.full(generations, level) for seed, level in enumerate(levels)}
+    row = assess(simulated.study(curves)).iloc[0]
+    assert (row["growth"], row["growth_low"], row["growth_high"]) == (0, 0, 0)
+    assert row["verdict"] == "stable"
+
+
 def test_two_hundred_constant_rows_hold_no_collapse() -> None:
     """20 tables of 200 constant curves, 6 to 20 generations: none holds any "collapses"."""
     rng = np.random.default_rng(5)
