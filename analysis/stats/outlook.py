@@ -35,8 +35,9 @@ WALKING, LONG, GROWS = 2.2, 10, 0.27
 of their number, as the oscillations do that such errors look like."""
 LARGER = 0.75
 """Quantile of the ratio of variances beyond which recursions differ by more than the noise model says."""
-APART = 0.99
-"""The same beyond which their levels do."""
+LEVELS = 4.0
+"""Variance of recursions' levels over that of an error, up to which they count as errors: levels drift, and what does
+not show yet may later."""
 
 
 @dataclass(frozen=True)
@@ -129,7 +130,7 @@ def _walking(generations: int) -> float:
 
 def _levels_left_out(apart: Array, constant: Array) -> tuple[Array, Array]:
     """Variance of a whitened error, [studies], and how far each recursion's level lies from their mean, [studies,
-    recursions]: levels that differ by more than errors do are no errors. Elsewhere levels are 0.
+    recursions]; 0 where levels differ by no more than `LEVELS` says, and are counted as errors.
 
     Args:
         apart: whitened values less their mean, [studies, recursions, generations].
@@ -138,10 +139,10 @@ def _levels_left_out(apart: Array, constant: Array) -> tuple[Array, Array]:
     freedom, generations = apart.shape[1] - 1, apart.shape[2]
     levels = apart @ constant / (constant @ constant)
     whole = (apart**2).sum(axis=(1, 2))
-    between = (levels**2).sum(axis=1) * (constant @ constant)
-    within = np.maximum(whole - between, 0.0) / (freedom * (generations - 1))
-    differ = between / freedom > stats.f.ppf(APART, freedom, freedom * (generations - 1)) * within
-    return np.where(differ, within, whole / (freedom * generations)), np.where(differ[:, None], levels, 0.0)
+    within = np.maximum(whole - (levels**2).sum(axis=1) * (constant @ constant), 0.0) / (generations - 1)
+    variance = np.minimum(whole / generations, (1 + LEVELS) * within)
+    differ = variance < whole / generations
+    return variance / freedom, np.where(differ[:, None], levels, 0.0)
 
 
 def _half(apart: Array, levels: Array, expected: Array, prior: float, confidence: float) -> Array:
