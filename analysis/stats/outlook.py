@@ -5,7 +5,8 @@ half-width that its excess of squared misfit over the best law's leaves: an appr
 (Cox & Hinkley 1974, section 9.3), so that the interval holds the doubt about the law. Between two laws of a family's
 grid misfits and predictions are interpolated by a cubic spline, and near each family's best law by a parabola, whose
 curvature tells how far the parameter may lie: precise curves know it far better than any grid. Laws beyond those of
-`law_set`: a constant, oscillation.
+`law_set`: a constant, oscillation. Recursions that lie at different levels know the shape of their curve no worse:
+beyond what may drift, levels are no errors of it, and their mean has an interval of its own.
 """
 
 from __future__ import annotations
