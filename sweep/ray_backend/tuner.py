@@ -18,8 +18,8 @@ from ray.tune.search import Searcher
 
 from sweep.errors import Interrupted
 from sweep.ray_backend.internals import hold_secrets, losses_are_deaths, waiting_workers
+from sweep.ray_backend.last_words import clipped, reason
 from sweep.ray_backend.nodes import KILLED, lost
-from sweep.ray_backend.oom import clipped, reason
 from sweep.ray_backend.stall_warning import Watch
 from sweep.resources import Slots, as_config
 from sweep.scheduling import Board, Failure, Job

@@ -8,9 +8,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
@@ -19,21 +17,11 @@ from search_spaces import load_study
 from search_spaces.expansion import expand
 from tests.support.commands import Command, call, start
 from tests.support.gates import unfinished
+from tests.support.workspaces import PATIENCE, TOY, models, records, robustness, wait_for
 from trainables.recursion import Steps
-from trainables.store import open_store
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
-PATIENCE = 600
-"""Seconds that a command may take; no claim about it, but the end of a test that hangs."""
-
-TOY = """\
-name: toy
-cell: {family: {kind: gaussian}, rows: 40, generations: 6, replicates: 200}
-space:
-  policy.kind: {grid: [replace, accumulate]}
-  seed: {grid: [0, 1]}
-"""
 SEARCH = """\
 name: search
 cell: {family: {kind: gaussian}, policy: {kind: replace}, rows: 40, generations: 3, replicates: 50}
@@ -41,24 +29,6 @@ space:
   policy.bias: {uniform: [0.5, 1.0]}
 search: {kind: optuna, sampler: tpe, num_samples: 5, objective: final_loss, mode: min, seed: 1}
 """
-
-
-def records(folder: Path, workspace: str) -> dict[str, dict[str, Any]]:
-    """Every record of a store by key, without how long it took, which differs between runs."""
-    store = open_store(str(folder / workspace / "store"))
-    return {
-        found.key: {name: value for name, value in found.meta.items() if name != "seconds"}
-        for found in store.walk("record")
-    }
-
-
-def models(folder: Path, workspace: str) -> dict[str, int]:
-    """When each model was committed, by key."""
-    return {p.stem: p.stat().st_mtime_ns for p in (folder / workspace / "store" / "model").rglob("*.json")}
-
-
-def robustness(folder: Path, workspace: str) -> str:
-    return (folder / workspace / "reports" / "toy" / "robustness.csv").read_text()
 
 
 @pytest.fixture(scope="module")
@@ -239,11 +209,3 @@ def test_an_optuna_study_runs_and_is_not_run_again(undisturbed: Path) -> None:
     assert [cell["status"] for cell in json.loads(out)["cells"]] == ["done"] * 5
     _, err = call(undisturbed, "run", "search.yaml", "--workspace", "s", "--no-report")
     assert "nothing was trained" in err
-
-
-def wait_for(condition: Any, process: Command) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert process.poll() is None, process.communicate()[1]
-        assert time.monotonic() < deadline
-        time.sleep(0.02)

@@ -5,54 +5,22 @@ from __future__ import annotations
 import contextlib
 import json
 import sqlite3
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.support.commands import Command, call, start
+from tests.support.commands import call, start
 from tests.support.gates import unfinished
+from tests.support.workspaces import TOY, models, records, robustness, wait_for
 from trainables.store import open_store
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
-TOY = """\
-name: toy
-cell: {family: {kind: gaussian}, rows: 40, generations: 6, replicates: 200}
-space:
-  policy.kind: {grid: [replace, accumulate]}
-  seed: {grid: [0, 1]}
-"""
 HUNGRY = """\
 name: hungry
 cell: {family: {kind: kde}, policy: {kind: replace}, generations: 2}
 space: {rows: {grid: [20, 10000000000000]}}
 """
-
-
-def records(folder: Path, workspace: str) -> dict[str, dict[str, Any]]:
-    """Every record of a store by key, without how long it took, which differs between runs."""
-    found = open_store(str(folder / workspace / "store")).walk("record")
-    return {one.key: {name: value for name, value in one.meta.items() if name != "seconds"} for one in found}
-
-
-def models(folder: Path, workspace: str) -> dict[str, int]:
-    """When each model was committed, by key."""
-    return {p.stem: p.stat().st_mtime_ns for p in (folder / workspace / "store" / "model").rglob("*.json")}
-
-
-def table(folder: Path, workspace: str) -> str:
-    return (folder / workspace / "reports" / "toy" / "robustness.csv").read_text()
-
-
-def wait_for(condition: Callable[[], bool], process: Command) -> None:
-    deadline = time.monotonic() + 400
-    while not condition():
-        assert process.poll() is None, process.communicate()[1]
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +34,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def same(folder: Path, workspace: str) -> bool:
-    return records(folder, workspace) == records(folder, "w") and table(folder, workspace) == table(folder, "w")
+    return all(held(folder, workspace) == held(folder, "w") for held in (records, robustness))
 
 
 def test_a_locked_tracking_database_stops_nothing_and_is_written_again(folder: Path) -> None:
@@ -129,7 +97,7 @@ def test_two_drivers_on_one_workspace_compute_every_step_once(folder: Path) -> N
 
 def test_a_damaged_record_in_the_middle_is_computed_again(folder: Path) -> None:
     store = open_store(str(folder / "w" / "store"))
-    expected, fitted, before = records(folder, "w"), models(folder, "w"), table(folder, "w")
+    expected, fitted, before = records(folder, "w"), models(folder, "w"), robustness(folder, "w")
     key = next(one.key for one in store.walk("record") if one.meta["corpus_rows"] == 120)
     path = next((folder / "w" / "store" / "record").rglob(f"{key}.json"))
     path.write_bytes(path.read_bytes().replace(b"test_loss", b"test_lass"))
@@ -137,7 +105,7 @@ def test_a_damaged_record_in_the_middle_is_computed_again(folder: Path) -> None:
     assert "nothing was trained" not in err
     assert records(folder, "w") == expected
     assert models(folder, "w") == fitted, "its model is used as it is"
-    assert table(folder, "w") == before
+    assert robustness(folder, "w") == before
     assert list((folder / "w" / "store" / "quarantine" / "record").iterdir())
 
 

@@ -11,7 +11,7 @@ from ray.air.execution._internal.actor_manager import RayActorManager
 from ray.exceptions import ObjectLostError, OutOfDiskError, OutOfMemoryError, RayActorError, WorkerCrashedError
 
 from sweep.ray_backend.internals import losses_are_deaths
-from sweep.ray_backend.oom import reason
+from sweep.ray_backend.last_words import reason
 from tests.support.commands import call
 
 STUDY = """\

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sweep.ray_backend.oom import clipped, reason
+from sweep.ray_backend.last_words import clipped, reason
 
 DEAD = "The actor is dead because its worker process has died. Worker exit type:"
 CAUSES = (

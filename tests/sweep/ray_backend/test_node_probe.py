@@ -8,8 +8,8 @@ import pytest
 import yaml
 
 from sweep.ray_backend import node_probe
+from sweep.ray_backend.last_words import reason
 from sweep.ray_backend.node_probe import gpu_memory, look, node_types, workers
-from sweep.ray_backend.oom import reason
 from trainables.lineage import SCHEMA
 from trainables.store import open_store
 
